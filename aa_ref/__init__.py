@@ -1,0 +1,27 @@
+"""Anti-aliased downsampling, done once: a Gaussian low-pass, then every stride-th sample.
+
+The operation of the layer ``AntiAliasInterpolation2d``, with one result to the bit from every
+backend. Start with `downsample`; ``print(plan(shape, scale))`` tells what it will do.
+"""
+
+from . import errors
+from .api import downsample, downsample_adjoint, pyramid
+from .backends import list_backends
+from .backends.numba.threads import get_num_threads, set_num_threads
+from .errors import AaRefError
+from .plans import Plan, plan
+
+__all__ = [
+    "AaRefError",
+    "Plan",
+    "downsample",
+    "downsample_adjoint",
+    "errors",
+    "get_num_threads",
+    "list_backends",
+    "plan",
+    "pyramid",
+    "set_num_threads",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,298 @@
+"""The public functions: validate, plan, hand to a backend."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Source, allocate, read, read_out, wrap
+from .backends import default_backend, get_backend
+from .dtypes import FLOATING
+from .errors import DtypeError, OutError, ShapeError
+from .plans import Direction, Plan, as_axes, checked_shape, make_plan, set_executor
+
+__all__ = ["downsample", "downsample_adjoint", "pyramid"]
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def downsample(
+    x: Any,
+    scale: Any,
+    *,
+    axes: Sequence[int] | int = (-2, -1),
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+    dtype: Any = None,
+    out: Any = None,
+    backend: str | None = None,
+) -> Any:
+    """Low-pass with a Gaussian, then keep every stride-th sample.
+
+    Along each filtered axis, with ``c`` the centre of output ``i``::
+
+        y[i] = t[0] x[c-R] + t[1] x[c-R+1] + ... + t[2R] x[c+R]
+        t[k] = exp(-(k-R)² / (2 sigma²)) / (sum of all)
+
+    with ``sigma = (1/scale - 1)/2``, ``R = round(4 sigma)``, ``stride = int(1/scale)``: the layer
+    ``AntiAliasInterpolation2d`` of the First Order Motion Model (Siarohin et al., 2019). Results
+    are the same to the bit for all backends, layouts and thread counts; see ``docs/spec.md``.
+
+    Parameters
+    ----------
+    x : array
+        NumPy or anything on the CPU that exports DLPack. Of type float64, float32, float16,
+        bfloat16, uint8 or uint16. Never written to.
+    scale : float, Fraction, or one for each axis
+        Output size over input size, in (0, 1]. A Fraction is exact: write ``Fraction(1, 3)``.
+    axes : int or sequence of int
+        The filtered axes: ``(-2, -1)`` for ``(..., H, W)``, ``(0, 1)`` for ``(H, W, C)``,
+        ``(-3, -2, -1)`` for volumes, ``-1`` for signals.
+    sigma : float, Fraction, None, or one for each axis
+        Standard deviation in input samples, instead of the one that follows from the scale.
+    boundary : {"zeros", "replicate", "reflect", "circular"}, or one for each axis
+        What stands beyond the ends.
+    sampling : {"slice", "nearest"}, or one for each axis
+        ``"slice"``: ``ceil(n / stride)`` outputs, centred on multiples of the stride.
+        ``"nearest"``: ``floor(n * scale)`` outputs, centred where torch's
+        ``interpolate(mode="nearest", scale_factor=scale)`` picks.
+    dtype : str or dtype, optional
+        Type of the result; by default that of ``x``. Rounded once, half to even; integers clipped.
+    out : array, optional
+        Where to put the result: a writable array of its exact shape and type.
+    backend : {"reference", "numpy", "numba"}, optional
+        Which one computes; by default the fastest that runs. Never changes the result.
+
+    Returns
+    -------
+    array
+        Of the same kind as ``x``, or ``out`` itself.
+
+    Raises
+    ------
+    AaRefError
+        One subtype for each cause, see `aa_ref.errors`. ``out`` is then untouched.
+
+    Warns
+    -----
+    UserWarning
+        If a scale below 1 keeps every sample, as ``"slice"`` does above 0.5.
+
+    Examples
+    --------
+    >>> import numpy as np, aa_ref
+    >>> aa_ref.downsample(np.ones((3, 256, 250), np.float32), 0.25).shape
+    (3, 64, 63)
+    """
+    source = read(x)
+    p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
+    if p.keeps_all:
+        _warn_of_no_decimation(p)
+    return _Call(p, source, out, backend, "forward").run()
+
+
+def downsample_adjoint(
+    g: Any,
+    scale: Any,
+    shape: Sequence[int] | int,
+    *,
+    axes: Sequence[int] | int = (-2, -1),
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+    dtype: Any = None,
+    out: Any = None,
+    backend: str | None = None,
+) -> Any:
+    """Apply the exact transpose of `downsample`: what carries gradients back to the input.
+
+    For every ``x`` and ``g``, ``sum(downsample(x) * g)`` and ``sum(x * downsample_adjoint(g))``
+    are the same real number up to the rounding of the sums. See ``docs/spec.md``, part 5.
+
+    Parameters
+    ----------
+    g : array
+        Of the shape that `downsample` gives, of type float64, float32, float16 or bfloat16, which
+        sets the compute type.
+    shape : sequence of int
+        The lengths of `downsample`'s input along ``axes``, in their order.
+    dtype : str or dtype, optional
+        Type of the result; by default that of ``g``.
+    scale, axes, sigma, boundary, sampling, out, backend
+        As in `downsample`.
+
+    Returns
+    -------
+    array
+        Of the same kind as ``g``, with ``shape`` along ``axes``, or ``out`` itself.
+
+    Raises
+    ------
+    AaRefError
+        As `downsample`; a `ShapeError` if ``shape`` does not lead to ``g``'s shape.
+
+    Examples
+    --------
+    >>> import numpy as np, aa_ref
+    >>> aa_ref.downsample_adjoint(np.ones((3, 64, 63)), 0.25, (256, 250)).shape
+    (3, 256, 250)
+    """
+    source = _read_floating(g)
+    lengths = checked_shape(shape)
+    numbers = as_axes(axes, source.storage.shape)
+    if len(lengths) != len(numbers):
+        raise ShapeError(
+            f"shape is {shape!r}: {len(lengths)} length(s) for {len(numbers)} filtered axes; "
+            "give the input's length along each of axes, in their order"
+        )
+    full = list(source.storage.shape)
+    for axis, length in zip(numbers, lengths, strict=True):
+        full[axis] = length
+    p = make_plan(tuple(full), source.dtype, dtype, scale, axes, sigma, boundary, sampling)
+    if p.out_shape != source.storage.shape:
+        raise ShapeError(
+            f"lengths {lengths} lead to shape {p.out_shape}, but g has {source.storage.shape}; "
+            "give the lengths of the array that was downsampled"
+        )
+    if p.keeps_all:
+        _warn_of_no_decimation(p)
+    return _Call(p, source, out, backend, "adjoint").run()
+
+
+def pyramid(
+    x: Any,
+    scales: Sequence[Any] = (1, 0.5, 0.25, 0.125),
+    *,
+    axes: Sequence[int] | int = (-2, -1),
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+    dtype: Any = None,
+    out: Sequence[Any] | None = None,
+    backend: str | None = None,
+) -> list[Any]:
+    """`downsample` the same array to several scales, as perceptual losses do.
+
+    Parameters
+    ----------
+    x : array
+    scales : sequence
+        One scale, or one tuple of scales, for each level.
+    out : sequence of arrays, optional
+        One for each level, None where a new one is wanted.
+    axes, sigma, boundary, sampling, dtype, backend
+        As in `downsample`, the same for all levels.
+
+    Returns
+    -------
+    list of arrays
+        Level ``i`` equals ``downsample(x, scales[i], ...)``.
+
+    Raises
+    ------
+    AaRefError
+        As `downsample`. All levels are checked before the first is computed.
+
+    Examples
+    --------
+    >>> import numpy as np, aa_ref
+    >>> [y.shape for y in aa_ref.pyramid(np.ones((3, 64, 48)))]
+    [(3, 64, 48), (3, 32, 24), (3, 16, 12), (3, 8, 6)]
+    """
+    source = read(x)
+    levels = [
+        make_plan(source.storage.shape, source.dtype, dtype, s, axes, sigma, boundary, sampling)
+        for s in scales
+    ]
+    outs = [None] * len(levels) if out is None else list(out)
+    if len(outs) != len(levels):
+        raise OutError(f"out has {len(outs)} arrays for {len(levels)} scales; give one for each")
+    if any(p.keeps_all for p in levels):
+        _warn_of_no_decimation(next(p for p in levels if p.keeps_all))
+    calls = [_Call(p, source, o, backend, "forward") for p, o in zip(levels, outs, strict=True)]
+    _check_apart([call.result for call in calls])
+    return [call.run() for call in calls]
+
+
+class _Call:
+    """One direction of one plan on one array; what can fail fails before anything is written."""
+
+    def __init__(
+        self, p: Plan, source: Source, out: Any, backend: str | None, direction: Direction
+    ) -> None:
+        self.plan, self.source, self.out = p, source, out
+        self.backend = default_backend() if backend is None else get_backend(backend)
+        self.forward = direction == "forward"
+        shape = p.out_shape if self.forward else p.shape
+        if out is None:
+            self.result = allocate(shape, p.dtype, source.storage)
+        else:
+            self.result = read_out(out, shape, p.dtype, source.storage)
+
+    def run(self) -> Any:
+        """Compute, and give the result the caller's kind."""
+        act = self.backend.forward if self.forward else self.backend.adjoint
+        act(self.plan, self.source.storage, self.result)
+        if self.out is not None:
+            return self.out
+        return wrap(self.source, self.result, self.plan.dtype)
+
+
+def _carry_out_plan(p: Plan, x: Any, out: Any, backend: str | None, direction: Direction) -> Any:
+    """What calling a plan does."""
+    if direction == "forward":
+        source, shape = read(x), p.shape
+        if source.dtype != p.input_dtype:
+            raise DtypeError(
+                f"the plan is for {p.input_dtype} arrays, this one is {source.dtype}; "
+                f"plan with input_dtype={source.dtype!r}"
+            )
+    else:
+        source, shape = _read_floating(x), p.out_shape
+        if source.dtype != p.input_dtype:
+            p = p.replace_input_dtype(source.dtype)
+    if source.storage.shape != shape:
+        raise ShapeError(
+            f"the plan takes arrays of shape {shape} here, this one has {source.storage.shape}; "
+            "make a plan for this shape"
+        )
+    return _Call(p, source, out, backend, direction).run()
+
+
+set_executor(_carry_out_plan)
+
+
+def _read_floating(g: Any) -> Source:
+    source = read(g)
+    if source.dtype not in FLOATING:
+        raise DtypeError(
+            f"the adjoint takes floating-point arrays, this one is {source.dtype}; convert it "
+            "first, for instance with g.astype('float32')"
+        )
+    return source
+
+
+def _check_apart(results: list[NDArray[Any]]) -> None:
+    """No two results of a pyramid may share memory."""
+    for i, a in enumerate(results):
+        if any(np.shares_memory(a, b) for b in results[:i]):
+            raise OutError(f"out[{i}] overlaps another level's; give each memory of its own")
+
+
+def _warn_of_no_decimation(p: Plan) -> None:
+    a = p.keeps_all[0]
+    does = "only blurs" if a.radius else "changes nothing"
+    level = 2
+    while sys._getframe(level - 1).f_code.co_filename.startswith(_PACKAGE):
+        level += 1
+    warnings.warn(
+        f"scale {a.scale} has stride int(1/scale) = 1, so axis {a.axis} keeps all its samples and "
+        f"the call {does}; sampling='nearest' gives floor(n * scale) samples",
+        UserWarning,
+        stacklevel=level,
+    )

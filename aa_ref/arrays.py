@@ -1,0 +1,201 @@
+"""Containers: any array on the CPU in, the same kind of array out.
+
+Inside the library there is one kind of array, the *storage* array (see `aa_ref.dtypes`). This
+module reads storage out of a caller's array without copying, through DLPack or NumPy's own
+protocols, and wraps a result in the caller's kind again. It knows no framework by name.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dtypes import STORAGE, name_of
+from .errors import ContainerError, DeviceError, DtypeError, OutError
+
+__all__ = ["Source", "allocate", "read", "read_out", "wrap"]
+
+_HOST_DEVICES = (1, 3, 11)  # DLPack: CPU, and the pinned host memory of CUDA and ROCm
+_NATIVE = {dtype: name for name, dtype in STORAGE.items() if name != "bfloat16"}
+_DEVICE_NAMES = {2: "cuda", 4: "opencl", 7: "vulkan", 8: "metal", 10: "rocm", 13: "cuda managed"}
+
+
+class Source(NamedTuple):
+    """A caller's array as storage, its type's name, and how to make more of its kind.
+
+    ``wrap`` takes storage and a type's name. It is None where storage is the caller's kind already.
+    """
+
+    storage: NDArray[Any]
+    dtype: str
+    wrap: Callable[[NDArray[Any], str], Any] | None
+
+
+def read(x: Any) -> Source:
+    """See a caller's array as storage, without a copy where its byte order is native.
+
+    Raises
+    ------
+    ContainerError
+        If it is no array, a masked array, or does not let itself be exported.
+    DtypeError
+        If its type is none of the six.
+    DeviceError
+        If its memory is not the CPU's.
+    """
+    if type(x) is np.ndarray:
+        name = _NATIVE.get(x.dtype)
+        if name is not None:
+            return Source(x, name, None)
+        name = name_of(x.dtype, "the array's type")
+        if name == "bfloat16":
+            return Source(x.view(np.uint16), name, _as_bfloat16)
+        return Source(x.astype(STORAGE[name]), name, None)
+    if isinstance(x, np.ndarray):
+        if isinstance(x, np.ma.MaskedArray):
+            raise ContainerError(
+                "masked arrays are not taken, since a filter would read what is masked; "
+                "write x.filled(value) for the value that should stand there"
+            )
+        return read(x.view(np.ndarray))
+    if hasattr(x, "__dlpack__"):
+        return _read_dlpack(x)
+    if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
+        return read(np.asarray(x))
+    raise ContainerError(
+        f"an array is needed, got {type(x).__name__}; write np.asarray(x, dtype=np.float32)"
+    )
+
+
+def read_out(out: Any, shape: tuple[int, ...], dtype: str, x: NDArray[Any]) -> NDArray[Any]:
+    """See a caller's ``out`` as writable storage for a result.
+
+    Raises
+    ------
+    OutError
+        If it is no writable array of just this shape and type, or overlaps ``x`` or itself.
+    DeviceError
+        If its memory is not the CPU's.
+    """
+    if type(out) is not np.ndarray and not hasattr(out, "__dlpack__"):
+        raise OutError(
+            f"out is a {type(out).__name__}, which cannot be written into; pass an array of shape "
+            f"{shape} and type {dtype}"
+        )
+    try:
+        source = read(out)
+    except (ContainerError, DtypeError) as error:
+        raise OutError(f"out cannot be written into: {error}") from None
+    storage = source.storage
+    if storage.shape != shape:
+        raise OutError(f"out has shape {storage.shape}, but the result has shape {shape}")
+    if source.dtype != dtype or (isinstance(out, np.ndarray) and not out.dtype.isnative):
+        raise OutError(
+            f"out has type {getattr(out, 'dtype', source.dtype)!s}, but the result is {dtype} in "
+            f"native byte order; pass dtype={source.dtype!r} if that was meant"
+        )
+    if not storage.flags.writeable:
+        raise OutError("out is read-only; pass an array that can be written into")
+    if storage.size and np.shares_memory(storage, x):
+        raise OutError("out overlaps the input; pass an array with memory of its own")
+    if _overlaps_itself(storage):
+        raise OutError(f"out overlaps itself (strides {storage.strides}); pass a plain array")
+    return storage
+
+
+def allocate(shape: tuple[int, ...], dtype: str, like: NDArray[Any]) -> NDArray[Any]:
+    """Storage for a result, its dimensions in memory in the order of ``like``'s."""
+    if like.flags.c_contiguous:
+        return np.empty(shape, STORAGE[dtype])
+    return np.empty_like(like, STORAGE[dtype], order="K", subok=False, shape=shape)
+
+
+def wrap(source: Source, result: NDArray[Any], dtype: str) -> Any:
+    """A result in the kind of the array it came from.
+
+    Raises
+    ------
+    DtypeError
+        If arrays of that kind cannot have this type.
+    """
+    if source.wrap is not None:
+        return source.wrap(result, dtype)
+    return result if dtype != "bfloat16" else _as_bfloat16(result, dtype)
+
+
+def _overlaps_itself(a: NDArray[Any]) -> bool:
+    """Whether two elements share a byte."""
+    reach = a.itemsize
+    for stride, length in sorted((abs(s), n) for s, n in zip(a.strides, a.shape, strict=True)):
+        if a.size and length > 1:
+            if stride < reach:
+                break
+            reach += stride * (length - 1)
+    else:
+        return False  # each dimension steps over all that the smaller ones reach
+    offsets = np.zeros(1, np.int64)
+    for stride, length in zip(a.strides, a.shape, strict=True):
+        offsets = np.add.outer(offsets, np.arange(length) * stride).reshape(-1)
+    return bool(np.diff(np.sort(offsets)).min() < a.itemsize)
+
+
+def _read_dlpack(x: Any) -> Source:
+    try:
+        device = int(x.__dlpack_device__()[0])
+    except (BufferError, RuntimeError, ValueError, AttributeError) as error:
+        raise ContainerError(f"{type(x).__name__} cannot be read through DLPack: {error}") from None
+    if device not in _HOST_DEVICES:
+        raise DeviceError(
+            f"the array is on device {_DEVICE_NAMES.get(device, device)}, which no backend here "
+            "reaches; copy it to the CPU first"
+        )
+    name = name_of(x.dtype, "the array's type")
+    namespace = _namespace(x)
+    try:
+        # NumPy reads no bfloat16 through DLPack, so the bits go through as uint16.
+        exported = x.view(namespace.uint16) if name == "bfloat16" else x
+        storage = np.from_dlpack(exported)
+    except (BufferError, RuntimeError, TypeError, AttributeError) as error:
+        raise ContainerError(f"{type(x).__name__} cannot be read through DLPack: {error}") from None
+
+    def wrap(result: NDArray[Any], dtype: str) -> Any:
+        if not hasattr(namespace, "from_dlpack"):
+            return _as_bfloat16(result, dtype)
+        try:
+            wrapped = namespace.from_dlpack(result)
+            if dtype == "bfloat16":
+                wrapped = wrapped.view(namespace.bfloat16)
+        except (BufferError, RuntimeError, TypeError, AttributeError) as error:
+            wrapped, reason = None, f": {error}"
+        else:
+            reason = ""
+        if wrapped is None or name_of(wrapped.dtype) != dtype:
+            raise DtypeError(
+                f"a {dtype} result cannot be a {type(x).__name__} here{reason}; pass a NumPy array"
+            )
+        return wrapped
+
+    return Source(storage, name, wrap)
+
+
+def _namespace(x: Any) -> Any:
+    """Where the functions for this kind of array live: `from_dlpack`, and types by name."""
+    if hasattr(x, "__array_namespace__"):
+        return x.__array_namespace__()
+    return sys.modules.get(type(x).__module__.partition(".")[0])
+
+
+def _as_bfloat16(storage: NDArray[Any], name: str) -> NDArray[Any]:
+    """A NumPy result: bfloat16 bits get the type that the package ml_dtypes registers."""
+    if name != "bfloat16":
+        return storage
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise DtypeError(
+            "dtype is 'bfloat16', which NumPy has only with the package ml_dtypes; "
+            "pip install ml_dtypes"
+        ) from None
+    return storage.view(ml_dtypes.bfloat16)

@@ -1,0 +1,88 @@
+"""The backends by name, imported when first asked for."""
+
+from functools import cache
+from importlib import import_module
+from typing import NamedTuple
+
+from ..dtypes import NAMES
+from ..errors import BackendUnavailableError, UnknownBackendError
+from .base import Backend
+
+__all__ = ["Backend", "BackendInfo", "default_backend", "get_backend", "list_backends"]
+
+_CLASSES = {
+    "reference": (".reference", "ReferenceBackend"),
+    "numpy": (".numpy", "NumpyBackend"),
+    "numba": (".numba", "NumbaBackend"),
+}
+
+
+class BackendInfo(NamedTuple):
+    """One backend: whether it runs here and, if not, why.
+
+    ``devices`` and ``dtypes`` name where its arrays live and which types it takes.
+    """
+
+    name: str
+    available: bool
+    reason: str
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+
+
+def get_backend(name: str) -> Backend:
+    """The backend of that name.
+
+    Raises
+    ------
+    UnknownBackendError
+        If there is none of that name.
+    BackendUnavailableError
+        If it cannot run here; the message says what is missing.
+    """
+    if not isinstance(name, str) or name not in _CLASSES:
+        raise UnknownBackendError(
+            f"backend is {name!r}; write one of {', '.join(map(repr, _CLASSES))}, or None"
+        )
+    try:
+        return _load(name)
+    except ImportError as error:
+        raise BackendUnavailableError(
+            f"backend {name!r} cannot run here: {error}; install what is missing, or leave "
+            "backend out for the fastest that runs"
+        ) from error
+
+
+@cache
+def _load(name: str) -> Backend:
+    module, cls = _CLASSES[name]
+    backend: Backend = getattr(import_module(module, __name__), cls)()
+    return backend
+
+
+@cache
+def default_backend() -> Backend:
+    """What ``backend=None`` means for arrays on the CPU: Numba, or NumPy where that is missing."""
+    try:
+        return get_backend("numba")
+    except BackendUnavailableError:
+        return get_backend("numpy")
+
+
+def list_backends() -> tuple[BackendInfo, ...]:
+    """All backends of this version, each with the reason if it cannot run here.
+
+    Returns
+    -------
+    tuple of BackendInfo
+        With fields ``name``, ``available``, ``reason``, ``devices`` and ``dtypes``.
+    """
+    found = []
+    for name in _CLASSES:
+        try:
+            backend = get_backend(name)
+        except BackendUnavailableError as error:
+            found.append(BackendInfo(name, False, str(error.__cause__), (), ()))
+        else:
+            found.append(BackendInfo(name, True, "", backend.devices, NAMES))
+    return tuple(found)

@@ -1,0 +1,39 @@
+"""What a backend is: two operations on storage arrays, carried out to the bit of `docs/spec.md`.
+
+To add one: a module with a subclass of `Backend`, a line in `aa_ref.backends`, and its name in
+the table of `tests/test_backends.py`, which then holds it against the reference.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..plans import Plan
+
+__all__ = ["Backend"]
+
+
+class Backend(ABC):
+    """Carries out plans. Arguments have been checked before; see `aa_ref.api`.
+
+    Arrays are *storage* (see `aa_ref.dtypes`): native byte order, bfloat16 as its uint16 bits, any
+    strides. ``out`` is writable, of the right shape and type, and shares no memory with the input.
+    """
+
+    name: str
+    """What ``backend=`` calls it."""
+
+    devices: tuple[str, ...] = ("cpu",)
+
+    def details(self) -> dict[str, str]:
+        """What ``aa-ref info`` tells of it besides, by heading."""
+        return {}
+
+    @abstractmethod
+    def forward(self, plan: Plan, x: NDArray[Any], out: NDArray[Any]) -> None:
+        """Low-pass and subsample ``x`` into ``out``."""
+
+    @abstractmethod
+    def adjoint(self, plan: Plan, g: NDArray[Any], out: NDArray[Any]) -> None:
+        """Apply the transpose to ``g``, into ``out``."""

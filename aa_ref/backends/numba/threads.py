@@ -1,0 +1,159 @@
+"""How many threads, and how work is split among them.
+
+Numba's own thread layers abort when two Python threads call at once (workqueue) or after a fork
+(OpenMP). Compiled functions that release the GIL on a standard pool do neither.
+
+The caller takes part: pieces of work are claimed one by one, by the caller and by helpers from the
+pool, and the caller goes home when all are done. So work gets done however busy the pool is, after
+a fork, and when the interpreter takes no new threads because it shuts down.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ThreadsError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+__all__ = ["get_num_threads", "run_pieces", "set_num_threads"]
+
+_VARIABLE = "AA_REF_NUM_THREADS"
+
+
+class _State:
+    """The pool and the thread count of this process."""
+
+    def __init__(self, chosen: int | None) -> None:
+        self.chosen = chosen
+        self.lock = Lock()
+        self.pool: ThreadPoolExecutor | None = None
+        self.pool_size = 0
+
+
+_state = _State(None)
+
+
+def _after_fork_in_child() -> None:
+    """Threads do not survive a fork; a lock may have been held by one that is gone."""
+    global _state
+    _state = _State(_state.chosen)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def get_num_threads() -> int:
+    """How many threads a large call uses at most.
+
+    Returns
+    -------
+    int
+        What `set_num_threads` was given, else the environment's ``AA_REF_NUM_THREADS``, else the
+        number of processors that this process may run on.
+
+    Raises
+    ------
+    ThreadsError
+        If the environment's value is not a positive integer.
+    """
+    if _state.chosen is None:
+        text = os.environ.get(_VARIABLE)
+        if text is not None:
+            if not text.strip().isdecimal() or int(text) < 1:
+                raise ThreadsError(f"{_VARIABLE} is {text!r}; set a positive integer, or unset it")
+            return int(text)
+        return _processors()
+    return _state.chosen
+
+
+def set_num_threads(n: int | None) -> None:
+    """Set how many threads a large call uses at most, in this process.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1, which keeps all work on the calling thread. None goes back to the environment.
+
+    Raises
+    ------
+    ThreadsError
+        If it is not a positive integer.
+    """
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+        raise ThreadsError(f"the thread count is {n!r}; pass a positive integer, or None")
+    _state.chosen = n
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_pieces(work: Callable[[int, int], Any], pieces: int, threads: int) -> None:
+    """Call ``work(piece, worker)`` for each piece, each worker number on one thread at a time.
+
+    Returns, or raises what ``work`` raised, only when nothing is running any more.
+    """
+    claims = count()
+    stopped = False
+
+    def claim(worker: int) -> None:
+        nonlocal stopped
+        try:
+            while not stopped and (piece := next(claims)) < pieces:
+                work(piece, worker)
+        except BaseException:
+            stopped = True
+            raise
+
+    helpers = _start_helpers(claim, min(threads, pieces) - 1)
+    try:
+        claim(0)
+    finally:
+        failure = _join(helpers)
+    if failure is not None:
+        raise failure
+
+
+def _start_helpers(claim: Callable[[int], None], helpers: int) -> "list[Future[None]]":
+    started: list[Future[None]] = []
+    # RuntimeError: the interpreter shuts down, or no thread can be had. The caller does the rest.
+    with suppress(RuntimeError):
+        for worker in range(1, helpers + 1):
+            started.append(_pool(helpers).submit(claim, worker))  # noqa: PERF401 (keep what began)
+    return started
+
+
+def _pool(size: int) -> "ThreadPoolExecutor":
+    """The shared pool, grown to at least ``size`` threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with _state.lock:
+        if _state.pool is None or _state.pool_size < size:
+            if _state.pool is not None:
+                _state.pool.shutdown(wait=False)
+            _state.pool = ThreadPoolExecutor(size, thread_name_prefix="aa_ref")
+            _state.pool_size = size
+        return _state.pool
+
+
+def _join(helpers: "list[Future[None]]") -> BaseException | None:
+    """Wait until no helper runs, through interrupts: they write into the caller's memory."""
+    interrupt: BaseException | None = None
+    failure: BaseException | None = None
+    for helper in helpers:
+        while not helper.cancel() and not helper.done():
+            try:
+                helper.exception()
+            except KeyboardInterrupt as error:
+                interrupt = error
+        if not helper.cancelled():
+            failure = failure or helper.exception()
+    return interrupt or failure

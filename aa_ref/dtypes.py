@@ -1,0 +1,81 @@
+"""The six array types: how they are named, stored, widened to the compute type and rounded back.
+
+``bfloat16`` is no NumPy type, so inside the library its values travel as their ``uint16`` bits: the
+*storage*. The name says which of the two a ``uint16`` array holds.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DtypeError
+
+__all__ = ["FLOATING", "NAMES", "STORAGE", "compute_type", "name_of", "narrow", "widen"]
+
+NAMES = ("float64", "float32", "float16", "bfloat16", "uint8", "uint16")
+FLOATING = NAMES[:4]
+STORAGE: dict[str, np.dtype[Any]] = {
+    name: np.dtype("uint16" if name == "bfloat16" else name) for name in NAMES
+}
+_BINARY32, _BINARY64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def compute_type(name: str) -> np.dtype[Any]:
+    """The type in which sums are held: binary64 for float64 input, else binary32."""
+    return _BINARY64 if name == "float64" else _BINARY32
+
+
+def name_of(dtype: Any, argument: str = "dtype") -> str:
+    """The name of one of the six types, from a name, a NumPy type or another library's type.
+
+    Raises
+    ------
+    DtypeError
+        If it is none of the six.
+    """
+    name = dtype if isinstance(dtype, str) else None
+    if name not in NAMES:
+        try:
+            name = np.dtype(dtype).name  # 'f4', float, np.float32, '>f4', ml_dtypes.bfloat16
+        except TypeError:
+            name = str(dtype).rpartition(".")[2]  # torch.float32, array_api_strict.float32
+    if name not in NAMES or dtype is None:
+        raise DtypeError(
+            f"{argument} is {dtype!s}, which is none of the types taken: {', '.join(NAMES)}; "
+            "convert first, for instance with x.astype('float32')"
+        )
+    return name
+
+
+def widen(storage: NDArray[Any], name: str) -> NDArray[Any]:
+    """Storage to compute type, exactly. May return its argument."""
+    if name == "bfloat16":
+        return (storage.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    with np.errstate(all="ignore"):
+        return storage.astype(compute_type(name), copy=False)
+
+
+def narrow(values: NDArray[Any], name: str) -> NDArray[Any]:
+    """Compute type to storage, rounded once: half to even, integers clipped, NaN to integer 0."""
+    target = STORAGE[name]
+    with np.errstate(all="ignore"):
+        if name == "bfloat16":
+            return _bfloat16_bits(values)
+        if target.kind == "f":
+            return values.astype(target)
+        clipped = np.clip(np.rint(values), 0, np.iinfo(target).max)
+        return np.where(np.isnan(clipped), 0, clipped).astype(target)
+
+
+def _bfloat16_bits(values: NDArray[Any]) -> NDArray[np.uint16]:
+    single = values.astype(np.float32)
+    bits = single.view(np.uint32).astype(np.int64)
+    if values.dtype == np.float64:
+        # Two roundings in a row can differ from one. So the first goes to the *odd* neighbour
+        # whenever it is inexact, which keeps for the second what was lost (Boldo & Melquiond 2008).
+        even_and_inexact = (single != values) & (bits & 1 == 0)
+        away = np.where(np.abs(single.astype(np.float64)) > np.abs(values), -1, 1)
+        bits = np.where(even_and_inexact & ~np.isnan(values), bits + away, bits)
+    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    return np.where(np.isnan(values), 0x7FC0, rounded).astype(np.uint16)

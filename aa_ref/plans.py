@@ -1,0 +1,512 @@
+"""Plans: everything that follows from shapes and options alone, before any sample is read.
+
+A plan is plain data: frozen, hashable, picklable. Backends read it, caches are keyed by it,
+``print`` explains it.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .boundary import as_boundary, fold
+from .dtypes import compute_type, name_of
+from .errors import (
+    AaRefError,
+    AxesError,
+    BoundaryError,
+    LengthError,
+    SamplingError,
+    ScaleError,
+    ShapeError,
+    SigmaError,
+)
+from .filters import (
+    Number,
+    as_scale,
+    as_sigma,
+    nearest_float,
+    radius_of,
+    sigma_of,
+    stride_of,
+    taps_of,
+)
+
+__all__ = ["SAMPLINGS", "AxisPlan", "Plan", "plan"]
+
+SAMPLINGS = ("slice", "nearest")
+Direction = Literal["forward", "adjoint"]
+_BINARY32 = np.dtype(np.float32)
+
+
+@dataclass(frozen=True)
+class AxisPlan:
+    """One filtered axis. Lengths, positions, sigma and radius are in input samples.
+
+    Attributes
+    ----------
+    axis : int
+        The dimension, counted from the front.
+    length, out_length : int
+        Samples along the axis before and after.
+    scale, sigma : float or Fraction
+    radius, stride : int
+    boundary, sampling : str
+    has_pass : bool
+        False where the scale is 1 and no sigma was given: the axis is left alone.
+    step : float
+        For ``sampling="nearest"``: 1/scale rounded to binary32. Otherwise 0.
+    compute_dtype : dtype
+        The type of the taps.
+    """
+
+    axis: int
+    length: int
+    out_length: int
+    scale: Number
+    sigma: Number
+    radius: int
+    stride: int
+    boundary: str
+    sampling: str
+    has_pass: bool
+    step: float
+    compute_dtype: np.dtype[Any]
+
+    @cached_property
+    def taps(self) -> NDArray[Any]:
+        """The filter: shape (2 radius + 1,), in the compute type, read-only, normalised."""
+        return taps_of(self.sigma, self.compute_dtype)
+
+    @property
+    def spacing(self) -> int | None:
+        """Centre ``i`` is ``i * spacing``; None where the centres are not evenly spaced."""
+        if self.sampling == "slice" or not self.has_pass:
+            return self.stride
+        even = self.step == int(self.step) and self.length <= 1 << 24
+        if even and (self.out_length - 1) * int(self.step) < self.length:
+            return int(self.step)
+        return None
+
+    @cached_property
+    def centres(self) -> NDArray[np.int64]:
+        """The input index under the middle tap of each output: shape (out_length,), read-only."""
+        i = np.arange(self.out_length, dtype=np.int64)
+        if self.spacing is not None:
+            centres = i * self.spacing if self.out_length > 1 else i
+        else:
+            product = i.astype(np.float32) * np.float32(self.step)
+            centres = np.minimum(np.floor(product).astype(np.int64), self.length - 1)
+        centres.flags.writeable = False
+        return centres
+
+    def input_range(self, lo: int, hi: int) -> tuple[int, int]:
+        """The smallest range of inputs that holds all that outputs ``lo..hi`` (exclusive) read.
+
+        The boundary is taken into account: with ``"circular"``, the first output reads the far
+        end too. An empty range gives (0, 0).
+        """
+        lo, hi = _checked_range(lo, hi, self.out_length, "outputs")
+        if lo == hi:
+            return 0, 0
+        first = int(self.centres[lo]) - self.radius
+        last = int(self.centres[hi - 1]) + self.radius
+        beyond = np.concatenate([np.arange(first, 0), np.arange(self.length, last + 1)])
+        folded = fold(beyond, self.length, self.boundary)
+        read = [max(first, 0), min(last, self.length - 1), *folded[folded >= 0].tolist()]
+        return min(read), max(read) + 1
+
+    def output_range(self, lo: int, hi: int) -> tuple[int, int]:
+        """The smallest range of outputs that holds all that read any of inputs ``lo..hi``.
+
+        (0, 0) if none does, as happens where the stride is larger than the filter.
+        """
+        lo, hi = _checked_range(lo, hi, self.length, "inputs")
+        if lo == hi:
+            return 0, 0
+        beyond = np.concatenate(
+            [
+                np.arange(-self.radius, 0),
+                np.arange(self.length, self.length + self.radius),
+            ]
+        )
+        folded = fold(beyond, self.length, self.boundary)
+        beyond = beyond[(folded >= lo) & (folded < hi)]
+        first = np.append(beyond, lo) - self.radius  # centres in first..last reach the position
+        last = np.append(beyond, hi - 1) + self.radius
+        begin = np.searchsorted(self.centres, first, side="left")
+        end = np.searchsorted(self.centres, last, side="right")
+        reached = begin < end
+        if not reached.any():
+            return 0, 0
+        return int(begin[reached].min()), int(end[reached].max())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one call does to arrays of one shape and type. `plan` makes it, calling it carries it out.
+
+    Attributes
+    ----------
+    shape, out_shape : tuple of int
+    input_dtype, dtype : str
+        Names of the input's and the result's type.
+    axes : tuple of AxisPlan
+        As written by the caller. `passes` are those that filter, in ascending dimension index.
+    """
+
+    shape: tuple[int, ...]
+    input_dtype: str
+    dtype: str
+    axes: tuple[AxisPlan, ...]
+
+    @cached_property
+    def compute_dtype(self) -> np.dtype[Any]:
+        """The type in which taps, products and sums are held."""
+        return compute_type(self.input_dtype)
+
+    @cached_property
+    def passes(self) -> tuple[AxisPlan, ...]:
+        """The axes that have a pass, in ascending dimension index: the order of filtering."""
+        return tuple(sorted((a for a in self.axes if a.has_pass), key=lambda a: a.axis))
+
+    @cached_property
+    def out_shape(self) -> tuple[int, ...]:
+        """The shape of the result."""
+        shape = list(self.shape)
+        for a in self.axes:
+            shape[a.axis] = a.out_length
+        return tuple(shape)
+
+    @cached_property
+    def multiplications(self) -> int:
+        """Multiplications by taps, one pass an axis and only where an output is kept."""
+        shape, total = list(self.shape), 0
+        for a in self.passes:
+            shape[a.axis] = a.out_length
+            total += math.prod(shape) * len(a.taps)
+        return total
+
+    @cached_property
+    def full_multiplications(self) -> int:
+        """The same for the full-resolution way: K×K taps at each input sample, then subsampling."""
+        return math.prod(self.shape) * math.prod(len(a.taps) for a in self.passes)
+
+    @cached_property
+    def keeps_all(self) -> tuple[AxisPlan, ...]:
+        """The axes with scale below 1 that keep every sample all the same."""
+        return tuple(
+            a for a in self.axes if a.sampling == "slice" and a.stride == 1 and a.scale < 1
+        )
+
+    def replace_input_dtype(self, input_dtype: str, dtype: str | None = None) -> "Plan":
+        """The same plan for another input type; the result type follows it unless given."""
+        axes = tuple(
+            _AxisKey.of(a.axis, a.scale, a.sigma if a.has_pass else None, a.boundary, a.sampling)
+            for a in self.axes
+        )
+        return _plan(self.shape, input_dtype, dtype or input_dtype, axes)
+
+    def __call__(self, x: Any, *, out: Any = None, backend: str | None = None) -> Any:
+        """Downsample an array of this plan's shape and input type; see `aa_ref.downsample`."""
+        return _carry_out(self, x, out, backend, "forward")
+
+    def adjoint(self, g: Any, *, out: Any = None, backend: str | None = None) -> Any:
+        """Apply the transpose to a floating-point array of shape `out_shape`.
+
+        The type of ``g`` sets the compute type and the result type. See
+        `aa_ref.downsample_adjoint`.
+        """
+        return _carry_out(self, g, out, backend, "adjoint")
+
+    def __str__(self) -> str:
+        return "\n".join(_describe(self))
+
+
+def plan(
+    shape: Sequence[int],
+    scale: Any,
+    *,
+    input_dtype: Any = "float32",
+    dtype: Any = None,
+    axes: Sequence[int] | int = (-2, -1),
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+) -> Plan:
+    """Work out what `aa_ref.downsample` does to an array of this shape, without an array.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        The input's shape.
+    scale, axes, sigma, boundary, sampling, dtype
+        As in `aa_ref.downsample`.
+    input_dtype : str or dtype
+        The input's type: one of the six types.
+
+    Returns
+    -------
+    Plan
+        Frozen and hashable; ``print(plan)`` explains it, ``plan(x)`` carries it out.
+
+    Raises
+    ------
+    AaRefError
+        One subtype for each cause, see `aa_ref.errors`.
+    """
+    return make_plan(
+        checked_shape(shape), name_of(input_dtype, "input_dtype"), dtype, scale, axes, sigma,
+        boundary, sampling,
+    )  # fmt: skip
+
+
+def make_plan(
+    shape: tuple[int, ...],
+    input_dtype: str,
+    dtype: Any,
+    scale: Any,
+    axes: Any,
+    sigma: Any,
+    boundary: Any,
+    sampling: Any,
+) -> Plan:
+    """`plan` for a checked shape and type. Plans are kept, so asking again costs a look-up."""
+    if type(scale) is tuple or type(sigma) is tuple:
+        # Fraction(3, 4) and 0.75 are equal and have one hash, yet make two plans. The look-up
+        # tells them apart by type, but not inside a tuple.
+        return _fresh(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
+    try:
+        return _kept(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
+    except TypeError as error:
+        if isinstance(error, AaRefError):
+            raise
+        return _fresh(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
+
+
+def _fresh(
+    shape: tuple[int, ...],
+    input_dtype: str,
+    dtype: Any,
+    scale: Any,
+    axes: Any,
+    sigma: Any,
+    boundary: Any,
+    sampling: Any,
+) -> Plan:
+    result = input_dtype if dtype is None else name_of(dtype)
+    numbers = as_axes(axes, shape)
+    options = zip(
+        numbers,
+        map(as_scale, _per_axis("scale", scale, numbers, ScaleError)),
+        (
+            None if s is None else as_sigma(s)
+            for s in _per_axis("sigma", sigma, numbers, SigmaError)
+        ),
+        map(as_boundary, _per_axis("boundary", boundary, numbers, BoundaryError)),
+        map(_as_sampling, _per_axis("sampling", sampling, numbers, SamplingError)),
+        strict=True,
+    )
+    return _plan(shape, input_dtype, result, tuple(_AxisKey.of(*o) for o in options))
+
+
+_kept = lru_cache(maxsize=512, typed=True)(_fresh)
+
+
+@dataclass(frozen=True)
+class _AxisKey:
+    """The options of one axis, with the types that equality of numbers would not see."""
+
+    axis: int
+    scale: Number
+    sigma: Number | None
+    boundary: str
+    sampling: str
+    exact: tuple[bool, bool]
+
+    @classmethod
+    def of(
+        cls, axis: int, scale: Number, sigma: Number | None, boundary: str, sampling: str
+    ) -> "_AxisKey":
+        exact = isinstance(scale, Fraction), isinstance(sigma, Fraction)
+        return cls(axis, scale, sigma, boundary, sampling, exact)
+
+
+@lru_cache(maxsize=512)
+def _plan(shape: tuple[int, ...], input_dtype: str, dtype: str, axes: tuple[_AxisKey, ...]) -> Plan:
+    compute = compute_type(input_dtype)
+    return Plan(
+        shape, input_dtype, dtype, tuple(_axis_plan(key, shape[key.axis], compute) for key in axes)
+    )
+
+
+def _axis_plan(key: _AxisKey, length: int, compute: np.dtype[Any]) -> AxisPlan:
+    scale, sigma = key.scale, key.sigma
+    if length == 0:
+        raise LengthError(f"axis {key.axis} has length 0; there is nothing to filter")
+    has_pass = not (scale == 1 and sigma is None)
+    if sigma is None:
+        sigma = sigma_of(scale)
+        try:
+            radius = radius_of(sigma)
+        except SigmaError as error:
+            raise ScaleError(f"scale is {scale!r}, too small: its {error}") from None
+    else:
+        radius = radius_of(sigma)
+    stride, step = stride_of(scale), 0.0
+    if not has_pass:
+        out_length = length
+    elif key.sampling == "slice":
+        out_length = -(-length // stride)
+    else:
+        out_length = math.floor(length * scale)
+        if out_length < 1:
+            raise LengthError(
+                f"axis {key.axis} has length {length}, and floor({length} * {scale}) is no sample "
+                "at all; use a larger scale, or sampling='slice', which keeps the first"
+            )
+        step = nearest_float(Fraction(1 / scale), _BINARY32)
+    return AxisPlan(
+        key.axis, length, out_length, scale, sigma, radius, stride, key.boundary, key.sampling,
+        has_pass, step, compute,
+    )  # fmt: skip
+
+
+def as_axes(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Dimensions counted from the front, in the caller's order.
+
+    Raises
+    ------
+    AxesError
+        If there are none, one is named twice, or one is out of range.
+    """
+    try:
+        given = tuple(map(operator.index, axes if np.iterable(axes) else (axes,)))
+    except TypeError:
+        raise AxesError(f"axes is {axes!r}; write integers, for instance axes=(-2, -1)") from None
+    ndim = len(shape)
+    if not given:
+        raise AxesError("axes is empty; name at least one, for instance axes=(-2, -1)")
+    for axis in given:
+        if not -ndim <= axis < ndim:
+            raise AxesError(
+                f"axis {axis} is out of range for an array of {ndim} dimension(s), shape {shape}; "
+                "name the axes to filter, for instance axes=(-1,) for signals"
+            )
+    numbers = tuple(axis % ndim for axis in given)
+    if len(set(numbers)) < len(numbers):
+        raise AxesError(f"axes is {axes!r}, which names an axis of shape {shape} twice")
+    return numbers
+
+
+def _per_axis(
+    name: str, value: Any, axes: tuple[int, ...], error: type[AaRefError]
+) -> Sequence[Any]:
+    """One value for each axis, from one value or from a sequence of them."""
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        value = value.tolist()
+    if not isinstance(value, tuple | list):
+        return (value,) * len(axes)
+    if len(value) != len(axes):
+        raise error(
+            f"{name} is {value!r}: {len(value)} value(s) for {len(axes)} filtered axes; "
+            "write one for all, or one for each of axes"
+        )
+    return value
+
+
+def _as_sampling(sampling: Any) -> str:
+    if isinstance(sampling, str) and sampling in SAMPLINGS:
+        return sampling
+    raise SamplingError(
+        f"sampling is {sampling!r}; write 'slice' (every stride-th sample) or 'nearest' "
+        "(floor(n * scale) samples, as torch's interpolate picks them)"
+    )
+
+
+def checked_shape(shape: Any, what: str = "shape") -> tuple[int, ...]:
+    """A shape as a tuple of ints.
+
+    Raises
+    ------
+    ShapeError
+        If it is no sequence of non-negative integers.
+    """
+    try:
+        lengths = tuple(map(operator.index, shape if np.iterable(shape) else (shape,)))
+    except TypeError:
+        lengths = (-1,)
+    if min(lengths, default=0) < 0:
+        raise ShapeError(f"{what} is {shape!r}; write non-negative integers, e.g. (3, 256, 256)")
+    return lengths
+
+
+def _checked_range(lo: int, hi: int, length: int, what: str) -> tuple[int, int]:
+    lo, hi = operator.index(lo), operator.index(hi)
+    if not 0 <= lo <= hi <= length:
+        raise LengthError(f"{what} {lo}..{hi} are not a range within 0..{length}")
+    return lo, hi
+
+
+def _describe(p: Plan) -> list[str]:
+    """What `print` shows: a line on the arrays, a row for each axis, the cost."""
+    rows: list[tuple[str, ...]] = [
+        ("axis", "length", "scale", "stride", "sigma", "radius", "taps", "sampling", "boundary",
+         "outputs", "output i reads")
+    ]  # fmt: skip
+    for a in p.axes:
+        if not a.has_pass:
+            rows.append((str(a.axis), str(a.length), "1", *["-"] * 6, str(a.length), "input i"))
+            continue
+        centre = f"{a.spacing}i" if a.spacing is not None else f"floor({a.step:.7g}i)"
+        reads = f"{centre}-{a.radius} .. {centre}+{a.radius}" if a.radius else f"input {centre}"
+        rows.append(
+            (str(a.axis), str(a.length), _number(a.scale), str(a.stride), _number(a.sigma),
+             str(a.radius), str(len(a.taps)), a.sampling, a.boundary, str(a.out_length), reads)
+        )  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [f"{p.input_dtype} {p.shape} -> {p.dtype} {p.out_shape}, computed in {p.compute_dtype}"]
+    lines += [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    filters: dict[Number, list[AxisPlan]] = {}
+    for a in p.passes:
+        filters.setdefault(a.sigma, []).append(a)
+    for same in filters.values():
+        half = same[0].taps[same[0].radius :]
+        shown = ", ".join(f"{t:.4g}" for t in half[:8]) + (", ..." if len(half) > 8 else "")
+        named = "axis " if len(same) == 1 else "axes "
+        named += " and ".join(str(a.axis) for a in same)
+        lines.append(f"taps of {named}, from the middle out: {shown}")
+    ratio = p.full_multiplications / max(p.multiplications, 1)
+    side = "×".join(str(len(a.taps)) for a in p.passes)
+    lines.append(
+        f"{p.multiplications:,} multiplications"
+        + (
+            f"; the full-resolution way ({side} taps at every input sample) takes "
+            f"{p.full_multiplications:,}, {ratio:.3g} times as many"
+            if p.passes
+            else ": no axis is filtered, only the type is converted"
+        )
+    )
+    return lines
+
+
+def _number(value: Number) -> str:
+    return str(value) if isinstance(value, Fraction) else f"{value:.6g}"
+
+
+_carry_out: Callable[[Plan, Any, Any, str | None, Direction], Any]
+
+
+def set_executor(function: Callable[[Plan, Any, Any, str | None, Direction], Any]) -> None:
+    """Tell plans who carries them out; `aa_ref.api` does so, since it imports this module."""
+    global _carry_out
+    _carry_out = function
