@@ -150,7 +150,7 @@ class AxisPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one call does to arrays of one shape and type. `plan` makes it, calling it carries it out.
+    """What one call does to arrays of one shape and type. Made by `plan`, carried out by a call.
 
     Attributes
     ----------
