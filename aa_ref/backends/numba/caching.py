@@ -1,0 +1,91 @@
+"""Compiles the backend's functions, once a process, with Numba's cache on disk where that works.
+
+Numba notices an edit of the file that a cached function is written in, but not of the helpers that
+it calls from other files. So each cached function carries a fingerprint of all sources of this
+package in a closure variable, and those are part of the cache's key.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+from numba import from_dtype, njit, types
+
+from .adjoint import make_adjoint
+from .compiling import OPTIONS
+from .forward import make_forward
+from .geometry import GEOMETRY
+
+__all__ = ["Compiled", "compiled", "compiled_so_far", "fingerprint"]
+
+_MAKERS: dict[str, Callable[[int], Any]] = {"forward": make_forward, "adjoint": make_adjoint}
+_lock = RLock()
+
+
+class Compiled:
+    """One compiled function, and where its machine code is kept, or why it is not."""
+
+    def __init__(self, name: str, compute: type) -> None:
+        function = _MAKERS[name](fingerprint())
+        signature = _signature(name, compute)
+        self.cache_folder, self.not_cached = "", ""
+        try:
+            dispatcher = njit(cache=True, nogil=True, **OPTIONS)(function)
+            dispatcher.compile(signature)
+            self.cache_folder = dispatcher.stats.cache_path
+        except Exception as error:
+            # No folder can be written, the disk is full, a file in it is damaged: whatever it is,
+            # it is about the cache, or it will show again here.
+            self.not_cached = f"{type(error).__name__}: {error}"
+            dispatcher = njit(nogil=True, **OPTIONS)(function)
+            dispatcher.compile(signature)
+        dispatcher.disable_compile()  # a call that needs another signature is an error of ours
+        self.call = dispatcher
+
+
+_compiled: dict[tuple[str, type], Compiled] = {}
+
+
+def compiled(name: str, compute: type) -> Compiled:
+    """``"forward"`` or ``"adjoint"``, for np.float32 or np.float64, compiled when first needed."""
+    found = _compiled.get((name, compute))
+    if found is None:
+        with _lock:
+            found = _compiled.get((name, compute))
+            if found is None:
+                found = _compiled[name, compute] = Compiled(name, compute)
+    return found
+
+
+def compiled_so_far() -> dict[tuple[str, type], Compiled]:
+    """What this process has compiled or loaded."""
+    return dict(_compiled)
+
+
+@cache
+def fingerprint() -> int:
+    """A number that stands for the text of all sources of this package."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return int.from_bytes(digest.digest()[:7])
+
+
+def _signature(name: str, compute: type) -> Any:
+    def read_only(element: Any, ndim: int = 1) -> Any:
+        return types.Array(element, ndim, "C", readonly=True)
+
+    sample = from_dtype(np.dtype(compute))
+    inputs, result = read_only(types.uint8), types.Array(types.uint8, 1, "C")
+    memory = (inputs, result) if name == "forward" else (result, inputs)
+    scratch = (types.Array(sample, 1, "C"),)
+    if name == "adjoint":
+        scratch += (types.Array(types.int64, 1, "C"),)
+    return types.int64(
+        *memory, read_only(sample), read_only(sample), read_only(from_dtype(GEOMETRY)),
+        read_only(types.int64, 2), *scratch, types.int64, types.int64,
+    )  # fmt: skip

@@ -1,0 +1,228 @@
+"""What the compiled functions need to know of shapes and strides, worked out once a plan.
+
+An operation filters one or two axes at a time. Whatever the array's layout, it is seen as::
+
+    outer dimensions  ×  rows  ×  columns  ×  neighbours
+
+*Rows* and *columns* are the filtered axes, in dimension order; either may be missing. *Neighbours*
+are samples that differ in no filtered axis and lie closer together in memory than columns do: the
+channels of H×W×C. *Outer* dimensions are all others, and only looped over. Columns and neighbours
+are cut into *blocks*, so that a line and its companions fit a cache and the scratch stays small.
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...boundary import BOUNDARIES
+from ...plans import AxisPlan
+from .convert import KINDS
+
+__all__ = ["GEOMETRY", "ZEROS", "Geometry", "Operand", "make_geometry"]
+
+ZEROS, REPLICATE, REFLECT, CIRCULAR = range(4)
+
+AXIS = np.dtype(
+    [
+        ("length", "i8"),  # of the downsample's input
+        ("outputs", "i8"),
+        ("radius", "i8"),
+        ("spacing", "i8"),  # of centres; 0 where they are uneven, then `step` is multiplied
+        ("step", "f4"),
+        ("boundary", "i4"),
+        ("filtered", "i8"),
+        ("x_stride", "i8"),  # in samples: x is the downsample's input side, y its output side
+        ("y_stride", "i8"),
+        ("block", "i8"),  # columns: positions of the result in one block
+        ("blocks", "i8"),
+    ],
+    align=True,
+)
+GEOMETRY = np.dtype(
+    [
+        ("rows", AXIS),
+        ("columns", AXIS),
+        ("neighbours", AXIS),  # never filtered
+        ("x_kind", "i8"),
+        ("y_kind", "i8"),
+        ("x_start", "i8"),  # the first sample's place in memory
+        ("y_start", "i8"),
+        ("span", "i8"),  # the longest line, in samples
+        ("ring", "i8"),  # adjoint: how many lines are kept
+    ],
+    align=True,
+)
+
+_SPAN = 1 << 14  # samples in a line: with its companions 0.4 MiB of scratch in binary32
+_SCRATCH = 900 << 10  # bytes, for all lines of one thread
+
+
+class Operand(NamedTuple):
+    """An array as its memory: kind of samples, strides in samples, the first sample's place."""
+
+    kind: str
+    strides: tuple[int, ...]
+    start: int
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One compiled call's arguments, as far as they follow from shapes and strides.
+
+    Attributes
+    ----------
+    record : ndarray of shape (1,), of type GEOMETRY
+    outer : ndarray of shape (n, 3)
+        Size, stride in x and stride in y of each outer dimension, slowest first.
+    rows, columns : AxisPlan or None
+    lines : int
+        Units of work: lines of the result, blocks counted apart.
+    scratch, ring : int
+        Samples of scratch, and lines kept in it by the adjoint, that one thread needs.
+    """
+
+    record: NDArray[Any]
+    outer: NDArray[np.int64]
+    rows: AxisPlan | None
+    columns: AxisPlan | None
+    lines: int
+    scratch: int
+    ring: int
+
+
+class _Dimension(NamedTuple):
+    size: int
+    x_stride: int
+    y_stride: int
+
+
+def make_geometry(
+    group: tuple[AxisPlan, ...], shape: tuple[int, ...], x: Operand, y: Operand, *, forward: bool
+) -> Geometry:
+    """See arrays of this shape (x's) as outer × rows × columns × neighbours.
+
+    ``group`` has the filtered axes, at most two, in dimension order.
+    """
+    dimensions = [_Dimension(*d) for d in zip(shape, x.strides, y.strides, strict=True)]
+    filtered = [a.axis for a in group]
+    free = [d for i, d in enumerate(dimensions) if i not in filtered and d.size > 1]
+    rows, columns = _roles(group, dimensions, free)
+    limit = abs(dimensions[columns.axis].x_stride) if columns else None
+    neighbours, outer = _split(free, limit)
+
+    record = np.zeros(1, GEOMETRY)
+    g = record[0]
+    _fill(g["rows"], rows, dimensions)
+    _fill(g["columns"], columns, dimensions)
+    g["neighbours"]["length"] = neighbours.size
+    g["neighbours"]["x_stride"], g["neighbours"]["y_stride"] = neighbours[1:]
+    g["x_kind"], g["y_kind"] = KINDS[x.kind], KINDS[y.kind]
+    g["x_start"], g["y_start"] = x.start, y.start
+    scratch = _cut_forward(g) if forward else _cut_adjoint(g, 8 if x.kind == "float64" else 4)
+    blocks = int(g["columns"]["blocks"] * g["neighbours"]["blocks"])
+    lines = int(g["rows"]["outputs" if forward else "length"])
+    return Geometry(
+        record, np.array(outer, np.int64).reshape(-1, 3), rows, columns,
+        lines * blocks * prod(d.size for d in outer), scratch, int(g["ring"]),
+    )  # fmt: skip
+
+
+def _roles(
+    group: tuple[AxisPlan, ...], dimensions: list[_Dimension], free: list[_Dimension]
+) -> tuple[AxisPlan | None, AxisPlan | None]:
+    """Which axis is the rows and which the columns. One alone is the columns if it is fastest."""
+    if len(group) == 2:
+        return group[0], group[1]
+    if not group:
+        return None, None
+    own = abs(dimensions[group[0].axis].x_stride)
+    if any(0 < abs(d.x_stride) < own for d in free):
+        return group[0], None
+    return None, group[0]
+
+
+def _split(free: list[_Dimension], limit: int | None) -> tuple[_Dimension, list[_Dimension]]:
+    """Neighbours and outer dimensions, each merged where they follow on one another in memory."""
+    ordered = sorted(free, key=lambda d: abs(d.x_stride))
+    neighbours = _Dimension(1, 1, 1)
+    while ordered and ordered[0].x_stride != 0:
+        d = ordered[0]
+        if limit is not None and abs(d.x_stride) >= limit:
+            break
+        if neighbours.size > 1 and not _follows(d, neighbours):
+            break
+        neighbours = d if neighbours.size == 1 else _merged(d, neighbours)
+        ordered.pop(0)
+    outer: list[_Dimension] = []
+    for d in ordered:
+        if outer and _follows(d, outer[0]):
+            outer[0] = _merged(d, outer[0])
+        else:
+            outer.insert(0, d)
+    return neighbours, outer
+
+
+def _follows(slow: _Dimension, fast: _Dimension) -> bool:
+    return slow.x_stride == fast.x_stride * fast.size and slow.y_stride == fast.y_stride * fast.size
+
+
+def _merged(slow: _Dimension, fast: _Dimension) -> _Dimension:
+    return fast._replace(size=slow.size * fast.size)
+
+
+def _fill(axis: Any, a: AxisPlan | None, dimensions: list[_Dimension]) -> None:
+    """One row of the record. A missing axis has one position and no pass."""
+    axis["length"] = axis["outputs"] = axis["spacing"] = axis["block"] = axis["blocks"] = 1
+    if a is None:
+        return
+    axis["length"], axis["outputs"], axis["radius"] = a.length, a.out_length, a.radius
+    # A single output is centred on 0, whatever the spacing, which may exceed 64 bits.
+    axis["spacing"] = 0 if a.spacing is None else a.spacing if a.out_length > 1 else 1
+    axis["step"], axis["filtered"] = a.step, True
+    axis["boundary"] = BOUNDARIES.index(a.boundary)
+    axis["x_stride"] = dimensions[a.axis].x_stride
+    axis["y_stride"] = dimensions[a.axis].y_stride
+
+
+def _cut_forward(g: Any) -> int:
+    """Choose blocks of the output's columns; returns the scratch a thread needs, in samples."""
+    columns, neighbours = g["columns"], g["neighbours"]
+    taps = 2 * int(columns["radius"]) + 1
+    step = int(columns["spacing"]) or int(np.ceil(columns["step"]))
+    outputs = int(columns["outputs"])
+    whole = (outputs - 1) * step + taps  # positions that the line of all outputs has
+    least = min(whole, 4 * taps)  # below that, neighbouring blocks would read too much twice
+    width = _cut(neighbours, int(neighbours["length"]), _SPAN // least)
+    positions = max(_SPAN // width, least)
+    block = _cut(columns, outputs, (positions - taps) // step + 1)
+    positions = (block - 1) * step + taps
+    g["span"] = positions * width
+    return int((6 * positions + step + block) * width)
+
+
+def _cut_adjoint(g: Any, itemsize: int) -> int:
+    """Choose blocks of the result's columns; returns the scratch a thread needs, in samples."""
+    rows, columns, neighbours = g["rows"], g["columns"], g["neighbours"]
+    step = int(rows["spacing"]) or int(rows["step"])
+    g["ring"] = max(4, min(2 * int(rows["radius"]) // step + 2, int(rows["outputs"])))
+    lines = int(g["ring"]) + 6
+    span = min(_SPAN, _SCRATCH // itemsize // lines)
+    length = int(columns["length"])
+    width = _cut(neighbours, int(neighbours["length"]), span // min(length, 64))
+    block = _cut(columns, length, max(span // width, 16))
+    g["span"] = block * width
+    step = int(columns["spacing"]) or int(columns["step"])
+    # Outputs that reach the block, or the few of one position beyond the ends.
+    sources = (block + 4 * int(columns["radius"])) // step + 4
+    return int((lines * block + 2 * sources) * width)
+
+
+def _cut(axis: Any, length: int, most: int) -> int:
+    """Cut into blocks of at most ``most``, all about equal; returns their size."""
+    axis["blocks"] = -(-length // max(1, min(length, most)))
+    axis["block"] = -(-length // int(axis["blocks"]))
+    axis["blocks"] = -(-length // int(axis["block"]))
+    return int(axis["block"])

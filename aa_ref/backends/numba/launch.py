@@ -1,0 +1,164 @@
+"""The backend itself: cuts a plan into fused steps, and the work of each into pieces."""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dtypes import STORAGE
+from ...plans import Plan
+from ..base import Backend
+from .caching import compiled, compiled_so_far
+from .geometry import Geometry, Operand, make_geometry
+from .threads import get_num_threads, run_pieces
+
+__all__ = ["NumbaBackend"]
+
+_LITTLE = 3_000_000  # multiplications; below, waking a thread costs more than it brings
+_PIECES = 4  # a thread, so that one that is held up does not hold up all
+_NO_TAPS: dict[type, NDArray[Any]] = {t: np.ones(1, t) for t in (np.float32, np.float64)}
+
+
+class NumbaBackend(Backend):
+    """Compiled lines over memory of any layout, on a thread pool of its own."""
+
+    name = "numba"
+
+    def __init__(self) -> None:
+        if numba.config.DISABLE_JIT:
+            raise ImportError("NUMBA_DISABLE_JIT is set, so nothing can be compiled")
+
+    def details(self) -> dict[str, str]:
+        """See `Backend.details`."""
+        lines = {
+            f"{name}, {compute.__name__}": f.cache_folder or f"not cached ({f.not_cached})"
+            for (name, compute), f in compiled_so_far().items()
+        }
+        return {"version": numba.__version__, "threads": str(get_num_threads()), **lines}
+
+    def forward(self, plan: Plan, x: NDArray[Any], out: NDArray[Any]) -> None:
+        """See `Backend.forward`."""
+        _run(plan, True, x, out)
+
+    def adjoint(self, plan: Plan, g: NDArray[Any], out: NDArray[Any]) -> None:
+        """See `Backend.adjoint`."""
+        _run(plan, False, g, out)
+
+
+class _Step(NamedTuple):
+    """One compiled call of a plan: at most two axes, from an array to the next."""
+
+    function: str
+    forward: bool
+    geometry: Geometry
+    taps: tuple[NDArray[Any], NDArray[Any]]
+    shape: tuple[int, ...]  # of the result
+    multiplications: int
+
+
+@lru_cache(maxsize=512)
+def _steps(
+    plan: Plan, forward: bool, source: tuple[int, ...], result: tuple[int, ...]
+) -> tuple[_Step, ...]:
+    """A plan's compiled calls for arrays of these strides (in bytes).
+
+    The last two axes are fused. Axes before them go one at a time, through intermediates that are
+    reduced along the axes already done; for the adjoint in the opposite order.
+    """
+    passes = plan.passes
+    groups = [*((a,) for a in passes[:-2]), passes[-2:]]
+    compute = plan.compute_dtype
+    shape = list(plan.shape if forward else plan.out_shape)
+    steps: list[_Step] = []
+    kind, strides = plan.input_dtype, source
+    for group in groups if forward else reversed(groups):
+        before = tuple(shape)
+        for a in group:
+            shape[a.axis] = a.out_length if forward else a.length
+        last = len(steps) == len(groups) - 1
+        kind_after = plan.dtype if last else compute.name
+        strides_after = result if last else _c_strides(shape, compute.itemsize)
+        ends = _operand(kind, before, strides), _operand(kind_after, tuple(shape), strides_after)
+        x, y = ends if forward else reversed(ends)
+        large = before if forward else tuple(shape)
+        geometry = make_geometry(group, large, x, y, forward=forward)
+        rows, columns = geometry.rows, geometry.columns
+        none = _NO_TAPS[compute.type]
+        taps = rows.taps if rows else none, columns.taps if columns else none
+        work = np.prod(shape if forward else before) * sum(len(a.taps) for a in group)
+        name = "forward" if forward else "adjoint"
+        steps.append(_Step(name, forward, geometry, taps, tuple(shape), int(work)))
+        kind, strides = kind_after, strides_after
+    return tuple(steps)
+
+
+def _operand(kind: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> Operand:
+    itemsize = STORAGE[kind].itemsize
+    below = sum(s * (n - 1) for s, n in zip(strides, shape, strict=True) if s < 0)
+    return Operand(kind, tuple(s // itemsize for s in strides), -below // itemsize)
+
+
+def _c_strides(shape: list[int], itemsize: int) -> tuple[int, ...]:
+    strides = [itemsize]
+    for length in reversed(shape[1:]):
+        strides.insert(0, strides[0] * length)
+    return tuple(strides)
+
+
+def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any]) -> None:
+    if out.size == 0:
+        return
+    if not _plain(source):
+        source = np.ascontiguousarray(source)
+    target = out if _plain(out) else np.empty(out.shape, out.dtype)
+    steps = _steps(plan, forward, source.strides, target.strides)
+    for step in steps[:-1]:
+        between = np.empty(step.shape, plan.compute_dtype)
+        _carry_out(step, plan.compute_dtype, source, between)
+        source = between
+    _carry_out(steps[-1], plan.compute_dtype, source, target)
+    if target is not out:
+        out[...] = target
+
+
+def _plain(a: NDArray[Any]) -> bool:
+    """Whether all samples lie at whole multiples of their size (not so in packed structures)."""
+    return a.flags.c_contiguous or (
+        a.flags.aligned and all(stride % a.itemsize == 0 for stride in a.strides)
+    )
+
+
+def _memory(a: NDArray[Any]) -> NDArray[np.uint8]:
+    """The memory that an array lies in, as bytes, from its lowest address on."""
+    if not a.flags.c_contiguous:
+        a = a[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in a.strides)]
+        extent = 1 + sum(
+            stride // a.itemsize * (n - 1) for stride, n in zip(a.strides, a.shape, strict=True)
+        )
+        a = np.lib.stride_tricks.as_strided(a, (extent,), (a.itemsize,))
+    return a.reshape(-1).view(np.uint8)
+
+
+def _carry_out(
+    step: _Step, compute: np.dtype[Any], source: NDArray[Any], result: NDArray[Any]
+) -> None:
+    call = compiled(step.function, compute.type).call
+    geometry = step.geometry
+    x, y = (source, result) if step.forward else (result, source)
+    arguments = (_memory(x), _memory(y), *step.taps, geometry.record, geometry.outer)
+    threads = get_num_threads() if step.multiplications > _LITTLE else 1
+    threads = min(threads, geometry.lines)
+    scratch = np.empty((threads, geometry.scratch), compute)
+    kept = () if step.forward else (np.empty((threads, geometry.ring), np.int64),)
+    if threads == 1:
+        call(*arguments, scratch[0], *(k[0] for k in kept), 0, geometry.lines)
+        return
+    pieces = min(threads * _PIECES, geometry.lines)
+
+    def work(piece: int, worker: int) -> None:
+        begin, end = (geometry.lines * p // pieces for p in (piece, piece + 1))
+        call(*arguments, scratch[worker], *(k[worker] for k in kept), begin, end)
+
+    run_pieces(work, pieces, threads)

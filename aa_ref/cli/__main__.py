@@ -1,0 +1,5 @@
+"""``python -m aa_ref.cli``."""
+
+from . import main
+
+main()

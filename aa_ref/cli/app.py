@@ -1,0 +1,40 @@
+"""The commands, put together."""
+
+from typing import Annotated
+
+import typer
+
+import aa_ref
+
+from .demo_command import demo
+from .info_command import info
+from .plan_command import plan
+from .run_command import run
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="aa-ref",
+    help="Anti-aliased downsampling: a Gaussian low-pass, then every stride-th sample.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (run, plan, info, demo):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aa-ref {aa_ref.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass

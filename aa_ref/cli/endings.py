@@ -1,0 +1,86 @@
+"""How a command ends: with a result, or with one line on stderr and an exit status. No traceback.
+
+======  ==================================================================
+status  meaning
+======  ==================================================================
+0       done
+1       a file could not be read or written, or backends disagree
+2       the arguments do not fit together, or do not fit the input
+130     interrupted by Ctrl-C
+======  ==================================================================
+"""
+
+import errno
+import functools
+import warnings
+from collections.abc import Callable
+from typing import ParamSpec
+
+import typer
+
+from ..errors import AaRefError
+
+__all__ = ["FileError", "UsageError", "ends_cleanly", "note"]
+
+P = ParamSpec("P")
+
+
+class FileError(Exception):
+    """A file that cannot be read or written."""
+
+
+class UsageError(Exception):
+    """Arguments that do not fit together, or do not fit the input."""
+
+
+def note(message: str) -> None:
+    """Tell, on stderr, what the result does not show."""
+    typer.echo(f"note: {_one_line(message)}", err=True)
+
+
+def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
+    """Wrap a command so that it ends as the table above says."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            with warnings.catch_warnings():
+                _show_warnings_as_notes()
+                command(*args, **kwargs)
+        except (AaRefError, UsageError) as error:
+            _fail(str(error), 2)
+        except FileError as error:
+            _fail(str(error), 1)
+        except MemoryError as error:
+            _fail(f"not enough memory: {error}" if str(error) else "not enough memory", 1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # the reader of stdout has left, which typer ends quietly
+            _fail(str(error), 1)
+        except KeyboardInterrupt:
+            _fail("interrupted", 130)
+
+    return wrapped
+
+
+def _fail(message: str, status: int) -> None:
+    typer.echo(f"aa-ref: {_one_line(message)}", err=True)
+    raise typer.Exit(status) from None
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
+
+
+def _show_warnings_as_notes() -> None:
+    """Show what is meant for users, and once; drop what is meant for developers."""
+    shown = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: object) -> None:
+        text = str(message)
+        if issubclass(category, UserWarning) and text not in shown:
+            shown.add(text)
+            note(text)
+
+    warnings.simplefilter("always")
+    warnings.showwarning = show

@@ -1,0 +1,19 @@
+"""Picture files, read and written faithfully: what cannot be kept is told or refused.
+
+==============  ============================================================================
+`picture`       what a picture is: samples and what to know about them
+`filtering`     downsampling one, transparency and all
+`files`         which module reads or writes which file
+`png`           what Pillow does not tell of a PNG: its depth, its colour chunks
+`pillow`        PNG, JPEG and WebP
+`tiff`          TIFF
+`npy`           NumPy's own format, which holds arrays and no pictures
+`exif`          the few fields of EXIF that must change when the picture does
+==============  ============================================================================
+"""
+
+from .files import check_output, encode, format_of, read
+from .filtering import downsample_picture
+from .picture import Picture
+
+__all__ = ["Picture", "check_output", "downsample_picture", "encode", "format_of", "read"]

@@ -1,0 +1,99 @@
+"""Downsampling a picture, transparency and all.
+
+What is filtered is what a pixel contributes: its colour times its opacity. Otherwise the colour
+that a fully transparent pixel happens to store would bleed into its neighbours. Afterwards the
+colour is divided by the opacity again, and rounded once.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import aa_ref
+
+from ..endings import UsageError
+from . import exif as exif_fields
+from .picture import Picture, full_scale
+
+__all__ = ["downsample_picture"]
+
+
+def downsample_picture(
+    picture: Picture, scale: Any, *, keep_associated: bool, dtype: Any = None, **options: Any
+) -> Picture:
+    """`aa_ref.downsample` along rows and columns.
+
+    Parameters
+    ----------
+    picture : Picture
+    scale, dtype, options
+        As in `aa_ref.downsample`.
+    keep_associated : bool
+        Whether a picture whose colours are multiplied by its alpha may stay so. Otherwise the
+        result's are not.
+    """
+    options["axes"] = (0, 1)
+    p = aa_ref.plan(
+        picture.pixels.shape, scale, **{k: v for k, v in options.items() if k != "backend"}
+    )
+    picture = _with_new_size(picture, p)
+    if picture.alpha == "none" or (picture.alpha == "associated" and keep_associated):
+        if picture.alpha != "none":
+            _check_full_scale(picture.pixels.dtype, _result_type(picture, dtype))
+        pixels = aa_ref.downsample(picture.pixels, scale, dtype=dtype, **options)
+        return replace(picture, pixels=pixels)
+    target = _result_type(picture, dtype)
+    _check_full_scale(picture.pixels.dtype, target)
+    contributions = _contributions(picture)
+    filtered = aa_ref.downsample(contributions, scale, **options)
+    return replace(picture, pixels=_separated(filtered, target), alpha="straight")
+
+
+def _with_new_size(picture: Picture, p: aa_ref.Plan) -> Picture:
+    """Metadata for the result: its size, and a resolution that keeps lengths what they are."""
+    down, across = (
+        float(1 / a.scale) if a.sampling == "nearest" else float(a.stride) for a in p.axes
+    )
+    metadata = picture.metadata
+    exif, resolution = metadata.exif, metadata.resolution
+    if exif is not None:
+        exif = exif_fields.adapted(exif, p.out_shape[:2], (down, across))
+    if resolution is not None:
+        resolution = resolution.spaced(down, across)
+    return picture.with_metadata(exif=exif, resolution=resolution)
+
+
+def _result_type(picture: Picture, dtype: Any) -> np.dtype[Any]:
+    return picture.pixels.dtype if dtype is None else np.dtype(dtype)
+
+
+def _check_full_scale(source: np.dtype[Any], target: np.dtype[Any]) -> None:
+    if full_scale(source) != full_scale(target):
+        raise UsageError(
+            f"--dtype is {target}, but the picture has an alpha of type {source}, and values are "
+            f"never rescaled: {full_scale(source):g} would no longer mean opaque; leave --dtype out"
+        )
+
+
+def _contributions(picture: Picture) -> NDArray[Any]:
+    """Colour times opacity, and opacity itself from 0 to 1, in floating point."""
+    stored = picture.pixels
+    values = stored.astype(np.float64 if stored.dtype == np.float64 else np.float32)
+    values[..., -1] /= full_scale(stored.dtype)
+    if picture.alpha == "straight":
+        values[..., :-1] *= values[..., -1:]
+    return values
+
+
+def _separated(values: NDArray[Any], target: np.dtype[Any]) -> NDArray[Any]:
+    """Colour beside opacity again; colour 0 where nothing is left of the opacity."""
+    opacity = values[..., -1:]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        values[..., :-1] = np.where(opacity == 0, 0, values[..., :-1] / opacity)
+        values[..., -1] *= full_scale(target)
+        if target.kind == "f":
+            return values.astype(target)
+        rounded = np.clip(np.rint(values), 0, full_scale(target)).astype(target)
+    return np.where(rounded[..., -1:] == 0, target.type(0), rounded)

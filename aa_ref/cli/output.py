@@ -1,0 +1,93 @@
+"""Files that are there whole or not at all.
+
+Bytes go to a temporary file beside the destination, which then gets the destination's name in one
+step. Whatever goes wrong, or Ctrl-C, leaves what was there before.
+"""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from .endings import FileError
+
+__all__ = ["check_destination", "write_file"]
+
+
+def check_destination(path: Path, overwrite: bool) -> None:
+    """See, before any work is done, whether a file may be written there.
+
+    Raises
+    ------
+    FileError
+        If it exists and may not be replaced, is no plain file, or has no folder to be in.
+    """
+    if path.is_dir():
+        raise FileError(f"cannot write {path}: it is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise FileError(f"cannot write {path}: it is not a plain file")
+    if not overwrite and os.path.lexists(path):
+        raise _exists(path)
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise FileError(f"cannot write {path}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"cannot write {path}: no permission to write in {folder}")
+
+
+def write_file(path: Path, parts: Iterable[bytes | memoryview], overwrite: bool) -> None:
+    """Write ``parts``, one after the other, as the file ``path``.
+
+    Raises
+    ------
+    FileError
+        If that cannot be done; the message says why. Nothing is then left behind.
+    """
+    check_destination(path, overwrite)
+    target = path.resolve()  # through a link, as opening it would
+    temporary = target.with_name(f".aa_ref-{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            with temporary.open("xb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            if overwrite:
+                temporary.replace(target)
+            else:
+                _give_new_name(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _give_new_name(temporary: Path, target: Path) -> None:
+    """Rename, but fail with FileExistsError where the name has been taken meanwhile."""
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        _reserve_and_replace(temporary, target)  # a file system without hard links
+
+
+def _reserve_and_replace(temporary: Path, target: Path) -> None:
+    target.touch(exist_ok=False)
+    try:
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            target.unlink()
+        raise
+
+
+def _exists(path: Path) -> FileError:
+    return FileError(f"{path} exists; add --overwrite to replace it, or name another file")
