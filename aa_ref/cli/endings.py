@@ -14,7 +14,7 @@ import errno
 import functools
 import warnings
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import typer
 
@@ -76,7 +76,7 @@ def _show_warnings_as_notes() -> None:
     """Show what is meant for users, and once; drop what is meant for developers."""
     shown = set()
 
-    def show(message: Warning | str, category: type[Warning], *_: object) -> None:
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         text = str(message)
         if issubclass(category, UserWarning) and text not in shown:
             shown.add(text)

@@ -47,7 +47,10 @@ def _facts() -> dict[str, Any]:
 
 
 def _backend(entry: Any) -> dict[str, Any]:
-    details = get_backend(entry.name).details() if entry.available else {}
+    try:
+        details = get_backend(entry.name).details() if entry.available else {}
+    except aa_ref.AaRefError as error:
+        details = {"error": str(error)}
     return {
         "name": entry.name,
         "available": entry.available,

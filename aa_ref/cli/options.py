@@ -75,7 +75,7 @@ Axes = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
 
-def parse_numbers(text: str, option: str) -> Number | tuple[Number | None, ...]:
+def parse_numbers(text: str, option: str) -> Number | tuple[Number | None, ...] | None:
     """``1/4`` as a Fraction, ``0.25`` as a float; a tuple where there are commas.
 
     Raises

@@ -7,171 +7,163 @@ sum of the kept lines whose footprint it lies in, then of what the boundary fold
 from typing import Any
 
 from .axes import centre, first_output, fold
-from .compiling import inner
+from .compiling import bare, inner
 from .geometry import ZEROS
-from .lines import add_1, add_4, join_phases, load, store
+from .lines import join_phase, load, store, sum_terms, views, zero
 
 __all__ = ["make_adjoint"]
 
 
 @inner
 def _load_outputs(
-    y: Any, g: Any, start: int, u0: int, u1: int, width: int, first: int, line: Any
+    y: Any, g: Any, start: int, u0: int, u1: int, width: int, scratch: Any, at: int
 ) -> None:
-    """Outputs ``u0..u1`` of a line of ``g``; ``line`` begins at output ``first``."""
+    """Outputs ``u0..u1`` of the line of ``g`` that begins at ``start``."""
     if u1 > u0:
-        part = line[(u0 - first) * width : (u1 - first) * width]
-        at = start + u0 * g.columns.y_stride
         stride, inner = g.columns.y_stride, g.neighbours.y_stride
-        load(y, g.y_kind, at, u1 - u0, stride, width, inner, part)
+        load(y, g.y_kind, start + u0 * stride, u1 - u0, stride, width, inner, scratch, at)
 
 
 @inner
 def _spread_evenly(
-    y: Any, g: Any, taps: Any, start: int, p0: int, width: int, work: Any, line: Any
-) -> None:
-    """``G`` at the positions of ``line``, the first being ``p0``, by phases of the spacing.
+    y: Any, g: Any, taps: Any, start: int, p0: int, count: int, width: int, work: int,
+    scratch: Any, offsets: Any, at: int,
+) -> None:  # fmt: skip
+    """``G`` at ``count`` positions from ``p0`` on, by phases of the spacing.
 
-    With E = e + radius = m spacing + q, output i reaches position e with tap q + d spacing,
-    where d = m - i; ascending i is descending d.
+    With E = e + radius = m spacing + q, output i reaches position e with tap q + d spacing, where
+    d = m - i. So the positions of one phase are sums of shifted lines of ``g``, and ascending i is
+    descending d.
     """
     columns = g.columns
-    spacing, size = columns.spacing, line.size // width
-    e0, e1 = p0 + columns.radius, p0 + columns.radius + size - 1
-    deepest = (taps.size - 1) // spacing
-    first = e0 // spacing - deepest
+    spacing = columns.spacing
+    e0 = p0 + columns.radius
+    e1 = e0 + count - 1
+    first = e0 // spacing - (taps.size - 1) // spacing
     beyond = e1 // spacing + 1
-    sources = work[: (beyond - first) * width]
-    phase = work[sources.size :]
-    sources[:] = 0
+    phase = work + (beyond - first) * width
+    weights = phase + ((count - 1) // spacing + 1) * width
+    zero(scratch, work, phase - work)
     u0, u1 = max(first, 0), min(beyond, columns.outputs)
-    _load_outputs(y, g, start, u0, u1, width, first, sources)
-    for e in range(e0, e0 + min(spacing, size)):  # the first position of each phase
-        m = e // spacing
-        residue = e % spacing
-        total = phase[: ((e1 - e) // spacing + 1) * width]
-        total[:] = 0
-        for d in range((taps.size - 1 - residue) // spacing, -1, -1):
-            at = (m - d - first) * width
-            add_1(total, taps[residue + d * spacing], sources[at : at + total.size])
-        join_phases(total, width, spacing, e - e0, line)
+    _load_outputs(y, g, start, u0, u1, width, scratch, work + (u0 - first) * width)
+    for e in range(e0, e0 + min(spacing, count)):  # the first position of each phase
+        m, q = e // spacing, e % spacing
+        terms = max(0, (taps.size - 1 - q) // spacing + 1)
+        for k in range(terms):
+            d = terms - 1 - k
+            scratch[weights + k] = taps[q + d * spacing]
+            offsets[k] = work + (m - d - first) * width
+        positions = (e1 - e) // spacing + 1
+        sum_terms(
+            scratch, phase, positions * width, terms, scratch, weights, scratch, offsets, 0, False
+        )
+        join_phase(scratch, phase, positions, width, spacing, at + (e - e0) * width)
 
 
 @inner
 def _spread_unevenly(
-    y: Any, g: Any, taps: Any, start: int, p0: int, width: int, work: Any, line: Any
-) -> None:
-    """The same, output by output."""
+    y: Any, g: Any, taps: Any, start: int, p0: int, count: int, width: int, work: int,
+    scratch: Any, at: int,
+) -> None:  # fmt: skip
+    """The same where centres are uneven, output by output."""
     columns = g.columns
-    p1 = p0 + line.size // width
-    u0, u1 = first_output(columns, p0 - columns.radius), first_output(columns, p1 + columns.radius)
-    line[:] = 0
-    source = work[:width]
-    for u in range(u0, u1):
-        _load_outputs(y, g, start, u, u + 1, width, u, source)
-        at = centre(columns, u) - columns.radius - p0
-        for k in range(max(0, -at), min(taps.size, p1 - p0 - at)):
+    zero(scratch, at, count * width)
+    end = first_output(columns, p0 + count + columns.radius)
+    for u in range(first_output(columns, p0 - columns.radius), end):
+        _load_outputs(y, g, start, u, u + 1, width, scratch, work)
+        reach = centre(columns, u) - columns.radius - p0
+        for k in range(max(0, -reach), min(taps.size, count - reach)):
             for c in range(width):
-                line[(at + k) * width + c] += taps[k] * source[c]
+                scratch[at + (reach + k) * width + c] += taps[k] * scratch[work + c]
 
 
 @inner
 def _spread(
-    y: Any, g: Any, taps: Any, i: int, start: int, p0: int, width: int, work: Any, line: Any
-) -> None:
+    y: Any, g: Any, taps: Any, i: int, start: int, p0: int, count: int, width: int, work: int,
+    scratch: Any, offsets: Any, at: int,
+) -> None:  # fmt: skip
     """Row ``i`` of ``g`` along its columns, with what the boundary folds onto them."""
     columns = g.columns
     start += i * g.rows.y_stride
     if not columns.filtered:
-        _load_outputs(y, g, start, 0, 1, width, 0, line)
+        _load_outputs(y, g, start, 0, 1, width, scratch, at)
         return
     if columns.spacing > 0:
-        _spread_evenly(y, g, taps, start, p0, width, work, line)
+        _spread_evenly(y, g, taps, start, p0, count, width, work, scratch, offsets, at)
     else:
-        _spread_unevenly(y, g, taps, start, p0, width, work, line)
+        _spread_unevenly(y, g, taps, start, p0, count, width, work, scratch, at)
     if columns.boundary == ZEROS:
         return
-    p1 = p0 + line.size // width
+    source = work + width
     for beyond in range(2 * columns.radius):
         e = beyond - columns.radius
         if e >= 0:
             e += columns.length
         j = fold(columns, e)
-        if p0 <= j < p1:
-            total, source = work[:width], work[width : 2 * width]
-            total[:] = 0
-            u1 = first_output(columns, e + columns.radius + 1)
-            for u in range(first_output(columns, e - columns.radius), u1):
-                _load_outputs(y, g, start, u, u + 1, width, u, source)
-                add_1(total, taps[e - centre(columns, u) + columns.radius], source)
-            part = line[(j - p0) * width : (j - p0 + 1) * width]
+        if p0 <= j < p0 + count:
+            zero(scratch, work, width)
+            end = first_output(columns, e + columns.radius + 1)
+            for u in range(first_output(columns, e - columns.radius), end):
+                _load_outputs(y, g, start, u, u + 1, width, scratch, source)
+                tap = taps[e - centre(columns, u) + columns.radius]
+                for c in range(width):
+                    scratch[work + c] += tap * scratch[source + c]
             for c in range(width):
-                part[c] += total[c]
+                scratch[at + (j - p0) * width + c] += scratch[work + c]
 
 
 @inner
 def _sum_reaching(
-    y: Any, g: Any, row_taps: Any, column_taps: Any, e: int, start: int, p0: int, width: int,
-    ring: Any, kept: Any, work: Any, total: Any,
+    y: Any, g: Any, row_taps: Any, column_taps: Any, e: int, start: int, p0: int, count: int,
+    width: int, weights: int, work: int, scratch: Any, kept: Any, offsets: Any, at: int,
 ) -> None:  # fmt: skip
     """``G`` at row ``e``: the sum of the spread lines that reach it, ascending."""
     rows = g.rows
-    size = total.size
-    total[:] = 0
     i, end = first_output(rows, e - rows.radius), first_output(rows, e + rows.radius + 1)
-    while i < end:
-        some = min(4, end - i)
-        for q in range(i, i + some):
-            slot = q % g.ring
-            if kept[slot] != q:
-                line = ring[slot * g.span : slot * g.span + size]
-                _spread(y, g, column_taps, q, start, p0, width, work, line)
-                kept[slot] = q
-        a = (i % g.ring) * g.span
-        t = e + rows.radius
-        if some == 4:
-            b = ((i + 1) % g.ring) * g.span
-            c = ((i + 2) % g.ring) * g.span
-            d = ((i + 3) % g.ring) * g.span
-            add_4(
-                total, row_taps[t - centre(rows, i)], row_taps[t - centre(rows, i + 1)],
-                row_taps[t - centre(rows, i + 2)], row_taps[t - centre(rows, i + 3)],
-                ring[a : a + size], ring[b : b + size],
-                ring[c : c + size], ring[d : d + size],
-            )  # fmt: skip
-            i += 4
-        else:
-            add_1(total, row_taps[t - centre(rows, i)], ring[a : a + size])
-            i += 1
+    go_on = False
+    while i < end or not go_on:
+        terms = min(g.ring, end - i)  # lines that the ring holds at the same time
+        for k in range(terms):
+            slot = (i + k) % g.ring
+            if kept[slot] != i + k:
+                _spread(
+                    y, g, column_taps, i + k, start, p0, count, width, work, scratch, offsets,
+                    slot * g.span,
+                )  # fmt: skip
+                kept[slot] = i + k
+        for k in range(terms):
+            scratch[weights + k] = row_taps[e + rows.radius - centre(rows, i + k)]
+            offsets[k] = ((i + k) % g.ring) * g.span
+        size = count * width
+        sum_terms(scratch, at, size, terms, scratch, weights, scratch, offsets, 0, go_on)
+        go_on = True
+        i += terms
 
 
 def make_adjoint(fingerprint: int) -> Any:
     """The Python function to compile, for either compute type; see `make_forward`."""
 
     def adjoint(
-        x: Any,
-        y: Any,
-        row_taps: Any,
-        column_taps: Any,
-        geometry: Any,
-        outer: Any,
-        scratch: Any,
-        kept: Any,
-        begin: int,
-        end: int,
-    ) -> int:
+        x_memory: Any, y_memory: Any, rows_taps: Any, columns_taps: Any, geometry: Any, outer: Any,
+        lines: Any, indices: Any, begin: int, end: int,
+    ) -> int:  # fmt: skip
         """Lines ``begin..end`` of x from y; both are memory, as bytes."""
+        x, y = views(x_memory), views(y_memory)
+        row_taps, column_taps = bare(rows_taps), bare(columns_taps)
+        scratch = bare(lines)
         g = geometry[0]
         rows, columns, neighbours = g.rows, g.columns, g.neighbours
-        ring = scratch[: g.ring * g.span]
-        totals = scratch[g.ring * g.span : (g.ring + 1) * g.span]
-        folds = scratch[(g.ring + 1) * g.span : (g.ring + 2) * g.span]
-        work = scratch[(g.ring + 2) * g.span :]
+        kept, offsets = bare(indices[: g.ring]), bare(indices[g.ring :])
+        total = g.ring * g.span
+        folded = total + g.span
+        weights = folded + g.span
+        work = weights + g.ring
         previous = -1
         for unit in range(begin, end):
             r, rest = unit % rows.length, unit // rows.length
             if rest != previous:
-                kept[:] = -1
+                for slot in range(g.ring):
+                    kept[slot] = -1
                 previous = rest
             c0 = (rest % neighbours.blocks) * neighbours.block
             width = min(neighbours.block, neighbours.length - c0)
@@ -187,28 +179,31 @@ def make_adjoint(fingerprint: int) -> Any:
                 y_start += (rest % outer[d, 0]) * outer[d, 2]
                 rest //= outer[d, 0]
 
-            total = totals[: count * width]
             if rows.filtered:
-                _sum_reaching(
-                    y, g, row_taps, column_taps, r, y_start, p0, width, ring, kept, work, total
-                )
+                # The row itself first, then the rows beyond the ends that fold onto it.
                 near = r <= rows.radius or r >= rows.length - 1 - rows.radius
-                if near and rows.boundary != ZEROS:
-                    folded = folds[: total.size]
-                    for beyond in range(2 * rows.radius):
-                        e = beyond - rows.radius
+                beyonds = 2 * rows.radius if near and rows.boundary != ZEROS else 0
+                for beyond in range(-1, beyonds):
+                    e, at = r, total
+                    if beyond >= 0:
+                        e, at = beyond - rows.radius, folded
                         if e >= 0:
                             e += rows.length
-                        if fold(rows, e) == r:
-                            _sum_reaching(
-                                y, g, row_taps, column_taps, e, y_start, p0, width, ring, kept,
-                                work, folded,
-                            )  # fmt: skip
-                            for j in range(total.size):
-                                total[j] += folded[j]
+                        if fold(rows, e) != r:
+                            continue
+                    _sum_reaching(
+                        y, g, row_taps, column_taps, e, y_start, p0, count, width, weights, work,
+                        scratch, kept, offsets, at,
+                    )  # fmt: skip
+                    if beyond >= 0:
+                        for j in range(count * width):
+                            scratch[total + j] += scratch[folded + j]
             else:
-                _spread(y, g, column_taps, 0, y_start, p0, width, work, total)
-            store(total, x, g.x_kind, x_start, count, columns.x_stride, width, neighbours.x_stride)
+                _spread(
+                    y, g, column_taps, 0, y_start, p0, count, width, work, scratch, offsets, total
+                )
+            stride, inner = columns.x_stride, neighbours.x_stride
+            store(scratch, total, x, g.x_kind, x_start, count, stride, width, inner)
         return fingerprint
 
     return adjoint

@@ -82,10 +82,8 @@ def _signature(name: str, compute: type) -> Any:
     sample = from_dtype(np.dtype(compute))
     inputs, result = read_only(types.uint8), types.Array(types.uint8, 1, "C")
     memory = (inputs, result) if name == "forward" else (result, inputs)
-    scratch = (types.Array(sample, 1, "C"),)
-    if name == "adjoint":
-        scratch += (types.Array(types.int64, 1, "C"),)
     return types.int64(
         *memory, read_only(sample), read_only(sample), read_only(from_dtype(GEOMETRY)),
-        read_only(types.int64, 2), *scratch, types.int64, types.int64,
+        read_only(types.int64, 2), types.Array(sample, 1, "C"), types.Array(types.int64, 1, "C"),
+        types.int64, types.int64,
     )  # fmt: skip

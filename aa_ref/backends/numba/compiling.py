@@ -5,11 +5,34 @@ Products and sums stay as written: without ``fastmath`` no compiler pass may fus
 
 from typing import Any
 
-from numba import njit
+import numpy as np
+from numba import carray, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
-__all__ = ["OPTIONS", "inner"]
+__all__ = ["OPTIONS", "address", "bare", "inner"]
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath": False}
 
 inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
 """For functions that only other compiled functions call."""
+
+
+@intrinsic
+def _pointer(typing_context: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.uintp), generate
+
+
+@inner
+def address(a: Any) -> Any:
+    """Where an array's memory begins."""
+    return _pointer(np.uintp(a.ctypes.data))
+
+
+@inner
+def bare(a: Any) -> Any:
+    """The same array without a count of its references, which each hand-over would change."""
+    return carray(address(a), (a.size,), a.dtype)

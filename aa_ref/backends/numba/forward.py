@@ -7,125 +7,88 @@ and stored. Nothing of the input's size is ever held.
 from typing import Any
 
 from .axes import centre, fold
-from .compiling import inner
+from .compiling import bare, inner
 from .convert import FLOAT32, FLOAT64
 from .geometry import ZEROS
-from .lines import (
-    add_1,
-    add_4,
-    load,
-    packed,
-    samples_like,
-    split_phases,
-    store,
-)
+from .lines import load, packed, samples_like, split_phases, store, sum_terms, views, zero
 
 __all__ = ["make_forward"]
 
-_CHUNK = 2048  # samples that a sweep works on at a time: they stay in the first-level cache
+_CHUNK = 2048  # samples summed at a time: they stay in the first-level cache
+_AT_ONCE = 4  # lines loaded before they are summed
 
 
 @inner
 def _sum_rows(
-    x: Any, g: Any, taps: Any, i: int, start: int, count: int, width: int, loads: Any, total: Any
-) -> None:
+    x: Any, g: Any, taps: Any, i: int, start: int, count: int, width: int, loads: int,
+    scratch: Any, offsets: Any, at: int,
+) -> None:  # fmt: skip
     """The sum over a footprint's rows, ascending, of ``count`` columns from ``start`` on."""
     rows, stride, inner = g.rows, g.columns.x_stride, g.neighbours.x_stride
     first = centre(rows, i) - rows.radius
     begin, end = 0, taps.size
     if rows.boundary == ZEROS:
         begin, end = max(0, -first), min(end, rows.length - first)
-    total[:] = 0
-    compute_kind = FLOAT32 if total.itemsize == 4 else FLOAT64
+    terms, size = end - begin, count * width
+    for k in range(terms):
+        offsets[k] = start + fold(rows, first + begin + k) * rows.x_stride
+    compute_kind = FLOAT32 if scratch.itemsize == 4 else FLOAT64
     if g.x_kind == compute_kind and packed(count, stride, width, inner):
-        samples = samples_like(x, total)
-        for at in range(0, total.size, _CHUNK):
-            part = total[at : at + _CHUNK]
-            size = part.size
-            k = begin
-            while k + 4 <= end:
-                a = start + at + fold(rows, first + k) * rows.x_stride
-                b = start + at + fold(rows, first + k + 1) * rows.x_stride
-                c = start + at + fold(rows, first + k + 2) * rows.x_stride
-                d = start + at + fold(rows, first + k + 3) * rows.x_stride
-                add_4(
-                    part, taps[k], taps[k + 1], taps[k + 2], taps[k + 3],
-                    samples[a : a + size], samples[b : b + size],
-                    samples[c : c + size], samples[d : d + size],
-                )  # fmt: skip
-                k += 4
-            while k < end:
-                a = start + at + fold(rows, first + k) * rows.x_stride
-                add_1(part, taps[k], samples[a : a + size])
-                k += 1
+        source = samples_like(x, scratch)
+        for done in range(0, size, _CHUNK):
+            some = min(_CHUNK, size - done)
+            sum_terms(scratch, at + done, some, terms, taps, begin, source, offsets, 0, False)
+            for k in range(terms):
+                offsets[k] += _CHUNK
         return
-    size = total.size
-    k = begin
-    while k < end:
-        some = min(4, end - k)
+    for k in range(0, terms, _AT_ONCE):
+        some = min(_AT_ONCE, terms - k)
         for q in range(some):
-            row = start + fold(rows, first + k + q) * rows.x_stride
-            line = loads[q * size : (q + 1) * size]
-            load(x, g.x_kind, row, count, stride, width, inner, line)
-        if some == 4:
-            add_4(
-                total, taps[k], taps[k + 1], taps[k + 2], taps[k + 3],
-                loads[:size], loads[size : 2 * size],
-                loads[2 * size : 3 * size], loads[3 * size : 4 * size],
-            )  # fmt: skip
-        else:
-            for q in range(some):
-                add_1(total, taps[k + q], loads[q * size : (q + 1) * size])
-        k += some
-
-
-@inner
-def _fetch(
-    x: Any, g: Any, taps: Any, i: int, start: int, count: int, width: int, loads: Any, line: Any
-) -> None:
-    """A line's columns, summed over rows where those are filtered."""
-    if g.rows.filtered:
-        _sum_rows(x, g, taps, i, start, count, width, loads, line)
-    else:
-        load(x, g.x_kind, start, count, g.columns.x_stride, width, g.neighbours.x_stride, line)
+            load(
+                x, g.x_kind, offsets[k + q], count, stride, width, inner, scratch, loads + q * size
+            )
+            offsets[k + q] = loads + q * size
+        sum_terms(scratch, at, size, some, taps, begin + k, scratch, offsets, k, k > 0)
 
 
 @inner
 def _sum_columns(
-    columns: Any, taps: Any, line: Any, first: int, j0: int, width: int, split: Any, total: Any
-) -> None:
-    """The sum along a line that begins at position ``first``, for outputs from ``j0`` on."""
-    total[:] = 0
-    size, spacing = total.size, columns.spacing
-    if spacing == 0:
-        for j in range(size // width):
-            at = (centre(columns, j0 + j) - columns.radius - first) * width
-            for k in range(taps.size):
-                for c in range(width):
-                    total[j * width + c] += taps[k] * line[at + k * width + c]
-        return
-    room = ((line.size // width + spacing - 1) // spacing) * width
-    if spacing > 1:
-        split_phases(line, width, spacing, min(spacing, taps.size), room, split)
-        source = split
-    else:
+    columns: Any, taps: Any, line: int, first: int, last: int, j0: int, count: int, width: int,
+    split: int, scratch: Any, offsets: Any, at: int,
+) -> None:  # fmt: skip
+    """The sum along a line of positions ``first..last``, for ``count`` outputs from ``j0`` on."""
+    spacing = columns.spacing
+    if spacing > 0:
+        room = ((last - first + spacing - 1) // spacing) * width
         source = line
-    k = 0
-    while k + 4 <= taps.size:
-        a = (k % spacing) * room + (k // spacing) * width
-        b = ((k + 1) % spacing) * room + ((k + 1) // spacing) * width
-        c = ((k + 2) % spacing) * room + ((k + 2) // spacing) * width
-        d = ((k + 3) % spacing) * room + ((k + 3) // spacing) * width
-        add_4(
-            total, taps[k], taps[k + 1], taps[k + 2], taps[k + 3],
-            source[a : a + size], source[b : b + size],
-            source[c : c + size], source[d : d + size],
-        )  # fmt: skip
-        k += 4
-    while k < taps.size:
-        a = (k % spacing) * room + (k // spacing) * width
-        add_1(total, taps[k], source[a : a + size])
-        k += 1
+        if spacing > 1:
+            phases = min(spacing, taps.size)
+            split_phases(scratch, line, last - first, width, spacing, phases, room, split)
+            source = split
+        for k in range(taps.size):
+            offsets[k] = source + (k % spacing) * room + (k // spacing) * width
+        sum_terms(scratch, at, count * width, taps.size, taps, 0, scratch, offsets, 0, False)
+    else:
+        for j in range(count):
+            reads = line + (centre(columns, j0 + j) - columns.radius - first) * width
+            for k in range(taps.size):
+                offsets[k] = reads + k * width
+            sum_terms(
+                scratch, at + j * width, width, taps.size, taps, 0, scratch, offsets, 0, False
+            )
+
+
+@inner
+def _fetch(
+    x: Any, g: Any, taps: Any, i: int, start: int, count: int, width: int, loads: int,
+    scratch: Any, offsets: Any, at: int,
+) -> None:  # fmt: skip
+    """A line's columns, summed over rows where those are filtered."""
+    if g.rows.filtered:
+        _sum_rows(x, g, taps, i, start, count, width, loads, scratch, offsets, at)
+    else:
+        stride, inner = g.columns.x_stride, g.neighbours.x_stride
+        load(x, g.x_kind, start, count, stride, width, inner, scratch, at)
 
 
 def make_forward(fingerprint: int) -> Any:
@@ -135,23 +98,18 @@ def make_forward(fingerprint: int) -> Any:
     """
 
     def forward(
-        x: Any,
-        y: Any,
-        row_taps: Any,
-        column_taps: Any,
-        geometry: Any,
-        outer: Any,
-        scratch: Any,
-        begin: int,
-        end: int,
-    ) -> int:
+        x_memory: Any, y_memory: Any, rows_taps: Any, columns_taps: Any, geometry: Any, outer: Any,
+        lines: Any, indices: Any, begin: int, end: int,
+    ) -> int:  # fmt: skip
         """Lines ``begin..end`` of the result; x and y are memory, as bytes."""
+        x, y = views(x_memory), views(y_memory)
+        row_taps, column_taps = bare(rows_taps), bare(columns_taps)
+        scratch, offsets = bare(lines), bare(indices)
         g = geometry[0]
         rows, columns, neighbours = g.rows, g.columns, g.neighbours
-        loads = scratch[: 4 * g.span]
-        lines = scratch[4 * g.span : 5 * g.span]
-        totals = scratch[5 * g.span : 5 * g.span + columns.block * neighbours.block]
-        split = scratch[5 * g.span + columns.block * neighbours.block :]
+        loads, line = 0, _AT_ONCE * g.span
+        total = line + g.span
+        split = total + columns.block * neighbours.block
         for unit in range(begin, end):
             i, rest = unit % rows.outputs, unit // rows.outputs
             c0 = (rest % neighbours.blocks) * neighbours.block
@@ -168,33 +126,37 @@ def make_forward(fingerprint: int) -> Any:
                 y_start += (rest % outer[d, 0]) * outer[d, 2]
                 rest //= outer[d, 0]
 
-            # The line from position `first` to `last`, of which `low` to `high` are in the signal.
+            # The line reaches from position `first` to `last`; `low` to `high` are in the signal.
             first = centre(columns, j0) - columns.radius
             last = centre(columns, j0 + count - 1) + columns.radius + 1
             low, high = max(first, 0), min(last, columns.length)
-            line = lines[: (last - first) * width]
-            body = line[(low - first) * width : (high - first) * width]
             start = x_start + low * columns.x_stride
-            _fetch(x, g, row_taps, i, start, high - low, width, loads, body)
+            body = line + (low - first) * width
+            _fetch(x, g, row_taps, i, start, high - low, width, loads, scratch, offsets, body)
             for outside in range(low - first + last - high):
                 e = first + outside
                 if e >= low:
                     e += high - low
-                beyond = line[(e - first) * width : (e - first + 1) * width]
+                at = line + (e - first) * width
                 source = fold(columns, e)
                 if source < 0:
-                    beyond[:] = 0
+                    zero(scratch, at, width)
                 elif low <= source < high:
-                    beyond[:] = body[(source - low) * width : (source - low + 1) * width]
+                    for c in range(width):
+                        scratch[at + c] = scratch[line + (source - first) * width + c]
                 else:
                     start = x_start + source * columns.x_stride
-                    _fetch(x, g, row_taps, i, start, 1, width, loads, beyond)
+                    _fetch(x, g, row_taps, i, start, 1, width, loads, scratch, offsets, at)
 
+            result = line
             if columns.filtered:
-                total = totals[: count * width]
-                _sum_columns(columns, column_taps, line, first, j0, width, split, total)
-                line = total
-            store(line, y, g.y_kind, y_start, count, columns.y_stride, width, neighbours.y_stride)
+                result = total
+                _sum_columns(
+                    columns, column_taps, line, first, last, j0, count, width, split, scratch,
+                    offsets, total,
+                )  # fmt: skip
+            stride, inner = columns.y_stride, neighbours.y_stride
+            store(scratch, result, y, g.y_kind, y_start, count, stride, width, inner)
         return fingerprint
 
     return forward

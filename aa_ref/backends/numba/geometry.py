@@ -80,8 +80,8 @@ class Geometry:
     rows, columns : AxisPlan or None
     lines : int
         Units of work: lines of the result, blocks counted apart.
-    scratch, ring : int
-        Samples of scratch, and lines kept in it by the adjoint, that one thread needs.
+    scratch, indices : int
+        Samples of scratch and whole numbers that one thread needs besides.
     """
 
     record: NDArray[Any]
@@ -90,7 +90,7 @@ class Geometry:
     columns: AxisPlan | None
     lines: int
     scratch: int
-    ring: int
+    indices: int
 
 
 class _Dimension(NamedTuple):
@@ -126,7 +126,7 @@ def make_geometry(
     lines = int(g["rows"]["outputs" if forward else "length"])
     return Geometry(
         record, np.array(outer, np.int64).reshape(-1, 3), rows, columns,
-        lines * blocks * prod(d.size for d in outer), scratch, int(g["ring"]),
+        lines * blocks * prod(d.size for d in outer), scratch, _indices(g, forward),
     )  # fmt: skip
 
 
@@ -217,7 +217,14 @@ def _cut_adjoint(g: Any, itemsize: int) -> int:
     step = int(columns["spacing"]) or int(columns["step"])
     # Outputs that reach the block, or the few of one position beyond the ends.
     sources = (block + 4 * int(columns["radius"])) // step + 4
-    return int((lines * block + 2 * sources) * width)
+    taps = 2 * int(columns["radius"]) // step + 1
+    return int((lines * block + 2 * sources) * width + taps + g["ring"])
+
+
+def _indices(g: Any, forward: bool) -> int:
+    """How many offsets the terms of one sum have; the adjoint's ring has a number for each line."""
+    rows, columns = (2 * int(g[axis]["radius"]) + 1 for axis in ("rows", "columns"))
+    return max(rows, columns) if forward else int(g["ring"]) + max(int(g["ring"]), columns)
 
 
 def _cut(axis: Any, length: int, most: int) -> int:

@@ -151,14 +151,14 @@ def _carry_out(
     threads = get_num_threads() if step.multiplications > _LITTLE else 1
     threads = min(threads, geometry.lines)
     scratch = np.empty((threads, geometry.scratch), compute)
-    kept = () if step.forward else (np.empty((threads, geometry.ring), np.int64),)
+    indices = np.empty((threads, geometry.indices), np.int64)
     if threads == 1:
-        call(*arguments, scratch[0], *(k[0] for k in kept), 0, geometry.lines)
+        call(*arguments, scratch[0], indices[0], 0, geometry.lines)
         return
     pieces = min(threads * _PIECES, geometry.lines)
 
     def work(piece: int, worker: int) -> None:
         begin, end = (geometry.lines * p // pieces for p in (piece, piece + 1))
-        call(*arguments, scratch[worker], *(k[worker] for k in kept), begin, end)
+        call(*arguments, scratch[worker], indices[worker], begin, end)
 
     run_pieces(work, pieces, threads)

@@ -1,16 +1,20 @@
-"""What both directions do to a line of samples: load, sweep, split by phase, store.
+"""What both directions do to a line of samples: load, sum, split by phase, store.
 
 A line is ``count`` positions of ``width`` neighbouring samples each, in the compute type, without
-gaps. ``width`` is the number of channels where those are innermost (H×W×C), else 1.
+gaps. ``width`` is the number of channels where those are innermost (H×W×C), else 1. Lines lie in
+scratch memory and are named by the offset of their first sample.
+
+Offsets are unsigned in the inner loops, because compiled code corrects a signed index that might be
+negative; and they are offsets, not slices, because each slice would count references.
 """
 
 from typing import Any
 
 import numpy as np
-from numba import types
+from numba import carray, types
 from numba.extending import overload
 
-from .compiling import inner
+from .compiling import address, inner
 from .convert import (
     FLOAT16,
     FLOAT32,
@@ -27,33 +31,70 @@ from .convert import (
 )
 
 __all__ = [
-    "add_1",
-    "add_4",
-    "join_phases",
+    "join_phase",
     "load",
     "packed",
     "samples_like",
     "split_phases",
     "store",
+    "sum_terms",
+    "views",
+    "zero",
 ]
 
 
 @inner
-def add_1(total: Any, t0: Any, a: Any) -> None:
-    """``total += t0 a``, product and sum rounded separately (as everywhere here)."""
-    for j in range(total.size):
-        total[j] += t0 * a[j]
+def zero(scratch: Any, at: int, size: int) -> None:
+    """Set a line to +0.0."""
+    start = np.uintp(at)
+    for j in range(np.uintp(size)):
+        scratch[start + j] = 0
 
 
 @inner
-def add_4(total: Any, t0: Any, t1: Any, t2: Any, t3: Any, a: Any, b: Any, c: Any, d: Any) -> None:
-    """Four `add_1` in a row, in one sweep."""
-    for j in range(total.size):
-        total[j] = (((total[j] + t0 * a[j]) + t1 * b[j]) + t2 * c[j]) + t3 * d[j]
+def sum_terms(
+    scratch: Any, at: int, size: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
+    offset: int, go_on: bool,
+) -> None:  # fmt: skip
+    """Add a tap times a line of ``source``, for so many terms, in order.
+
+    The taps stand from ``taps[tap]`` on, the lines where ``offsets[offset]`` and its followers say.
+    Every product and every sum is rounded. The total starts at +0.0, or goes on from what is there.
+    """
+    if terms == 0 and not go_on:
+        zero(scratch, at, size)
+    start, n = np.uintp(at), np.uintp(size)
+    k = 0
+    while k + 4 <= terms:
+        t0, t1, t2, t3 = taps[tap + k], taps[tap + k + 1], taps[tap + k + 2], taps[tap + k + 3]
+        a, b = np.uintp(offsets[offset + k]), np.uintp(offsets[offset + k + 1])
+        c, d = np.uintp(offsets[offset + k + 2]), np.uintp(offsets[offset + k + 3])
+        if go_on:
+            for j in range(n):
+                two = (scratch[start + j] + t0 * source[a + j]) + t1 * source[b + j]
+                scratch[start + j] = (two + t2 * source[c + j]) + t3 * source[d + j]
+        else:
+            for j in range(n):
+                two = (np.float32(0) + t0 * source[a + j]) + t1 * source[b + j]
+                scratch[start + j] = (two + t2 * source[c + j]) + t3 * source[d + j]
+        go_on = True
+        k += 4
+    while k < terms:
+        t0, a = taps[tap + k], np.uintp(offsets[offset + k])
+        if go_on:
+            for j in range(n):
+                scratch[start + j] += t0 * source[a + j]
+        else:
+            for j in range(n):
+                scratch[start + j] = np.float32(0) + t0 * source[a + j]
+        go_on = True
+        k += 1
 
 
 @inner
-def split_phases(line: Any, width: int, stride: int, phases: int, room: int, split: Any) -> None:
+def split_phases(
+    scratch: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int
+) -> None:
     """Sort positions by their remainder, so that every stride-th one becomes a neighbour.
 
     ::
@@ -61,28 +102,36 @@ def split_phases(line: Any, width: int, stride: int, phases: int, room: int, spl
         line    a b c d e f g h i j     stride 4
         split   a e i | b f j | c g | d h        each part `room` samples apart
     """
-    count = line.size // width
     for q in range(phases):
-        part = split[q * room : (q + 1) * room]
-        if width == 1:
-            for m in range((count - q + stride - 1) // stride):
-                part[m] = line[m * stride + q]
+        source, target = np.uintp(at + q * width), np.uintp(to + q * room)
+        positions = np.uintp((count - q + stride - 1) // stride)
+        # The common strides by name, so that the compiler can vectorise their loads.
+        if width == 1 and stride == 2:
+            for m in range(positions):
+                scratch[target + m] = scratch[source + m * np.uintp(2)]
+        elif width == 1 and stride == 4:
+            for m in range(positions):
+                scratch[target + m] = scratch[source + m * np.uintp(4)]
+        elif width == 3:
+            step = np.uintp(3 * stride)
+            for m in range(positions):
+                for c in range(np.uintp(3)):
+                    scratch[target + m * np.uintp(3) + c] = scratch[source + m * step + c]
         else:
-            for m in range((count - q + stride - 1) // stride):
-                for c in range(width):
-                    part[m * width + c] = line[(m * stride + q) * width + c]
+            step, wide = np.uintp(width * stride), np.uintp(width)
+            for m in range(positions):
+                for c in range(wide):
+                    scratch[target + m * wide + c] = scratch[source + m * step + c]
 
 
 @inner
-def join_phases(part: Any, width: int, stride: int, first: int, line: Any) -> None:
-    """Put one phase's positions back: ``part`` goes to ``first``, ``first + stride``, ..."""
-    if width == 1:
-        for m in range(part.size):
-            line[first + m * stride] = part[m]
-    else:
-        for m in range(part.size // width):
-            for c in range(width):
-                line[(first + m * stride) * width + c] = part[m * width + c]
+def join_phase(scratch: Any, at: int, count: int, width: int, stride: int, to: int) -> None:
+    """Put one phase's positions back, ``stride`` positions apart."""
+    source, target = np.uintp(at), np.uintp(to)
+    step, wide = np.uintp(width * stride), np.uintp(width)
+    for m in range(np.uintp(count)):
+        for c in range(wide):
+            scratch[target + m * step + c] = scratch[source + m * wide + c]
 
 
 @inner
@@ -92,43 +141,48 @@ def packed(count: int, stride: int, width: int, inner: int) -> bool:
 
 
 @inner
+def views(memory: Any) -> Any:
+    """Bytes as samples of 1, 2, 4 and 8 bytes; left-over bytes at the end belong to none."""
+    at, n = address(memory), memory.size
+    return (
+        carray(at, (n,), np.uint8),
+        carray(at, (n // 2,), np.uint16),
+        carray(at, (n // 4,), np.float32),
+        carray(at, (n // 8,), np.float64),
+    )
+
+
 def samples_like(memory: Any, line: Any) -> Any:
-    """Bytes as samples of a line's type; left-over bytes at the end belong to none."""
-    return memory[: memory.size // line.itemsize * line.itemsize].view(line.dtype)
+    """Memory (its `views`) as samples of a line's type."""
+    raise NotImplementedError("compiled only")
 
 
-@inner
-def _as_uint16(memory: Any) -> Any:
-    return memory[: memory.size // 2 * 2].view(np.uint16)
+@overload(samples_like)
+def _samples_like(memory: Any, line: Any) -> Any:
+    def float64_samples(memory: Any, line: Any) -> Any:
+        return memory[3]
 
+    def float32_samples(memory: Any, line: Any) -> Any:
+        return memory[2]
 
-@inner
-def _as_float32(memory: Any) -> Any:
-    return memory[: memory.size // 4 * 4].view(np.float32)
-
-
-@inner
-def _as_float64(memory: Any) -> Any:
-    return memory[: memory.size // 8 * 8].view(np.float64)
+    return float64_samples if line.dtype == types.float64 else float32_samples
 
 
 def _make_gather(decode: Any) -> Any:
     # A closure each, since a compiled function passed as an argument would bar the disk cache.
     @inner
     def gather(
-        source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any
+        source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
     ) -> None:
+        a, to = np.uintp(start), np.uintp(at)
         if packed(count, stride, width, inner):
-            samples = source[start : start + count * width]
-            for j in range(samples.size):
-                line[j] = decode(samples[j])
-        elif width == 1:
-            for m in range(count):
-                line[m] = decode(source[start + m * stride])
+            for j in range(np.uintp(count * width)):
+                line[to + j] = decode(source[a + j])
         else:
-            for m in range(count):
-                for c in range(width):
-                    line[m * width + c] = decode(source[start + m * stride + c * inner])
+            step, next_, wide = np.uintp(stride), np.uintp(inner), np.uintp(width)
+            for m in range(np.uintp(count)):
+                for c in range(wide):
+                    line[to + m * wide + c] = decode(source[a + m * step + c * next_])
 
     return gather
 
@@ -136,19 +190,17 @@ def _make_gather(decode: Any) -> Any:
 def _make_scatter(encode: Any) -> Any:
     @inner
     def scatter(
-        line: Any, target: Any, start: int, count: int, stride: int, width: int, inner: int
+        line: Any, at: int, target: Any, start: int, count: int, stride: int, width: int, inner: int
     ) -> None:
+        a, to = np.uintp(at), np.uintp(start)
         if packed(count, stride, width, inner):
-            samples = target[start : start + count * width]
-            for j in range(samples.size):
-                samples[j] = encode(line[j])
-        elif width == 1:
-            for m in range(count):
-                target[start + m * stride] = encode(line[m])
+            for j in range(np.uintp(count * width)):
+                target[to + j] = encode(line[a + j])
         else:
-            for m in range(count):
-                for c in range(width):
-                    target[start + m * stride + c * inner] = encode(line[m * width + c])
+            step, next_, wide = np.uintp(stride), np.uintp(inner), np.uintp(width)
+            for m in range(np.uintp(count)):
+                for c in range(wide):
+                    target[to + m * step + c * next_] = encode(line[a + m * wide + c])
 
     return scatter
 
@@ -161,9 +213,10 @@ _scatter_float16, _scatter_bfloat16 = _make_scatter(encode_float16), _make_scatt
 
 
 def load(
-    memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int, line: Any
-) -> None:
-    """Read a line out of memory (bytes) that holds samples of some kind, widened exactly.
+    memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
+    line: Any, at: int,
+) -> None:  # fmt: skip
+    """Read a line out of memory (its `views`) that holds samples of some kind, widened exactly.
 
     Start, stride (between positions) and inner (between neighbours) count samples.
     """
@@ -172,58 +225,48 @@ def load(
 
 @overload(load)
 def _load(
-    memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int, line: Any
-) -> Any:
+    memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
+    line: Any, at: int,
+) -> Any:  # fmt: skip
     def load_float64(
-        memory: Any,
-        kind: int,
-        start: int,
-        count: int,
-        stride: int,
-        width: int,
-        inner: int,
-        line: Any,
-    ) -> None:
-        _gather(_as_float64(memory), start, count, stride, width, inner, line)
+        memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
+        line: Any, at: int,
+    ) -> None:  # fmt: skip
+        _gather(memory[3], start, count, stride, width, inner, line, at)
 
     def load_others(
-        memory: Any,
-        kind: int,
-        start: int,
-        count: int,
-        stride: int,
-        width: int,
-        inner: int,
-        line: Any,
-    ) -> None:
+        memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
+        line: Any, at: int,
+    ) -> None:  # fmt: skip
         if kind == FLOAT32:
-            _gather(_as_float32(memory), start, count, stride, width, inner, line)
+            _gather(memory[2], start, count, stride, width, inner, line, at)
         elif kind == UINT8:
-            _gather(memory, start, count, stride, width, inner, line)
+            _gather(memory[0], start, count, stride, width, inner, line, at)
         elif kind == UINT16:
-            _gather(_as_uint16(memory), start, count, stride, width, inner, line)
+            _gather(memory[1], start, count, stride, width, inner, line, at)
         elif kind == FLOAT16:
-            _gather_float16(_as_uint16(memory), start, count, stride, width, inner, line)
+            _gather_float16(memory[1], start, count, stride, width, inner, line, at)
         else:
-            _gather_bfloat16(_as_uint16(memory), start, count, stride, width, inner, line)
+            _gather_bfloat16(memory[1], start, count, stride, width, inner, line, at)
 
     return load_float64 if line.dtype == types.float64 else load_others
 
 
 @inner
 def store(
-    line: Any, memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int
-) -> None:
-    """Round a line into memory (bytes) that holds samples of some kind, once."""
+    line: Any, at: int, memory: Any, kind: int, start: int, count: int, stride: int, width: int,
+    inner: int,
+) -> None:  # fmt: skip
+    """Round a line into memory (its `views`) that holds samples of some kind, once."""
     if kind == FLOAT32:
-        _scatter(line, _as_float32(memory), start, count, stride, width, inner)
+        _scatter(line, at, memory[2], start, count, stride, width, inner)
     elif kind == FLOAT64:
-        _scatter(line, _as_float64(memory), start, count, stride, width, inner)
+        _scatter(line, at, memory[3], start, count, stride, width, inner)
     elif kind == UINT8:
-        _scatter_uint8(line, memory, start, count, stride, width, inner)
+        _scatter_uint8(line, at, memory[0], start, count, stride, width, inner)
     elif kind == UINT16:
-        _scatter_uint16(line, _as_uint16(memory), start, count, stride, width, inner)
+        _scatter_uint16(line, at, memory[1], start, count, stride, width, inner)
     elif kind == FLOAT16:
-        _scatter_float16(line, _as_uint16(memory), start, count, stride, width, inner)
+        _scatter_float16(line, at, memory[1], start, count, stride, width, inner)
     else:
-        _scatter_bfloat16(line, _as_uint16(memory), start, count, stride, width, inner)
+        _scatter_bfloat16(line, at, memory[1], start, count, stride, width, inner)

@@ -14,6 +14,14 @@
 
 from .files import check_output, encode, format_of, read
 from .filtering import downsample_picture
-from .picture import Picture
+from .picture import Metadata, Picture
 
-__all__ = ["Picture", "check_output", "downsample_picture", "encode", "format_of", "read"]
+__all__ = [
+    "Metadata",
+    "Picture",
+    "check_output",
+    "downsample_picture",
+    "encode",
+    "format_of",
+    "read",
+]

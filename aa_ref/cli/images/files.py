@@ -6,8 +6,8 @@ import numpy as np
 
 from ..endings import FileError, UsageError, note
 from .npy import encode_npy, read_npy
-from .pillow import FORMATS, check_fits, encode_pillow, read_pillow
 from .picture import Picture
+from .pillow import FORMATS, check_fits, encode_pillow, read_pillow
 from .tiff import check_fits_tiff, encode_tiff, read_tiff
 
 __all__ = ["check_output", "encode", "format_of", "read"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import aa_ref
 
-from ..endings import UsageError
+from ..endings import UsageError, note
 from . import exif as exif_fields
 from .picture import Picture, full_scale
 
@@ -59,7 +59,11 @@ def _with_new_size(picture: Picture, p: aa_ref.Plan) -> Picture:
     metadata = picture.metadata
     exif, resolution = metadata.exif, metadata.resolution
     if exif is not None:
-        exif = exif_fields.adapted(exif, p.out_shape[:2], (down, across))
+        try:
+            exif = exif_fields.adapted(exif, (p.out_shape[0], p.out_shape[1]), (down, across))
+        except ValueError as error:
+            note(f"the EXIF is not kept: {error}")
+            exif = None
     if resolution is not None:
         resolution = resolution.spaced(down, across)
     return picture.with_metadata(exif=exif, resolution=resolution)
@@ -80,20 +84,22 @@ def _check_full_scale(source: np.dtype[Any], target: np.dtype[Any]) -> None:
 def _contributions(picture: Picture) -> NDArray[Any]:
     """Colour times opacity, and opacity itself from 0 to 1, in floating point."""
     stored = picture.pixels
-    values = stored.astype(np.float64 if stored.dtype == np.float64 else np.float32)
-    values[..., -1] /= full_scale(stored.dtype)
+    compute: Any = np.float64 if stored.dtype == np.float64 else np.float32
+    colour = stored[..., :-1].astype(compute)
+    opacity = stored[..., -1:].astype(compute) / compute(full_scale(stored.dtype))
     if picture.alpha == "straight":
-        values[..., :-1] *= values[..., -1:]
-    return values
+        colour = colour * opacity
+    return np.concatenate([colour, opacity], -1)
 
 
 def _separated(values: NDArray[Any], target: np.dtype[Any]) -> NDArray[Any]:
     """Colour beside opacity again; colour 0 where nothing is left of the opacity."""
-    opacity = values[..., -1:]
+    full, opacity = full_scale(target), values[..., -1:]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        values[..., :-1] = np.where(opacity == 0, 0, values[..., :-1] / opacity)
-        values[..., -1] *= full_scale(target)
+        colour = np.where(opacity == 0, 0, values[..., :-1] / opacity)
+        together = np.concatenate([colour, opacity * values.dtype.type(full)], -1)
         if target.kind == "f":
-            return values.astype(target)
-        rounded = np.clip(np.rint(values), 0, full_scale(target)).astype(target)
-    return np.where(rounded[..., -1:] == 0, target.type(0), rounded)
+            return together.astype(target)
+        rounded: NDArray[Any] = np.clip(np.rint(together), 0, full).astype(target)
+    rounded[rounded[..., -1] == 0] = 0
+    return rounded

@@ -27,7 +27,8 @@ def read_npy(path: Path) -> NDArray[Any]:
     try:
         with path.open("rb") as file:
             _check_header(path, file)
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
     except FileError:
         raise
     except (ValueError, OSError, EOFError, SyntaxError, TypeError, OverflowError) as error:

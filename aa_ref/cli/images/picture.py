@@ -100,7 +100,7 @@ class Picture:
         return " ".join(words)
 
     def turned(self, orientation: int) -> "Picture":
-        """This picture upright, if its pixels are stored in that orientation."""
+        """The picture upright, if its pixels are stored in that orientation."""
         resolution = self.metadata.resolution
         if orientation >= 5 and resolution is not None:
             resolution = Resolution(resolution.down, resolution.across, resolution.unit)

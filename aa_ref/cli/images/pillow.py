@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..endings import FileError, UsageError, note
 from . import exif as exif_fields
-from .picture import Metadata, Picture, Resolution
+from .picture import Alpha, Metadata, Picture, Resolution
 from .png import PngFacts, read_facts, tell_of_chunks
 
 __all__ = ["FORMATS", "check_fits", "encode_pillow", "read_pillow"]
@@ -25,7 +25,6 @@ FORMATS = ("PNG", "JPEG", "WebP")
 _JPEG_QUALITY = 95
 _JPEG_EXIF_LIMIT = 65_527
 _SIDE_LIMIT = {"JPEG": 65_500, "WebP": 16_383}
-_READABLE = ("PNG", "JPEG", "MPO", "WEBP")
 
 
 def read_pillow(path: Path, file_format: str) -> Picture:
@@ -38,7 +37,7 @@ def read_pillow(path: Path, file_format: str) -> Picture:
     """
     facts = _read_png_facts(path) if file_format == "PNG" else None
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=_READABLE) as image:
+        with warnings.catch_warnings(), Image.open(path, formats=[file_format]) as image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             _refuse_what_would_be_cut(path, image, facts)
             image.load()
@@ -55,7 +54,7 @@ def read_pillow(path: Path, file_format: str) -> Picture:
         raise FileError(f"cannot read {path}: it is no valid {file_format} file") from None
     except Exception as error:
         raise FileError(f"cannot read {path}: {error or type(error).__name__}") from None
-    alpha = "straight" if has_alpha else "none"
+    alpha: Alpha = "straight" if has_alpha else "none"
     return _upright(path, Picture(pixels, colours, alpha, file_format, metadata))
 
 

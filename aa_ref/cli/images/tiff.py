@@ -31,7 +31,7 @@ _TAG_ACROSS, _TAG_DOWN, _TAG_UNIT = 282, 283, 296
 _TAG_DESCRIPTION, _TAG_SOFTWARE, _TAG_DATE = 270, 305, 306
 _TEXT_TAGS = (_TAG_DESCRIPTION, 271, 272, _TAG_SOFTWARE, _TAG_DATE, 315, 33432)
 _SUB_DIRECTORIES = {34665: "EXIF", 34853: "GPS position", _TAG_XMP: "XMP"}
-_UNITS = {1: "none", 2: "inch", 3: "centimetre"}
+_UNITS = ("none", "inch", "centimetre")  # 1, 2, 3
 _TYPES = ("uint8", "uint16", "float16", "float32", "float64")
 _PLAUSIBLE_BYTES, _PLAUSIBLE_RATIO = 1 << 30, 2_000
 
@@ -182,7 +182,7 @@ def _as_grey_or_rgb(path: Path, page: Any, pixels: NDArray[Any]) -> tuple[NDArra
 
 
 def _looked_up(colormap: NDArray[Any], indices: NDArray[Any]) -> NDArray[Any]:
-    """Palette colours, in 8 bits if they have no more: as ``v * 257`` or, from some, ``v * 256``."""
+    """Palette colours; in 8 bits if they have no more, stored times 257 or, by some, 256."""
     table = colormap.T
     if np.all(table % 257 == 0) or np.all(table % 256 == 0):
         table = (table >> 8).astype(np.uint8)
@@ -221,8 +221,8 @@ def _metadata(path: Path, page: Any) -> Metadata:
 def _resolution(tags: dict[int, Any]) -> Resolution | None:
     try:
         across, down = (n / d for n, d in (tags[_TAG_ACROSS], tags[_TAG_DOWN]))
-        unit = _UNITS[int(tags.get(_TAG_UNIT, 2))]
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        unit = _UNITS[int(tags.get(_TAG_UNIT, 2)) - 1]
+    except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
         return None
     return Resolution(across, down, unit) if across > 0 and down > 0 else None  # type: ignore[arg-type]
 
@@ -280,7 +280,7 @@ def _settings(picture: Picture) -> dict[str, Any]:
         settings["predictor"] = pixels.dtype.kind == "u"
     if metadata.resolution is not None:
         settings["resolution"] = metadata.resolution[:2]
-        settings["resolutionunit"] = metadata.resolution.unit
+        settings["resolutionunit"] = 1 + _UNITS.index(metadata.resolution.unit)
     return settings
 
 
