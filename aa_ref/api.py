@@ -1,8 +1,9 @@
 """The public functions: validate, plan, hand to a backend."""
 
+import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from numpy.typing import NDArray
 from .arrays import Source, allocate, read, read_out, wrap
 from .backends import default_backend, get_backend
 from .dtypes import FLOATING
-from .errors import DtypeError, OutError, ShapeError
+from .errors import DtypeError, OutError, ScaleError, ShapeError
 from .plans import Direction, Plan, as_axes, checked_shape, make_plan, set_executor
 
 __all__ = ["downsample", "downsample_adjoint", "pyramid"]
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 def downsample(
@@ -205,10 +206,16 @@ def pyramid(
     [(3, 64, 48), (3, 32, 24), (3, 16, 12), (3, 8, 6)]
     """
     source = read(x)
+    if not isinstance(scales, Iterable):
+        raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
     levels = [
         make_plan(source.storage.shape, source.dtype, dtype, s, axes, sigma, boundary, sampling)
         for s in scales
     ]
+    if out is not None and not isinstance(out, Iterable):
+        raise OutError(
+            f"out is a {type(out).__name__}, no sequence; give an array or None for each level"
+        )
     outs = [None] * len(levels) if out is None else list(out)
     if len(outs) != len(levels):
         raise OutError(f"out has {len(outs)} arrays for {len(levels)} scales; give one for each")
@@ -254,13 +261,15 @@ def _carry_out_plan(p: Plan, x: Any, out: Any, backend: str | None, direction: D
             )
     else:
         source, shape = _read_floating(x), p.out_shape
-        if source.dtype != p.input_dtype:
+        if (p.input_dtype, p.dtype) != (source.dtype, source.dtype):
             p = p.replace_input_dtype(source.dtype)
     if source.storage.shape != shape:
         raise ShapeError(
             f"the plan takes arrays of shape {shape} here, this one has {source.storage.shape}; "
             "make a plan for this shape"
         )
+    if p.keeps_all:
+        _warn_of_no_decimation(p)
     return _Call(p, source, out, backend, direction).run()
 
 
@@ -287,9 +296,9 @@ def _check_apart(results: list[NDArray[Any]]) -> None:
 def _warn_of_no_decimation(p: Plan) -> None:
     a = p.keeps_all[0]
     does = "only blurs" if a.radius else "changes nothing"
-    level = 2
-    while sys._getframe(level - 1).f_code.co_filename.startswith(_PACKAGE):
-        level += 1
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
     warnings.warn(
         f"scale {a.scale} has stride int(1/scale) = 1, so axis {a.axis} keeps all its samples and "
         f"the call {does}; sampling='nearest' gives floor(n * scale) samples",

@@ -50,9 +50,10 @@ def read(x: Any) -> Source:
         if name is not None:
             return Source(x, name, None)
         name = name_of(x.dtype, "the array's type")
+        native = x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
         if name == "bfloat16":
-            return Source(x.view(np.uint16), name, _as_bfloat16)
-        return Source(x.astype(STORAGE[name]), name, None)
+            return Source(native.view(np.uint16), name, _as_bfloat16)
+        return Source(native, name, None)
     if isinstance(x, np.ndarray):
         if isinstance(x, np.ma.MaskedArray):
             raise ContainerError(
@@ -91,10 +92,15 @@ def read_out(out: Any, shape: tuple[int, ...], dtype: str, x: NDArray[Any]) -> N
     storage = source.storage
     if storage.shape != shape:
         raise OutError(f"out has shape {storage.shape}, but the result has shape {shape}")
-    if source.dtype != dtype or (isinstance(out, np.ndarray) and not out.dtype.isnative):
+    if source.dtype != dtype:
         raise OutError(
-            f"out has type {getattr(out, 'dtype', source.dtype)!s}, but the result is {dtype} in "
-            f"native byte order; pass dtype={source.dtype!r} if that was meant"
+            f"out has type {source.dtype}, but the result is {dtype}; "
+            f"pass dtype={source.dtype!r} if that was meant"
+        )
+    if isinstance(out, np.ndarray) and not out.dtype.isnative:
+        raise OutError(
+            f"out has type {out.dtype!s}, but the result is {dtype} in native byte order; "
+            "pass an array of that"
         )
     if not storage.flags.writeable:
         raise OutError("out is read-only; pass an array that can be written into")

@@ -38,7 +38,7 @@ def name_of(dtype: Any, argument: str = "dtype") -> str:
     if name not in NAMES:
         try:
             name = np.dtype(dtype).name  # 'f4', float, np.float32, '>f4', ml_dtypes.bfloat16
-        except TypeError:
+        except (TypeError, ValueError, SyntaxError):  # NumPy parses text such as 'f4,f4'
             name = str(dtype).rpartition(".")[2]  # torch.float32, array_api_strict.float32
     if name not in NAMES or dtype is None:
         raise DtypeError(

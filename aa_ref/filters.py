@@ -51,7 +51,9 @@ def as_scale(scale: Any) -> Number:
             f"scale is {scale!r}, but a scale is output size over input size, in (0, 1]{hint}"
         )
     if isinstance(number, float) and not math.isfinite(1 / number):
-        raise ScaleError(f"scale is {scale!r}, so small that 1/scale is not finite")
+        raise ScaleError(
+            f"scale is {scale!r}, so small that 1/scale is not finite; use a larger scale"
+        )
     return number
 
 
@@ -105,9 +107,10 @@ def radius_of(sigma: Number) -> int:
     """
     radius = round(4 * sigma) if 4 * sigma < math.inf else MAX_RADIUS + 1
     if radius > MAX_RADIUS:
+        shown = float(min(sigma, 1.7e308))  # a Fraction may be beyond any float
         raise SigmaError(
-            f"sigma is {float(sigma) if sigma < 1e300 else math.inf:.6g}, which gives a radius "
-            f"above {MAX_RADIUS:,}; use a smaller sigma or a larger scale"
+            f"sigma is {shown:.6g}, which gives a radius above {MAX_RADIUS:,}; use a smaller sigma "
+            "or a larger scale"
         )
     return radius
 

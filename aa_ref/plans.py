@@ -38,7 +38,17 @@ from .filters import (
     taps_of,
 )
 
-__all__ = ["SAMPLINGS", "AxisPlan", "Plan", "plan"]
+__all__ = [
+    "SAMPLINGS",
+    "AxisPlan",
+    "Direction",
+    "Plan",
+    "as_axes",
+    "checked_shape",
+    "make_plan",
+    "plan",
+    "set_executor",
+]
 
 SAMPLINGS = ("slice", "nearest")
 Direction = Literal["forward", "adjoint"]
@@ -349,7 +359,9 @@ def _plan(shape: tuple[int, ...], input_dtype: str, dtype: str, axes: tuple[_Axi
 def _axis_plan(key: _AxisKey, length: int, compute: np.dtype[Any]) -> AxisPlan:
     scale, sigma = key.scale, key.sigma
     if length == 0:
-        raise LengthError(f"axis {key.axis} has length 0; there is nothing to filter")
+        raise LengthError(
+            f"axis {key.axis} has length 0; there is nothing to filter, so leave it out of axes"
+        )
     has_pass = not (scale == 1 and sigma is None)
     if sigma is None:
         sigma = sigma_of(scale)
@@ -401,7 +413,9 @@ def as_axes(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
             )
     numbers = tuple(axis % ndim for axis in given)
     if len(set(numbers)) < len(numbers):
-        raise AxesError(f"axes is {axes!r}, which names an axis of shape {shape} twice")
+        raise AxesError(
+            f"axes is {axes!r}, which names an axis of shape {shape} twice; name each once"
+        )
     return numbers
 
 

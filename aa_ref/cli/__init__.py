@@ -16,6 +16,9 @@ def main() -> None:
     if any(find_spec(name) is None for name in _NEEDED):
         print("aa-ref needs the extra 'cli': pip install 'aa-ref[cli]'", file=sys.stderr)
         raise SystemExit(2)
-    from .app import app
+    try:
+        from .app import app
 
-    app()
+        app()
+    except KeyboardInterrupt:  # while importing; commands have ends of their own
+        raise SystemExit(130) from None

@@ -100,6 +100,8 @@ def _show(facts: dict[str, Any]) -> None:
     console.print()
     console.print(_backend_table(facts["backends"], facts["default_backend"]))
     for backend in facts["backends"]:
+        if not backend["available"]:
+            console.print(f"{backend['name']}: not here: {backend['reason']}", markup=False)
         for heading, text in backend["details"].items():
             console.print(f"{backend['name']}: {heading}: {text}", markup=False)
 
@@ -108,6 +110,7 @@ def _backend_table(backends: list[dict[str, Any]], default: str) -> Table:
     table = Table("backend", "runs here", "devices", "types")
     for b in backends:
         name = f"{b['name']} (default)" if b["name"] == default else b["name"]
-        runs = "yes" if b["available"] else f"no: {b['reason']}"
-        table.add_row(name, runs, ", ".join(b["devices"]), ", ".join(b["dtypes"]))
+        table.add_row(
+            name, "yes" if b["available"] else "no", ", ".join(b["devices"]), ", ".join(b["dtypes"])
+        )
     return table

@@ -32,13 +32,16 @@ __all__ = ["run"]
 
 @ends_cleanly
 def run(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="PNG, JPEG, WebP, TIFF or .npy.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", readable=False, help="PNG, JPEG, WebP, TIFF or .npy.")
+    ],
     output: Annotated[
         Path,
         typer.Option(
             "--output",
             "-o",
             metavar="OUTPUT",
+            readable=False,
             help="The suffix says the format.",
             show_default=False,
         ),

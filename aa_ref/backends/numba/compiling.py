@@ -10,7 +10,7 @@ from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["OPTIONS", "address", "bare", "inner"]
+__all__ = ["OPTIONS", "address", "bare", "inner", "named"]
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath": False}
 
@@ -36,3 +36,14 @@ def address(a: Any) -> Any:
 def bare(a: Any) -> Any:
     """The same array without a count of its references, which each hand-over would change."""
     return carray(address(a), (a.size,), a.dtype)
+
+
+def named(name: str, function: Any) -> Any:
+    """Give one of several functions out of one factory a name of its own.
+
+    Numba makes a symbol of the name and of a number that counts up in each process. So functions of
+    one name can have one symbol, the one in code from the disk cache, the other in code compiled
+    just now; and then the one is called for the other.
+    """
+    function.__name__ = function.__qualname__ = name
+    return function

@@ -11,7 +11,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .compiling import inner
+from .compiling import inner, named
 
 __all__ = [
     "KINDS",
@@ -114,7 +114,7 @@ def _integer_encoder(value: Any, target: type) -> Callable[[Any], Any]:
             clipped = limit
         return target((clipped + shift) - shift)
 
-    return encode
+    return named(f"encode_{target.__name__}", encode)
 
 
 def _float_encoder(value: Any, digits: int, bias: int) -> Callable[[Any], Any]:
@@ -150,4 +150,4 @@ def _float_encoder(value: Any, digits: int, bias: int) -> Callable[[Any], Any]:
             result = target_nan
         return np.uint16(result | ((bits >> sign_shift) & sign))
 
-    return encode
+    return named(f"encode_float_{digits}", encode)

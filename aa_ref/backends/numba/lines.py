@@ -14,7 +14,7 @@ import numpy as np
 from numba import carray, types
 from numba.extending import overload
 
-from .compiling import address, inner
+from .compiling import address, inner, named
 from .convert import (
     FLOAT16,
     FLOAT32,
@@ -112,6 +112,9 @@ def split_phases(
         elif width == 1 and stride == 4:
             for m in range(positions):
                 scratch[target + m] = scratch[source + m * np.uintp(4)]
+        elif width == 1:
+            for m in range(positions):
+                scratch[target + m] = scratch[source + m * np.uintp(stride)]
         elif width == 3:
             step = np.uintp(3 * stride)
             for m in range(positions):
@@ -168,9 +171,8 @@ def _samples_like(memory: Any, line: Any) -> Any:
     return float64_samples if line.dtype == types.float64 else float32_samples
 
 
-def _make_gather(decode: Any) -> Any:
+def _make_gather(name: str, decode: Any) -> Any:
     # A closure each, since a compiled function passed as an argument would bar the disk cache.
-    @inner
     def gather(
         source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
     ) -> None:
@@ -184,11 +186,10 @@ def _make_gather(decode: Any) -> Any:
                 for c in range(wide):
                     line[to + m * wide + c] = decode(source[a + m * step + c * next_])
 
-    return gather
+    return inner(named(name, gather))
 
 
-def _make_scatter(encode: Any) -> Any:
-    @inner
+def _make_scatter(name: str, encode: Any) -> Any:
     def scatter(
         line: Any, at: int, target: Any, start: int, count: int, stride: int, width: int, inner: int
     ) -> None:
@@ -202,14 +203,17 @@ def _make_scatter(encode: Any) -> Any:
                 for c in range(wide):
                     target[to + m * step + c * next_] = encode(line[a + m * wide + c])
 
-    return scatter
+    return inner(named(name, scatter))
 
 
-_gather = _make_gather(as_is)
-_gather_float16, _gather_bfloat16 = _make_gather(decode_float16), _make_gather(decode_bfloat16)
-_scatter = _make_scatter(as_is)
-_scatter_uint8, _scatter_uint16 = _make_scatter(encode_uint8), _make_scatter(encode_uint16)
-_scatter_float16, _scatter_bfloat16 = _make_scatter(encode_float16), _make_scatter(encode_bfloat16)
+_gather = _make_gather("gather", as_is)
+_gather_float16 = _make_gather("gather_float16", decode_float16)
+_gather_bfloat16 = _make_gather("gather_bfloat16", decode_bfloat16)
+_scatter = _make_scatter("scatter", as_is)
+_scatter_uint8 = _make_scatter("scatter_uint8", encode_uint8)
+_scatter_uint16 = _make_scatter("scatter_uint16", encode_uint16)
+_scatter_float16 = _make_scatter("scatter_float16", encode_float16)
+_scatter_bfloat16 = _make_scatter("scatter_bfloat16", encode_bfloat16)
 
 
 def load(

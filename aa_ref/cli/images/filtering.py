@@ -39,15 +39,12 @@ def downsample_picture(
         picture.pixels.shape, scale, **{k: v for k, v in options.items() if k != "backend"}
     )
     picture = _with_new_size(picture, p)
+    target = picture.pixels.dtype if dtype is None else np.dtype(dtype)
+    _check_full_scale(picture, target)
     if picture.alpha == "none" or (picture.alpha == "associated" and keep_associated):
-        if picture.alpha != "none":
-            _check_full_scale(picture.pixels.dtype, _result_type(picture, dtype))
         pixels = aa_ref.downsample(picture.pixels, scale, dtype=dtype, **options)
         return replace(picture, pixels=pixels)
-    target = _result_type(picture, dtype)
-    _check_full_scale(picture.pixels.dtype, target)
-    contributions = _contributions(picture)
-    filtered = aa_ref.downsample(contributions, scale, **options)
+    filtered = aa_ref.downsample(_contributions(picture), scale, **options)
     return replace(picture, pixels=_separated(filtered, target), alpha="straight")
 
 
@@ -69,15 +66,19 @@ def _with_new_size(picture: Picture, p: aa_ref.Plan) -> Picture:
     return picture.with_metadata(exif=exif, resolution=resolution)
 
 
-def _result_type(picture: Picture, dtype: Any) -> np.dtype[Any]:
-    return picture.pixels.dtype if dtype is None else np.dtype(dtype)
+def _check_full_scale(picture: Picture, target: np.dtype[Any]) -> None:
+    """Values are never rescaled, so a type may not make them mean something else.
 
-
-def _check_full_scale(source: np.dtype[Any], target: np.dtype[Any]) -> None:
-    if full_scale(source) != full_scale(target):
+    Colours may become floating-point numbers, which have no end to be cut off at.
+    """
+    source = picture.pixels.dtype
+    if full_scale(source) == full_scale(target):
+        return
+    if picture.alpha != "none" or target.kind == "u":
+        means = "opaque" if picture.alpha != "none" else "full intensity"
         raise UsageError(
-            f"--dtype is {target}, but the picture has an alpha of type {source}, and values are "
-            f"never rescaled: {full_scale(source):g} would no longer mean opaque; leave --dtype out"
+            f"--dtype is {target}, but the picture is {picture.kind}, and values are never "
+            f"rescaled: {full_scale(source):g} would no longer mean {means}; leave --dtype out"
         )
 
 

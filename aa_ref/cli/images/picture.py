@@ -22,6 +22,10 @@ class Resolution(NamedTuple):
         """Of samples that lie so many times as far apart, so that lengths stay what they are."""
         return Resolution(self.across / across, self.down / down, self.unit)
 
+    def turned(self, orientation: int) -> "Resolution":
+        """Of the upright picture, if this is of the stored one: see `turned_upright`."""
+        return Resolution(self.down, self.across, self.unit) if orientation >= 5 else self
+
     def per_inch(self) -> tuple[float, float] | None:
         """In dots per inch, or None where the unit is unknown."""
         if self.unit == "none":
@@ -102,8 +106,8 @@ class Picture:
     def turned(self, orientation: int) -> "Picture":
         """The picture upright, if its pixels are stored in that orientation."""
         resolution = self.metadata.resolution
-        if orientation >= 5 and resolution is not None:
-            resolution = Resolution(resolution.down, resolution.across, resolution.unit)
+        if resolution is not None:
+            resolution = resolution.turned(orientation)
         turned = replace(self, pixels=turned_upright(self.pixels, orientation))
         return turned.with_metadata(resolution=resolution)
 

@@ -45,10 +45,11 @@ def read_pillow(path: Path, file_format: str) -> Picture:
             metadata = _read_metadata(path, image, facts)
     except (FileError, MemoryError):
         raise
-    except Image.DecompressionBombError as error:
+    except Image.DecompressionBombError:
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise FileError(
-            f"{path} is refused, since so large a picture may be an attack: {error}; if you trust "
-            "it, convert it to TIFF, which is read without that limit"
+            f"{path} is refused, since a picture of more than {limit:,} pixels may be an attack; "
+            "if you trust it, convert it to TIFF"
         ) from None
     except UnidentifiedImageError:
         raise FileError(f"cannot read {path}: it is no valid {file_format} file") from None

@@ -26,11 +26,12 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _OTHER_COLOURS = {4: "a mask", 5: "CMYK", 8: "CIE L*a*b*", 9: "ICC L*a*b*", 32803: "a raw mosaic"}
 _UNCOMPRESSED, _JPEG = 1, 7
 _UNSPECIFIED, _ASSOCIATED, _STRAIGHT = 0, 1, 2
-_TAG_ORIENTATION, _TAG_ICC, _TAG_XMP = 274, 34675, 700
+_TAG_ORIENTATION, _TAG_ICC = 274, 34675
 _TAG_ACROSS, _TAG_DOWN, _TAG_UNIT = 282, 283, 296
 _TAG_DESCRIPTION, _TAG_SOFTWARE, _TAG_DATE = 270, 305, 306
 _TEXT_TAGS = (_TAG_DESCRIPTION, 271, 272, _TAG_SOFTWARE, _TAG_DATE, 315, 33432)
-_SUB_DIRECTORIES = {34665: "EXIF", 34853: "GPS position", _TAG_XMP: "XMP"}
+_LAYOUT_TAGS = {*range(254, 260), 262, 266, 273, *range(277, 282), 284, 297, 317, *range(320, 326)}
+_LAYOUT_TAGS |= {338, 339, 340, 341, 347, *range(530, 533)}  # rewritten for the new samples
 _UNITS = ("none", "inch", "centimetre")  # 1, 2, 3
 _TYPES = ("uint8", "uint16", "float16", "float32", "float64")
 _PLAUSIBLE_BYTES, _PLAUSIBLE_RATIO = 1 << 30, 2_000
@@ -52,7 +53,13 @@ def read_tiff(path: Path) -> Picture:
             pixels, is_upright = _decoded(path, page)
             pixels, colours = _as_grey_or_rgb(path, page, pixels)
             picture = Picture(pixels, colours, _alpha(path, page), "TIFF", _metadata(path, page))
-            return picture if is_upright else _upright(page, picture)
+            orientation = _orientation(page)
+            turned = picture.turned(orientation)
+            return (
+                turned
+                if not is_upright
+                else picture.with_metadata(resolution=turned.metadata.resolution)
+            )
     except (FileError, MemoryError):
         raise
     except Exception as error:
@@ -203,9 +210,7 @@ def _alpha(path: Path, page: Any) -> Alpha:
 
 def _metadata(path: Path, page: Any) -> Metadata:
     tags = {tag.code: tag.value for tag in page.tags}
-    for code, name in _SUB_DIRECTORIES.items():
-        if code in tags:
-            note(f"the {name} of {path} is not kept")
+    _tell_of_other_tags(path, page)
     texts = {code: tags[code] for code in _TEXT_TAGS if isinstance(tags.get(code), str)}
     if page.is_shaped or page.is_imagej or page.is_ome:
         texts.pop(_TAG_DESCRIPTION, None)  # it tells the old size
@@ -218,6 +223,14 @@ def _metadata(path: Path, page: Any) -> Metadata:
     )
 
 
+def _tell_of_other_tags(path: Path, page: Any) -> None:
+    """Such as XMP, EXIF or a place on a map."""
+    kept = {_TAG_ORIENTATION, _TAG_ICC, _TAG_ACROSS, _TAG_DOWN, _TAG_UNIT, *_TEXT_TAGS}
+    others = [tag.name for tag in page.tags if tag.code not in kept | _LAYOUT_TAGS]
+    if others:
+        note(f"these tags of {path} are not kept: {', '.join(others)}")
+
+
 def _resolution(tags: dict[int, Any]) -> Resolution | None:
     try:
         across, down = (n / d for n, d in (tags[_TAG_ACROSS], tags[_TAG_DOWN]))
@@ -227,10 +240,10 @@ def _resolution(tags: dict[int, Any]) -> Resolution | None:
     return Resolution(across, down, unit) if across > 0 and down > 0 else None  # type: ignore[arg-type]
 
 
-def _upright(page: Any, picture: Picture) -> Picture:
+def _orientation(page: Any) -> int:
     tag = page.tags.get(_TAG_ORIENTATION)
     orientation = int(tag.value) if tag is not None else 1
-    return picture.turned(orientation) if 1 < orientation <= 8 else picture
+    return orientation if 1 <= orientation <= 8 else 1
 
 
 def check_fits_tiff(path: Path, picture: Picture, dtype: np.dtype[Any]) -> None:

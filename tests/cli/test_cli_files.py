@@ -1,0 +1,317 @@
+"""Files that are there whole or not at all, and inputs that are none."""
+
+import errno
+import os
+import stat
+
+import numpy as np
+import pytest
+from cli_helpers import PHOTOS, call, expected, pixels_of, png_chunk, samples, write_png
+from PIL import Image
+
+from aa_ref.cli import output as output_module
+from aa_ref.cli.images import pillow as pillow_module
+
+PHOTO = PHOTOS / "coffee.png"
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("to", ["output.png", "output.tif", "output.npy", "OUTPUT.JPG"])
+def test_nothing_but_the_output_is_left(tmp_path, to):
+    assert call("run", PHOTO, "-o", tmp_path / to, "--scale", "1/4").status == 0
+    assert names_in(tmp_path) == [to]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+def test_permissions_are_those_of_a_file_made_normally(tmp_path, mask, overwrite):
+    before = os.umask(mask)
+    try:
+        call("run", PHOTO, "-o", tmp_path / "o.png", "--scale", "1/4", *overwrite)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "o.png").stat().st_mode) == 0o666 & ~mask
+
+
+def test_an_existing_file_is_kept(tmp_path, refused):
+    output = tmp_path / "o.png"
+    output.write_bytes(b"precious")
+    refused(PHOTO, output, ["exists", "--overwrite"], status=1)
+    assert output.read_bytes() == b"precious"
+    assert call("run", PHOTO, "-o", output, "--scale", "1/4", "--overwrite").status == 0
+    assert pixels_of(output).shape == (100, 150, 3)
+    assert names_in(tmp_path) == ["o.png"]
+
+
+@pytest.mark.parametrize("links_work", [True, False])
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path, monkeypatch, links_work):
+    output = tmp_path / "o.png"
+    real = output_module.check_destination
+
+    def check_then_lose_the_race(path, overwrite):
+        real(path, overwrite)
+        output.write_bytes(b"precious")
+
+    monkeypatch.setattr(output_module, "check_destination", check_then_lose_the_race)
+    if not links_work:
+        monkeypatch.setattr(output_module.Path, "hardlink_to", unsupported)
+    with pytest.raises(output_module.FileError, match="exists"):
+        output_module.write_file(output, [b"new"], overwrite=False)
+    assert output.read_bytes() == b"precious"
+    assert names_in(tmp_path) == ["o.png"]
+
+
+def unsupported(*_):
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def test_a_file_system_without_hard_links(tmp_path, monkeypatch):
+    monkeypatch.setattr(output_module.Path, "hardlink_to", unsupported)
+    output_module.write_file(tmp_path / "o.bin", [b"ab", memoryview(b"cd")], overwrite=False)
+    assert (tmp_path / "o.bin").read_bytes() == b"abcd"
+    assert names_in(tmp_path) == ["o.bin"]
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, MemoryError, OSError(errno.ENOSPC, "No space")]
+)
+def test_a_failure_while_writing_leaves_what_was_there(tmp_path, overwrite, error):
+    output = tmp_path / "o.bin"
+    if overwrite:
+        output.write_bytes(b"precious")
+
+    def parts():
+        yield b"half"
+        raise error
+
+    with pytest.raises((output_module.FileError, KeyboardInterrupt, MemoryError)):
+        output_module.write_file(output, parts(), overwrite)
+    assert names_in(tmp_path) == (["o.bin"] if overwrite else [])
+    assert not overwrite or output.read_bytes() == b"precious"
+
+
+def test_input_as_output(tmp_path, refused):
+    path = tmp_path / "picture.png"
+    path.write_bytes(PHOTO.read_bytes())
+    refused(path, path, ["exists", "--overwrite"])
+    assert call("run", path, "-o", path, "--scale", "1/4", "--overwrite").status == 0
+    np.testing.assert_array_equal(pixels_of(path), expected(pixels_of(PHOTO)))
+
+
+def test_an_array_as_its_own_output(tmp_path):
+    path, x = tmp_path / "array.npy", samples((300, 200))
+    np.save(path, x)
+    assert call("run", path, "-o", path, "--scale", "1/4", "--overwrite").status == 0
+    np.testing.assert_array_equal(np.load(path), expected(x))
+
+
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "real.png").write_bytes(b"old")
+    (tmp_path / "link.png").symlink_to("real.png")
+    assert call("run", PHOTO, "-o", tmp_path / "link.png", "-s", "1/4", "--overwrite").status == 0
+    assert (tmp_path / "link.png").is_symlink()
+    assert pixels_of(tmp_path / "real.png").shape == (100, 150, 3)
+
+
+def test_destinations_that_cannot_be(tmp_path, refused):
+    (tmp_path / "folder.png").mkdir()
+    os.mkfifo(tmp_path / "pipe.png")
+    refused(PHOTO, tmp_path / "folder.png", ["folder"])
+    refused(PHOTO, tmp_path / "folder.png", ["folder"], "--overwrite")
+    refused(PHOTO, tmp_path / "pipe.png", ["not a plain file"], "--overwrite")
+    refused(PHOTO, tmp_path / "nowhere" / "o.png", ["no folder", "nowhere"])
+    refused(PHOTO, tmp_path / "o.bmp", ["suffix", ".png", ".npy"], status=2)
+    refused(PHOTO, tmp_path / "o", ["suffix"], status=2)
+
+
+def test_a_folder_without_permission(tmp_path, monkeypatch, refused):
+    monkeypatch.setattr(output_module.os, "access", lambda *_: False)
+    refused(PHOTO, tmp_path / "o.png", ["no permission"])
+
+
+def broken(name):
+    def decorator(make):
+        return pytest.param(make, id=name)
+
+    return decorator
+
+
+@broken("missing")
+def missing(path):
+    pass
+
+
+@broken("folder")
+def folder(path):
+    path.mkdir()
+
+
+@broken("empty")
+def empty(path):
+    path.write_bytes(b"")
+
+
+@broken("text")
+def text(path):
+    path.write_text("no picture at all")
+
+
+@broken("gif")
+def gif(path):
+    Image.new("L", (4, 5)).save(path, "GIF")
+
+
+@broken("PNG signature alone")
+def png_signature(path):
+    path.write_bytes(PHOTO.read_bytes()[:8])
+
+
+@broken("PNG header alone")
+def png_header(path):
+    path.write_bytes(PHOTO.read_bytes()[:33])
+
+
+@broken("PNG cut off")
+def png_cut_off(path):
+    path.write_bytes(PHOTO.read_bytes()[:9_000])
+
+
+@broken("PNG with a wrong byte")
+def png_wrong_byte(path):
+    data = bytearray(PHOTO.read_bytes())
+    data[20_000] ^= 0xFF
+    path.write_bytes(data)
+
+
+@broken("PNG bomb")
+def png_bomb(path):
+    write_png(path, 8, 0, 30_000, [b""])
+    data = path.read_bytes()
+    header = data[16:20] + (30_000).to_bytes(4, "big") + data[24:29]
+    path.write_bytes(data[:8] + png_chunk(b"IHDR", header) + data[33:])
+
+
+@broken("JPEG cut off")
+def jpeg_cut_off(path):
+    path.write_bytes((PHOTOS / "rocket.jpg").read_bytes()[:30_000])
+
+
+@broken("JPEG start alone")
+def jpeg_start(path):
+    path.write_bytes(b"\xff\xd8\xff\xe0")
+
+
+@broken("WebP cut off")
+def webp_cut_off(path):
+    Image.fromarray(samples((40, 56, 3))).save(path, "WEBP")
+    path.write_bytes(path.read_bytes()[:900])
+
+
+@broken("WebP start alone")
+def webp_start(path):
+    path.write_bytes(b"RIFF\0\0\0\0WEBP")
+
+
+def tiff_of(path, **options):
+    Image.fromarray(samples((40, 56, 3))).save(path, "TIFF", **options)
+    return path.read_bytes()
+
+
+@broken("TIFF cut off")
+def tiff_cut_off(path):
+    path.write_bytes(tiff_of(path)[:3_000])
+
+
+@broken("TIFF start alone")
+def tiff_start(path):
+    path.write_bytes(b"II*\0")
+
+
+@broken("TIFF with wrong directory")
+def tiff_wrong_directory(path):
+    path.write_bytes(b"II*\0\xff\xff\xff\x7f" + bytes(50))
+
+
+@broken("compressed TIFF with wrong bytes")
+def tiff_wrong_bytes(path):
+    data = bytearray(tiff_of(path, compression="tiff_adobe_deflate"))
+    data[100:400] = bytes(300)
+    path.write_bytes(data)
+
+
+@broken("TIFF bomb")
+def tiff_bomb(path):
+    data = tiff_of(path, compression="tiff_adobe_deflate")
+    for value in (40, 56):  # its height and width, as 32-bit fields
+        for kind in (b"\3\0\1\0\0\0", b"\4\0\1\0\0\0"):
+            old, new = kind + value.to_bytes(4, "little"), (60_000).to_bytes(4, "little")
+            data = data.replace(old, kind + new)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        missing, folder, empty, text, gif, png_signature, png_header, png_cut_off, png_wrong_byte,
+        png_bomb, jpeg_cut_off, jpeg_start, webp_cut_off, webp_start, tiff_cut_off, tiff_start,
+        tiff_wrong_directory, tiff_wrong_bytes, tiff_bomb,
+    ],
+)  # fmt: skip
+def test_inputs_that_cannot_be_read(tmp_path, refused, make):
+    path = tmp_path / "input.png"
+    make(path)
+    ending = refused(path, tmp_path / "o.png", [str(path)], status=1)
+    assert len(ending.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("start", range(0, 200, 5))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_no_garbled_file_ends_in_a_traceback(tmp_path, kind, start):
+    path = tmp_path / "input"
+    Image.fromarray(samples((20, 28, 3))).save(path, kind)
+    data = bytearray(path.read_bytes())
+    at = start if kind != "TIFF" else len(data) - 200 + start
+    for offset in range(5):
+        data[max(at + offset, 4)] ^= 0x5A
+    path.write_bytes(data)
+    ending = call("run", path, "-o", tmp_path / "o.tif", "--scale", "1/4")
+    assert ending.status in (0, 1, 2)
+    assert (ending.status == 0) == (tmp_path / "o.tif").exists()
+
+
+def test_pictures_too_large_for_their_format(tmp_path, refused):
+    Image.fromarray(samples((2, 16_400))).save(tmp_path / "input.png")
+    refused(tmp_path / "input.png", tmp_path / "o.webp", ["16383"], scale="1")
+
+
+def test_no_memory_is_one_line(tmp_path, monkeypatch, refused):
+    def fail(*_):
+        raise MemoryError("Unable to allocate 7 TiB")
+
+    monkeypatch.setattr(pillow_module, "_samples", fail)
+    refused(PHOTO, tmp_path / "o.png", ["not enough memory", "7 TiB"], status=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--scale", "4"], ["scale is 4.0", "1/4"]),
+        (["--scale", "1/0"], ["--scale", "1/0"]),
+        (["--scale", "quarter"], ["--scale", "quarter", "1/4"]),
+        (["--scale", "1/4,1/2,1"], ["3 value(s) for 2"]),
+        (["--sigma", "-1"], ["sigma is -1.0"]),
+        (["--sigma", "none"], ["--sigma", "none"]),
+        (["--boundary", "mirror"], ["mirror", "reflect"]),
+        (["--sampling", "bilinear"], ["bilinear", "nearest"]),
+        (["--backend", "abacus"], ["abacus", "numpy"]),
+        (["--threads", "0"], ["thread count is 0"]),
+        (["--axes", "0,1"], ["--axes", "rows and columns"]),
+        (["--quality", "80"], ["--quality", "without loss"]),
+    ],
+)
+def test_arguments_that_do_not_fit(tmp_path, refused, options, words):
+    refused(PHOTO, tmp_path / "o.png", words, *options, status=2)

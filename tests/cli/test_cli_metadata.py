@@ -1,0 +1,231 @@
+"""What files tell beside their samples: orientation, colour profile, EXIF, resolution."""
+
+import numpy as np
+import pytest
+import tifffile
+from cli_helpers import PHOTOS, expected, pixels_of, png_chunk, samples, write_png
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
+
+from aa_ref.cli.images import exif as exif_fields
+
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+ORIENTATION, MAKE, SOFTWARE, EXIF_IFD, GPS_IFD = 0x0112, 0x010F, 0x0131, 0x8769, 0x8825
+ACROSS, DOWN = 0x011A, 0x011B
+
+
+def exif_with(orientation=1, size=(40, 56)):
+    """EXIF as a camera writes it, with a maker's note."""
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[MAKE], exif[ACROSS], exif[DOWN] = orientation, "Camera", 300.0, 150.0
+    exif[EXIF_IFD] = {0xA002: size[1], 0xA003: size[0], 0x927C: b"\x01secret\xff" * 9}
+    exif[GPS_IFD] = {1: "N", 2: (47.0, 22.0, 0.0)}
+    return exif
+
+
+def stored_as(upright, orientation):
+    """The pixels that a viewer turns into ``upright``; written from the wording of the standard."""
+    rows_then_columns = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: upright.swapaxes(0, 1)[::-1],
+        7: upright.swapaxes(0, 1)[::-1, ::-1],
+        8: upright.swapaxes(0, 1)[:, ::-1],
+    }
+    return np.ascontiguousarray(rows_then_columns[orientation])
+
+
+def as_shown(path):
+    """What a viewer shows."""
+    with Image.open(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".jpg"])
+@pytest.mark.parametrize("to", [".png", ".tif"])
+def test_turned_pictures_give_what_their_upright_twin_gives(
+    tmp_path, downsampled, orientation, suffix, to
+):
+    upright = samples((40, 56, 3))
+    path = tmp_path / f"input{suffix}"
+    stored = Image.fromarray(stored_as(upright, orientation))
+    if suffix == ".tif":
+        extra = [(ORIENTATION, 3, 1, orientation, True)]
+        tifffile.imwrite(path, np.asarray(stored), photometric="rgb", extratags=extra)
+    else:
+        lossless = {"lossless": True} if suffix == ".webp" else {}
+        stored.save(path, exif=exif_with(orientation), **lossless)
+    if suffix != ".jpg":
+        np.testing.assert_array_equal(as_shown(path), upright)
+    output, _ = downsampled(path, to, scale="1/2,1/4")
+    assert as_shown(output).shape == (20, 14, 3)
+    np.testing.assert_array_equal(as_shown(output), expected(as_shown(path), (0.5, 0.25)))
+    np.testing.assert_array_equal(as_shown(output), pixels_of(output))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+@pytest.mark.parametrize("to", [".png", ".jpg", ".webp", ".tif"])
+def test_colour_profile_is_kept_to_the_byte(tmp_path, downsampled, suffix, to):
+    path = tmp_path / f"input{suffix}"
+    Image.fromarray(samples((40, 56, 3))).save(path, icc_profile=ICC)
+    output, _ = downsampled(path, to)
+    with Image.open(output) as image:
+        assert image.info["icc_profile"] == ICC
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("to", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_exif_is_kept_and_adapted(tmp_path, downsampled, suffix, to, orientation):
+    path = tmp_path / f"input{suffix}"
+    stored = stored_as(samples((40, 56, 3)), orientation)
+    Image.fromarray(stored).save(path, exif=exif_with(orientation, stored.shape[:2]))
+    output, _ = downsampled(path, to, scale="1/2,1/4")
+    with Image.open(output) as image:
+        exif = image.getexif()
+        assert image.size == (14, 20)
+    assert (exif[ORIENTATION], exif[MAKE]) == (1, "Camera")
+    assert exif.get_ifd(EXIF_IFD)[0x927C] == b"\x01secret\xff" * 9
+    assert exif.get_ifd(GPS_IFD)[1] == "N"
+    assert (exif.get_ifd(EXIF_IFD)[0xA002], exif.get_ifd(EXIF_IFD)[0xA003]) == (14, 20)
+    across, down = (300, 150) if orientation == 1 else (150, 300)
+    assert (float(exif[ACROSS]), float(exif[DOWN])) == (across / 4, down / 2)
+
+
+def test_exif_bytes_that_need_no_change_do_not_change():
+    exif = exif_with(6, (40, 56)).tobytes().removeprefix(b"Exif\0\0")
+    adapted = exif_fields.adapted(exif, (40, 56), (1.0, 1.0))
+    assert len(adapted) == len(exif)
+    assert sum(a != b for a, b in zip(adapted, exif, strict=True)) <= 1 + 2 * 8
+
+
+@pytest.mark.parametrize("length", range(0, 200, 7))
+def test_cut_off_exif_is_dropped_with_a_note_or_kept(tmp_path, downsampled, length):
+    exif = exif_with(1).tobytes()[: 6 + length]
+    Image.fromarray(samples((40, 56, 3))).save(tmp_path / "input.png", exif=exif)
+    _, ending = downsampled(tmp_path / "input.png")
+    assert "Traceback" not in ending.stderr
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_garbled_exif_never_breaks_a_run(tmp_path, downsampled, seed):
+    exif = bytearray(exif_with(6).tobytes())
+    rng = np.random.default_rng(seed)
+    for at in rng.integers(6, len(exif), 12):
+        exif[at] = rng.integers(256)
+    pixels = samples((40, 56, 3))
+    with_exif = png_chunk(b"eXIf", bytes(exif[6:]))
+    path = write_png(tmp_path / "input.png", 8, 2, 56, pixels.reshape(40, -1))
+    path.write_bytes(path.read_bytes()[:33] + with_exif + path.read_bytes()[33:])
+    downsampled(path, ".png")
+
+
+def test_exif_that_tiff_does_not_hold_is_told(tmp_path, downsampled):
+    Image.fromarray(samples((40, 56, 3))).save(tmp_path / "input.jpg", exif=exif_with(6))
+    _, ending = downsampled(tmp_path / "input.jpg", ".tif")
+    assert "note: " in ending.stderr
+    assert "EXIF is not kept" in ending.stderr
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+@pytest.mark.parametrize("to", [".png", ".jpg", ".tif"])
+def test_printed_size_stays(tmp_path, downsampled, suffix, to):
+    path = tmp_path / f"input{suffix}"
+    Image.fromarray(samples((40, 56, 3))).save(path, dpi=(400, 200))
+    output, _ = downsampled(path, to, scale="1/2,1/4")
+    with Image.open(output) as image:
+        assert image.info["dpi"] == pytest.approx((100, 100), rel=1e-3)
+
+
+def test_resolution_of_a_turned_picture(tmp_path, downsampled):
+    pixels, path = samples((40, 56, 3)), tmp_path / "input.tif"
+    tifffile.imwrite(
+        path, pixels, photometric="rgb", resolution=(400, 200), resolutionunit="centimeter",
+        extratags=[(ORIENTATION, 3, 1, 6, True)],
+    )  # fmt: skip
+    output, _ = downsampled(path, scale="1/2")
+    with tifffile.TiffFile(output) as file:
+        page = file.pages[0]
+        assert page.shape[:2] == (28, 20)
+        assert page.resolution == (100, 200)
+        assert page.resolutionunit == 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_tiff_that_pillow_decompresses(tmp_path, downsampled, orientation):
+    upright = samples((40, 56, 3))
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    directory[ORIENTATION] = orientation
+    resolution = (200, 400) if orientation >= 5 else (400, 200)
+    Image.fromarray(stored_as(upright, orientation)).save(
+        tmp_path / "input.tif", compression="tiff_lzw", tiffinfo=directory, dpi=resolution
+    )
+    output, _ = downsampled(tmp_path / "input.tif", scale="1/2,1/4")
+    np.testing.assert_array_equal(tifffile.imread(output), expected(upright, (0.5, 0.25)))
+    with tifffile.TiffFile(output) as file:
+        assert file.pages[0].resolution == (100, 100)
+
+
+def test_other_tags_of_tiff_are_told(tmp_path, downsampled):
+    tags = [(33550, 12, 3, (1.0, 1.0, 0.0), True), (700, 1, 4, b"<x/>", True)]
+    tifffile.imwrite(tmp_path / "input.tif", samples((40, 56)), extratags=tags)
+    _, ending = downsampled(tmp_path / "input.tif")
+    assert "not kept: XMP, ModelPixelScaleTag" in ending.stderr
+    assert len(ending.stderr.splitlines()) == 1
+
+
+def test_texts_of_tiff(tmp_path, downsampled):
+    texts = [(271, "maker"), (315, "Ärtist"), (33432, "rights")]
+    tifffile.imwrite(
+        tmp_path / "input.tif", samples((40, 56)), photometric="minisblack", metadata=None,
+        description="A püzzle".encode(), software="tool", datetime="2020:02:03 04:05:06",
+        extratags=[(code, 2, 0, text.encode(), True) for code, text in texts],
+    )  # fmt: skip
+    output, _ = downsampled(tmp_path / "input.tif")
+    with tifffile.TiffFile(output) as file:
+        tags = {tag.code: tag.value for tag in file.pages[0].tags}
+    texts += [(270, "A püzzle"), (305, "tool"), (306, "2020:02:03 04:05:06")]
+    assert {code: tags[code] for code, _ in texts} == dict(texts)
+
+
+def test_old_sizes_in_a_tiff_description_are_not_kept(tmp_path, downsampled):
+    tifffile.imwrite(tmp_path / "input.tif", samples((40, 56)))
+    output, _ = downsampled(tmp_path / "input.tif")
+    assert tifffile.imread(output).shape == (10, 14)
+    with tifffile.TiffFile(output) as file:
+        assert 270 not in file.pages[0].tags
+
+
+def test_png_colour_chunks_and_texts_are_kept(tmp_path, downsampled):
+    chunks = {
+        b"gAMA": (100_000).to_bytes(4, "big"),
+        b"cHRM": b"".join(n.to_bytes(4, "big") for n in range(31_000, 31_008)),
+        b"tEXt": b"Title\0A title",
+    }
+    pixels = samples((40, 56, 3))
+    path = write_png(tmp_path / "input.png", 8, 2, 56, pixels.reshape(40, -1), *chunks.items())
+    output, ending = downsampled(path)
+    data = output.read_bytes()
+    for name, content in chunks.items():
+        assert png_chunk(name, content) in data
+    assert ending.stderr == ""
+    _, ending = downsampled(path, ".jpg")
+    assert "gamma" in ending.stderr
+
+
+def test_compression_of_tiff_is_kept(tmp_path, downsampled):
+    for compression, code in ((None, 1), ("zlib", 8)):
+        tifffile.imwrite(tmp_path / "i.tif", samples((40, 56)), compression=compression)
+        output, _ = downsampled(tmp_path / "i.tif", None, "--overwrite")
+        with tifffile.TiffFile(output) as file:
+            assert file.pages[0].compression == code
+
+
+def test_a_photo_of_the_wild(downsampled):
+    output, _ = downsampled(PHOTOS / "rocket.jpg")
+    with Image.open(PHOTOS / "rocket.jpg") as before, Image.open(output) as after:
+        assert after.size == (-(-before.width // 4), -(-before.height // 4))
+        assert after.info.get("icc_profile") == before.info.get("icc_profile")

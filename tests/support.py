@@ -1,0 +1,63 @@
+"""What several test modules share: the table of backends, and equality of bits."""
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+BACKENDS = ("reference", "numpy", "numba")
+TYPES = ("float64", "float32", "float16", "bfloat16", "uint8", "uint16")
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+_BITS = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype("u8")}
+_INFINITY = {"float64": 0x7FF << 52, "float32": 0xFF << 23, "float16": 0x7C00, "bfloat16": 0x7F80}
+
+
+def numpy_type(name: str) -> np.dtype[Any]:
+    """The NumPy type of that name; bfloat16 is the one that ml_dtypes registers."""
+    return BFLOAT16 if name == "bfloat16" else np.dtype(name)
+
+
+def as_numpy(x: Any) -> NDArray[Any]:
+    """A NumPy array of the same bits, from an array of any kind; bfloat16 becomes ml_dtypes'."""
+    if isinstance(x, np.ndarray):
+        return x
+    if hasattr(x, "detach"):  # torch, which exports no bfloat16 to NumPy
+        x = x.detach()
+        return x.float().numpy().astype(BFLOAT16) if "bfloat16" in str(x.dtype) else x.numpy()
+    return np.asarray(x)
+
+
+def bits(x: Any) -> NDArray[Any]:
+    """The elements as unsigned integers, every NaN as the same one."""
+    x = as_numpy(x)
+    raw = np.ascontiguousarray(x).reshape(x.shape)  # ascontiguousarray makes 0-d arrays 1-d
+    raw = raw.view(_BITS[x.dtype.itemsize])
+    infinity = _INFINITY.get(x.dtype.name)
+    if infinity is None:
+        return raw
+    sign = 1 << (8 * x.dtype.itemsize - 1)
+    return np.where(raw & raw.dtype.type(sign - 1) > infinity, raw.dtype.type(sign - 1), raw)
+
+
+def assert_same_bits(actual: Any, expected: Any, dtype: str | None = None) -> None:
+    """The same type, shape and bits, -0.0 apart from +0.0; only the bits of a NaN are free.
+
+    Arrays of any kind that NumPy or torch knows. With ``dtype="bfloat16"``, uint16 arrays on either
+    side hold bfloat16 bits; any other ``dtype`` is the type that both must have.
+    """
+    a, e = as_numpy(actual), as_numpy(expected)
+    if dtype == "bfloat16":
+        a, e = (y.view(BFLOAT16) if y.dtype == np.uint16 else y for y in (a, e))
+    assert a.dtype.isnative, f"byte order of {a.dtype}"
+    assert a.dtype.name == e.dtype.name, f"type {a.dtype}, expected {e.dtype}"
+    assert dtype in (None, a.dtype.name), f"type {a.dtype}, expected {dtype}"
+    assert a.shape == e.shape, f"shape {a.shape}, expected {e.shape}"
+    left, right = bits(a), bits(e)
+    if (left != right).any():
+        wrong = np.argwhere(left != right)
+        first = tuple(map(int, wrong[0]))
+        raise AssertionError(
+            f"{len(wrong)} of {a.size} elements differ, the first at {first}: "
+            f"{a[first]!s} ({left[first]:#x}), expected {e[first]!s} ({right[first]:#x})"
+        )
