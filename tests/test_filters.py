@@ -313,6 +313,21 @@ def test_taps_of_chosen_sigmas(sigma, compute):
     check_taps(sigma, compute)
 
 
+@pytest.mark.parametrize(
+    ("sigma", "i", "compute", "distance"),
+    [(3683 / 64, 112, DOUBLE, 1e-22), (1831 / 64, 90, SINGLE, 5e-14)],
+)
+def test_taps_that_are_almost_halfway(sigma, i, compute, distance):
+    # Found by search: so near, relatively, to the middle of two neighbours are these taps that a
+    # few digits more than the compute type's would not do.
+    radius = radius_of(sigma)
+    low, high = intervals_of_taps(Fraction(sigma), radius)[i]
+    tap = float(taps_of(sigma, compute)[radius + i])
+    middles = [(Fraction(tap) + other) / 2 for other in neighbours(tap, compute)]
+    assert min(abs(low - middle) / low for middle in middles) < Fraction(distance)
+    assert middles[0] < low <= high < middles[1]
+
+
 @by_compute_type
 @given(sigma=st.floats(min_value=0.125, max_value=30))
 def test_taps_of_any_float(sigma, compute):

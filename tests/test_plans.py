@@ -58,6 +58,7 @@ def check_against_torch(n, scale):
             one_axis(n, scale, sampling="nearest")
         return
     axis = one_axis(n, scale, sampling="nearest")
+    assert axis.step == (float(np.float32(1 / scale)) if axis.has_pass else 0)
     picks = picks_of_torch(n, scale)
     assert axis.out_length == len(picks)
     np.testing.assert_array_equal(axis.centres, picks)
@@ -83,10 +84,18 @@ def test_nearest_of_a_fraction_is_exact_up_to_the_step(n, denominator, data):
     # Integers below 2**24 are exact in binary32, and its division rounds once.
     step = np.float32(scale.denominator) / np.float32(scale.numerator)
     if scale < 1:
-        assert axis.step == step
+        assert axis.step == float(step)
         i = np.arange(axis.out_length, dtype=np.float32)
         expected = np.minimum(np.floor(i * step), n - 1)
         np.testing.assert_array_equal(axis.centres, expected)
+
+
+def test_the_step_of_a_fraction_is_rounded_once():
+    # By way of binary64 it would be 1: a tie there, not a tie really.
+    inverse = 1 + Fraction(1, 2**24) + Fraction(1, 2**60)
+    axis = one_axis(10, 1 / inverse, sampling="nearest")
+    assert axis.step == 1 + 2.0**-23
+    assert np.float32(float(inverse)) == 1
 
 
 def test_lengths_where_exact_and_rounded_differ():
@@ -104,11 +113,15 @@ def test_centres_that_binary64_would_put_elsewhere(n, scale, output, centre):
     assert one_axis(n, scale, sampling="nearest").centres[output] == centre
 
 
-def test_centres_beyond_2_to_the_24():
+BEYOND = pytest.mark.parametrize("scale", [0.99999, 1 - 1e-9])  # the step of the second is 1
+
+
+@BEYOND
+def test_centres_beyond_2_to_the_24(scale):
     # There float32(i) is even, so centres repeat; torch picks the same. The samples are the
     # positions modulo 4096: 2**24 apart in value, float32 could not hold the positions themselves.
     torch = pytest.importorskip("torch")
-    n, scale = 2**24 + 4000, 0.99999
+    n = 2**24 + 4000
     axis = aa_ref.plan((n,), scale, axes=0, sampling="nearest").axes[0]
     axis = dataclasses.replace(axis)  # one that the table of plans does not keep alive
     assert axis.out_length == math.floor(n * scale) > 2**24 + 3800
@@ -122,6 +135,54 @@ def test_centres_beyond_2_to_the_24():
     tail = slice(-100_000, None)
     np.testing.assert_array_equal(centres[tail] % 4096, picked[tail].numpy())
     np.testing.assert_array_equal(centres[:1000] % 4096, picked[:1000].numpy())
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])  # the reference would take minutes
+@BEYOND
+def test_all_bits_beyond_2_to_the_24(scale, backend):
+    n = 2**24 + 4000
+    options = {"axes": 0, "sampling": "nearest", "backend": backend}
+    i = np.arange(math.floor(n * scale), dtype=np.float32)
+    centres = np.minimum(np.floor(i * np.float32(1 / scale)).astype(np.int32), n - 1)
+    assert not aa_ref.plan((n,), scale, axes=0, sampling="nearest").axes[0].radius  # one tap of 1
+    x = np.resize(np.arange(251, dtype=np.uint8), n)
+    try:
+        y = aa_ref.downsample(x, scale, **options)
+        np.testing.assert_array_equal(y, x[centres])
+        back = aa_ref.downsample_adjoint(y.astype(np.float32), scale, n, **options)
+        # Small integers: the sums over outputs of one centre are exact in any order.
+        np.testing.assert_array_equal(back, np.bincount(centres, y, n))
+    finally:  # the plan holds 16 million centres
+        plans._kept.cache_clear()
+        plans._plan.cache_clear()
+
+
+@by_backend
+@by_boundary
+@pytest.mark.parametrize("sigma", [0, 0.5, 2.0])
+@pytest.mark.parametrize("step", [1.25, 1.9, 3.5])
+def test_centres_that_repeat(step, sigma, boundary, backend):
+    # As beyond 2**24, but small: more outputs than there is room for, clipped to the last sample.
+    p = aa_ref.plan((3, 9), 0.9, axes=1, sigma=sigma, boundary=boundary, sampling="nearest",
+                    input_dtype="float64")  # fmt: skip
+    axis = dataclasses.replace(p.axes[0], step=step, out_length=9)
+    p = dataclasses.replace(p, axes=(axis,))
+    expected = [min(math.floor(step * i), 8) for i in range(9)]
+    assert axis.centres.tolist() == expected
+    assert len(set(expected)) < 9
+    x, g = np.random.default_rng(0).standard_normal((2, 3, 9))
+    dense = np.zeros((9, 9))
+    for row, centre in zip(dense, expected, strict=True):
+        for k, tap in enumerate(axis.taps.tolist()):
+            j = fold(centre + k - axis.radius, 9, boundary)
+            if j >= 0:
+                row[j] += tap
+    # 17 terms at most and taps that add up to 1: within 40 roundings of the largest magnitudes.
+    slack = 40 * 2.0**-53 * 9 * np.abs(dense).sum() * max(np.abs(x).max(), np.abs(g).max())
+    assert np.abs(p(x, backend=backend) - x @ dense.T).max() <= slack
+    assert np.abs(p.adjoint(g, backend=backend) - g @ dense).max() <= slack
+    assert_same_bits(p(x, backend=backend), p(x, backend="reference"))
+    assert_same_bits(p.adjoint(g, backend=backend), p.adjoint(g, backend="reference"))
 
 
 @given(n=st.integers(1, 2000), inverse=st.integers(1, 40), data=st.data())
@@ -391,6 +452,16 @@ def test_calling_a_plan_is_downsample(backend):
     out = np.empty_like(y)
     assert p(x, out=out, backend=backend) is out
     assert_same_bits(out, y)
+
+
+@by_backend
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_a_plans_adjoint_in_another_type_still_leaves_axes_of_scale_1_alone(dtype, backend):
+    g = np.array([[-0.0, 1, -0.0], [-0.0, -2, 3]]).astype(numpy_type(dtype))
+    p = aa_ref.plan((2, 3), 1, input_dtype="float32")
+    assert_same_bits(p.adjoint(g, backend=backend), g)
+    with_pass = aa_ref.plan((2, 3), 1, input_dtype="float32", sigma=0)
+    assert_same_bits(with_pass.adjoint(g, backend=backend), g + g.dtype.type(0))
 
 
 # ------------------------------------------------------------------------------------ ranges

@@ -48,7 +48,7 @@ def demo(
 
     Writes a picture that shows the aliasing gone, and tells whether all backends gave the same
     bits and how long they took. Needs no file and no network.
-    """  # fmt: skip
+    """
     path = output or _DEFAULT
     overwrite = overwrite or output is None
     if format_of(path) != "PNG":
@@ -59,6 +59,10 @@ def demo(
         outcomes = [_outcome(entry, sources) for entry in aa_ref.list_backends()]
     ran = [o for o in outcomes if o.results]
     agree = {o.name: _same_bits(o.results, ran[0].results) for o in ran}
+    typer.echo(
+        f"zone plate {HEIGHT}×{WIDTH} and street {HEIGHT}×{WIDTH}×3, uint8, each to scales "
+        f"{', '.join(map(str, _SCALES))}"
+    )
     Console().print(_table(outcomes, agree))
     for outcome in outcomes:
         if not outcome.results:
@@ -111,8 +115,6 @@ def _table(outcomes: list[_Outcome], agree: dict[str, list[bool]]) -> Table:
         "first time (compiles, or loads)",
         f"again (best of {_REPEATS})",
         f"bits as {next(iter(agree))}'s",
-        title=f"zone plate {HEIGHT}×{WIDTH} and street {HEIGHT}×{WIDTH}×3, uint8, "
-        f"scales {', '.join(map(str, _SCALES))}: six calls",
     )
     for o in outcomes:
         if o.results:

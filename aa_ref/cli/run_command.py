@@ -76,7 +76,9 @@ def run(
     Pictures are filtered along rows and columns as a viewer shows them, on the values as stored,
     with transparency taken into account. Their colour profile is kept, and so is their EXIF where
     the format holds it. Their printed size stays: the resolution goes down with the scale.
-    """  # fmt: skip
+
+    The layer's own boundary, zeros, darkens the edges; for pictures to look at, reflect does not.
+    """
     options: dict[str, Any] = {
         "sigma": None if sigma is None else parse_numbers(sigma, "--sigma"),
         "boundary": parse_words(boundary),

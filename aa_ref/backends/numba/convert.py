@@ -101,8 +101,8 @@ def _encode_bfloat16(value: Any) -> Callable[[Any], Any]:
     return _float_encoder(value, 7, 127)
 
 
-def _integer_encoder(value: Any, target: type) -> Callable[[Any], Any]:
-    compute = np.float32 if value == types.float32 else np.float64
+def _integer_encoder(value: Any, target: Any) -> Callable[[Any], Any]:
+    compute: Any = np.float32 if value == types.float32 else np.float64
     limit = compute(np.iinfo(target).max)
     zero = compute(0)
     shift = compute(2.0 ** np.finfo(compute).nmant)  # from here on, numbers are integers
@@ -119,9 +119,9 @@ def _integer_encoder(value: Any, target: type) -> Callable[[Any], Any]:
 
 def _float_encoder(value: Any, digits: int, bias: int) -> Callable[[Any], Any]:
     """To 16 bits with so many stored digits."""
-    compute = np.float32 if value == types.float32 else np.float64
+    compute: Any = np.float32 if value == types.float32 else np.float64
     info = np.finfo(compute)
-    unsigned = np.uint32 if compute is np.float32 else np.uint64
+    unsigned: Any = np.uint32 if compute is np.float32 else np.uint64
     width, have, have_bias = info.bits, int(info.nmant), int(info.maxexp) - 1
     magnitude_mask = unsigned((1 << (width - 1)) - 1)
     infinity = unsigned((2 * have_bias + 1) << have)

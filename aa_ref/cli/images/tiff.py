@@ -53,13 +53,10 @@ def read_tiff(path: Path) -> Picture:
             pixels, is_upright = _decoded(path, page)
             pixels, colours = _as_grey_or_rgb(path, page, pixels)
             picture = Picture(pixels, colours, _alpha(path, page), "TIFF", _metadata(path, page))
-            orientation = _orientation(page)
-            turned = picture.turned(orientation)
-            return (
-                turned
-                if not is_upright
-                else picture.with_metadata(resolution=turned.metadata.resolution)
-            )
+            turned = picture.turned(_orientation(page))
+            if is_upright:  # then its resolution alone is not
+                return picture.with_metadata(resolution=turned.metadata.resolution)
+            return turned
     except (FileError, MemoryError):
         raise
     except Exception as error:

@@ -1,0 +1,466 @@
+"""What the Numba backend promises beyond right bits: compiled once, cached, safe anywhere."""
+
+import multiprocessing
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import Case, cases, gradient
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from support import assert_same_bits
+
+import aa_ref
+from aa_ref.backends.numba import caching, launch
+from aa_ref.backends.numba.geometry import Operand, make_geometry
+from aa_ref.backends.numba.threads import run_pieces
+
+ROOT = Path(__file__).parents[1]
+FUNCTIONS = [(name, t) for name in ("forward", "adjoint") for t in (np.float32, np.float64)]
+
+
+def run_python(code: str, path: Path = ROOT, **environment: str) -> str:
+    """The output of a new process that imports `aa_ref` from ``path`` and warns of nothing."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        cwd=path, env=os.environ | {"PYTHONPATH": str(path)} | environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert not result.stderr, result.stderr
+    return result.stdout
+
+
+@pytest.fixture
+def four_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Split everything, however little."""
+    monkeypatch.setattr(launch, "_LITTLE", -1)
+    aa_ref.set_num_threads(4)
+    yield
+    aa_ref.set_num_threads(None)
+
+
+@pytest.fixture(scope="module")
+def copied_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package with nothing compiled."""
+    root = tmp_path_factory.mktemp("copy")
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "aa_ref", root / "aa_ref", ignore=ignore)
+    return root
+
+
+# ---------------------------------------------------------------------------------- compiling
+
+
+def test_a_scale_never_seen_before_compiles_nothing_new() -> None:
+    x = np.random.default_rng(0).standard_normal((2, 41, 67))
+    for t in (np.float32, np.float64):
+        aa_ref.downsample_adjoint(aa_ref.downsample(x.astype(t), 0.5), 0.5, x.shape[1:])
+    before = {key: f.call.signatures[:] for key, f in caching.compiled_so_far().items()}
+    assert sorted(before, key=str) == sorted(FUNCTIONS, key=str)
+    from numba.core import event
+
+    with event.install_recorder("numba:compile") as compiled:
+        for dtype in ("float32", "float64", "float16", "uint8", "uint16"):
+            for scale in (0.123, 0.377, Fraction(3, 19)):
+                for boundary in ("zeros", "circular"):
+                    y = aa_ref.downsample(
+                        x.astype(dtype), scale, boundary=boundary, dtype="float32",
+                        axes=(0, 2), sigma=1.23, backend="numba",
+                    )  # fmt: skip
+                    aa_ref.downsample_adjoint(
+                        y, scale, (2, 67), boundary=boundary, axes=(0, 2), sigma=1.23,
+                        backend="numba",
+                    )  # fmt: skip
+    assert not compiled.buffer
+    after = {key: f.call.signatures for key, f in caching.compiled_so_far().items()}
+    assert after == before
+
+
+@pytest.mark.parametrize(("name", "compute"), FUNCTIONS)
+def test_machine_code_is_vectorised_and_never_fused(name: str, compute: type) -> None:
+    function = caching.compiled(name, compute).call
+    (assembly,) = function.inspect_asm().values()
+    if not re.search(r"\bvmul[ps][sd]\b|\bmulps\b", assembly):
+        assembly = _assembly_of_a_fresh_compile(name, compute)
+    assert re.search(r"\bv?mulp[sd]\b", assembly)
+    assert not re.search(r"\bvfn?m(add|sub)\w*|\bfmla\b|\bfmadd\b", assembly)
+
+
+def _assembly_of_a_fresh_compile(name: str, compute: type) -> str:
+    """Code loaded from the cache has no assembly to inspect."""
+    from numba import njit
+
+    from aa_ref.backends.numba.compiling import OPTIONS
+
+    dispatcher = njit(**OPTIONS)(caching._MAKERS[name](0))
+    dispatcher.compile(caching._signature(name, compute))
+    (assembly,) = dispatcher.inspect_asm().values()
+    return str(assembly)
+
+
+USE = """
+    import numpy as np, aa_ref
+    x = (np.arange(2 * 9 * 13) % 7).reshape(2, 9, 13).astype({dtype!r})
+    y = aa_ref.downsample(x, 0.5, backend="numba")
+    print(y.tobytes().hex())
+    from aa_ref.backends.numba.caching import compiled_so_far
+    (compiled,) = compiled_so_far().values()
+    print(compiled.cache_folder, compiled.not_cached, sep="|")
+    print(sum(compiled.call.stats.cache_hits.values()))
+"""
+
+
+def expected_bytes(dtype: str) -> str:
+    x = (np.arange(2 * 9 * 13) % 7).reshape(2, 9, 13).astype(dtype)
+    return str(aa_ref.downsample(x, 0.5, backend="reference").tobytes().hex())
+
+
+def test_cached_code_is_used_and_an_edit_in_a_helper_is_noticed(copied_package: Path) -> None:
+    use = USE.format(dtype="float32")
+    for hits in ("0", "1"):
+        values, folder, found = run_python(use, copied_package).split("\n")[:3]
+        assert (values, found) == (expected_bytes("float32"), hits)
+        assert folder.startswith(str(copied_package))
+    helper = copied_package / "aa_ref/backends/numba/lines.py"
+    kept, text = helper.stat(), helper.read_text()
+    edited = text.replace(
+        "scratch[start + j] += t0 *", "scratch[start + j] += np.float32(2) * t0 *"
+    )
+    assert edited != text
+    helper.write_text(edited)
+    values, _, found = run_python(use, copied_package).split("\n")[:3]
+    assert values != expected_bytes("float32")
+    assert found == "0"
+    helper.write_text(text)
+    os.utime(helper, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    values, _, found = run_python(use, copied_package).split("\n")[:3]
+    assert (values, found) == (expected_bytes("float32"), "1")  # the first code is still there
+
+
+@pytest.mark.parametrize("first", ["forward", "adjoint"])
+def test_cached_and_fresh_code_do_not_mix_up_functions(first: str, tmp_path: Path) -> None:
+    """One direction from the cache, the other compiled after it, all types of input and result."""
+    code = """
+        import numpy as np, aa_ref
+        TYPES = ("uint8", "uint16", "float16", "float32", "float64")
+        x = (np.arange(6 * 10) % 23).reshape(6, 10)
+        for direction in {directions}:
+            for dtype in TYPES[2:4] if direction == "adjoint" else TYPES[:4]:
+                for result in TYPES:
+                    a, b = (
+                        aa_ref.downsample(x.astype(dtype), 0.5, dtype=result, backend=backend)
+                        if direction == "forward" else
+                        aa_ref.downsample_adjoint(
+                            x.astype(dtype), 0.5, (11, 20), dtype=result, backend=backend)
+                        for backend in ("numba", "numpy")
+                    )
+                    assert a.tobytes() == b.tobytes(), (direction, dtype, result)
+    """
+    other = "adjoint" if first == "forward" else "forward"
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    run_python(code.format(directions=(first,)), **environment)
+    assert len(list(tmp_path.rglob("*.nbc"))) == 1
+    run_python(code.format(directions=(first, other)), **environment)
+    assert len(list(tmp_path.rglob("*.nbc"))) == 2
+
+
+@pytest.mark.parametrize("trouble", ["no folder", "full disk", "damaged file"])
+def test_without_a_cache_it_still_works(copied_package: Path, tmp_path: Path, trouble: str) -> None:
+    use, environment = USE.format(dtype="float32"), {"NUMBA_CACHE_DIR": str(tmp_path)}
+    path = copied_package
+    if trouble == "no folder":
+        # Files stand where the folders would be made: that stops root, too.
+        path = tmp_path / "copy"
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "aa_ref", path / "aa_ref", ignore=ignore)
+        (path / "aa_ref/backends/numba/__pycache__").touch()
+        (tmp_path / "home").touch()
+        environment = {"NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": str(tmp_path / "home")}
+        environment |= {"HOME": str(tmp_path / "home")}
+    elif trouble == "full disk":
+        use = (
+            """
+            import numba.core.caching as c
+            def save(*args): raise OSError(28, "No space left on device")
+            c.IndexDataCacheFile.save = save
+        """
+            + use
+        )
+    else:
+        run_python(use, path, **environment)
+        for file in tmp_path.rglob("*.nbc"):
+            file.write_bytes(file.read_bytes()[:1000])
+    values, folder, _ = run_python(use, path, **environment).split("\n")[:3]
+    assert values == expected_bytes("float32")
+    assert re.match(r"\|\w+: .", folder)
+
+
+def test_halves_are_right_on_a_processor_without_instructions_for_them() -> None:
+    """Compiled for the plainest processor of this kind, in a process of its own."""
+    code = """
+        import numpy as np, aa_ref, ml_dtypes
+        from aa_ref.backends.numba.caching import compiled
+        every = np.arange(65_536).astype(np.uint16).reshape(128, 512)
+        values = np.random.default_rng(0).integers(0, 2**32, (64, 512), np.uint32).view(np.float32)
+        for half in (np.dtype("float16"), np.dtype(ml_dtypes.bfloat16)):
+            for x, dtype in ((every.view(half), "float32"), (values, half)):
+                for scale in (1, 0.5):
+                    a, b = (
+                        aa_ref.downsample(x, scale, dtype=dtype, backend=backend)
+                        for backend in ("numba", "numpy")
+                    )
+                    same = a.view(f"u{a.itemsize}") == b.view(f"u{a.itemsize}")
+                    assert (same | (np.isnan(a) & np.isnan(b))).all()
+        import numba.core.config
+        print(numba.core.config.CPU_NAME)
+    """
+    assert run_python(code, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == "generic\n"
+
+
+def test_nothing_is_compiled_when_jit_is_disabled() -> None:
+    code = """
+        import aa_ref, numpy as np
+        info = {b.name: b for b in aa_ref.list_backends()}["numba"]
+        assert not info.available
+        assert "NUMBA_DISABLE_JIT" in info.reason
+        try:
+            aa_ref.downsample(np.ones((4, 5)), 0.5, backend="numba")
+        except aa_ref.errors.BackendUnavailableError as error:
+            assert "NUMBA_DISABLE_JIT" in str(error)
+        print(aa_ref.downsample(np.ones((4, 5)), 0.5).shape)
+    """
+    assert run_python(code, NUMBA_DISABLE_JIT="1") == "(2, 3)\n"
+
+
+# ------------------------------------------------------------------------------------- threads
+
+
+@pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
+@given(case=cases(), threads=st.integers(1, 5))
+def test_any_number_of_threads_gives_the_same_bits(case: Case, threads: int) -> None:
+    expected = case.run("reference")
+    g = gradient(case, case.x.dtype.name if case.x.dtype.kind != "u" else "float32")
+    expected_g = case.plan.adjoint(g, backend="reference")
+    little = launch._LITTLE
+    try:
+        launch._LITTLE = -1
+        aa_ref.set_num_threads(threads)
+        assert_same_bits(case.run("numba"), expected)
+        assert_same_bits(case.plan.adjoint(g, backend="numba"), expected_g)
+    finally:
+        launch._LITTLE = little
+        aa_ref.set_num_threads(None)
+
+
+def photo(*shape: int) -> NDArray[Any]:
+    return np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+
+
+def test_eight_threads_call_a_thousand_times_each(four_threads: None) -> None:
+    inputs = [photo(3, 17 + i, 23).astype(t) for i in range(4) for t in ("u1", "f4")]
+    expected = [aa_ref.downsample(x, 0.5, backend="numpy") for x in inputs]
+
+    def calls(worker: int) -> int:
+        wrong = 0
+        for i in range(1000):
+            n = (worker + i) % len(inputs)
+            wrong += not np.array_equal(
+                aa_ref.downsample(inputs[n], 0.5, backend="numba"), expected[n]
+            )
+        return wrong
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(calls, range(8))) == [0] * 8
+
+
+def _child(x: NDArray[Any], answers: Any) -> None:
+    answers.put(aa_ref.downsample(x, 0.25, backend="numba"))
+
+
+def test_after_a_fork(four_threads: None) -> None:
+    """The pool's threads are gone in the child; a lock of theirs might have been held."""
+    x = photo(3, 301, 203)
+    expected = aa_ref.downsample(x, 0.25, backend="numba")
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    busy = True
+
+    def work() -> None:
+        while busy:
+            aa_ref.downsample(x, 0.25, backend="numba")
+
+    background = Thread(target=work)
+    background.start()
+    try:
+        for _ in range(5):
+            child = context.Process(target=_child, args=(x, answers))
+            child.start()
+            assert_same_bits(answers.get(timeout=60), expected)
+            child.join(60)
+            assert child.exitcode == 0
+    finally:
+        busy = False
+        background.join()
+
+
+class _Pictures:
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, i: int) -> NDArray[Any]:
+        x = np.full((3, 400, 300), i, np.float32)
+        return np.asarray(aa_ref.downsample(x, 0.5, boundary="reflect", backend="numba"))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+def test_in_a_torch_data_loader(context: str, four_threads: None) -> None:
+    from torch.utils.data import DataLoader
+
+    _Pictures()[0]
+    loader: Any = DataLoader(
+        _Pictures(),
+        batch_size=1,
+        num_workers=2,
+        multiprocessing_context=context,  # type: ignore[arg-type]
+    )
+    for i, batch in enumerate(loader):
+        assert_same_bits(batch[0], _Pictures()[i])
+
+
+def test_while_the_interpreter_shuts_down() -> None:
+    code = """
+        import atexit, threading, time
+        import numpy as np, aa_ref
+        aa_ref.set_num_threads(3)
+        x = np.ones((3, 2048, 2048), np.float32)
+        expected = aa_ref.downsample(x, 0.5, backend="numba").sum()
+
+        def late(where):
+            same = aa_ref.downsample(x, 0.5, backend="numba").sum() == expected
+            print(where, same, flush=True)
+
+        atexit.register(late, "atexit")
+        threading._register_atexit(late, "while threads end")
+        def outlives_main():
+            threading.main_thread().join()
+            late("after the main thread")
+        threading.Thread(target=outlives_main).start()
+    """
+    assert sorted(run_python(code).splitlines()) == [
+        "after the main thread True", "atexit True", "while threads end True",
+    ]  # fmt: skip
+
+
+def test_an_interrupt_waits_for_helpers_and_is_raised() -> None:
+    running: set[int] = set()
+
+    def work(piece: int, worker: int) -> None:
+        running.add(piece)
+        if piece == 3:
+            raise KeyboardInterrupt
+        sum(range(200_000))
+        running.discard(piece)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_pieces(work, 100, 4)
+    assert running == {3}  # no helper is at work any more
+
+
+def test_an_error_in_a_helper_reaches_the_caller() -> None:
+    def work(piece: int, worker: int) -> None:
+        raise MemoryError(f"piece {piece}")
+
+    with pytest.raises(MemoryError, match="piece"):
+        run_pieces(work, 10, 3)
+
+
+def test_each_piece_is_done_once_and_no_worker_does_two_at_a_time() -> None:
+    done: list[int] = []
+    busy: set[int] = set()
+
+    def work(piece: int, worker: int) -> None:
+        assert worker not in busy
+        busy.add(worker)
+        done.append(piece)
+        busy.discard(worker)
+
+    for threads in (1, 2, 7):
+        done.clear()
+        run_pieces(work, 50, threads)
+        assert sorted(done) == list(range(50))
+
+
+def test_little_work_stays_on_the_calling_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise AssertionError("work was split")
+
+    monkeypatch.setattr(launch, "run_pieces", refuse)
+    aa_ref.set_num_threads(4)
+    try:
+        aa_ref.downsample(photo(3, 256, 256).astype(np.float32), 0.25, backend="numba")
+        with pytest.raises(AssertionError, match="split"):
+            aa_ref.downsample(photo(3, 2048, 2048).astype(np.float32), 0.25, backend="numba")
+    finally:
+        aa_ref.set_num_threads(None)
+
+
+def test_thread_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AA_REF_NUM_THREADS", raising=False)
+    assert aa_ref.get_num_threads() == len(os.sched_getaffinity(0))
+    monkeypatch.setenv("AA_REF_NUM_THREADS", "3")
+    assert aa_ref.get_num_threads() == 3
+    aa_ref.set_num_threads(5)
+    assert aa_ref.get_num_threads() == 5
+    aa_ref.set_num_threads(None)
+    assert aa_ref.get_num_threads() == 3
+
+
+# -------------------------------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scale", [0.5, 0.25, 0.125, 0.3])
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [((3, 4096, 16_384), (-2, -1)), ((4096, 5461, 3), (0, 1)), ((50_000_000,), (-1,)),
+     ((64, 64, 2048), (0, 1)), ((2048, 4096), (0,))],
+)  # fmt: skip
+def test_scratch_is_at_most_a_mebibyte_a_thread(
+    shape: tuple[int, ...], axes: tuple[int, ...], scale: float, dtype: str, forward: bool
+) -> None:
+    p = aa_ref.plan(shape, scale, axes=axes, input_dtype=dtype)
+    x, y = (
+        Operand(dtype, tuple(int(np.prod(s[i + 1 :])) for i in range(len(s))), 0)
+        for s in (p.shape, p.out_shape)
+    )
+    g = make_geometry(p.passes, p.shape, x, y, forward=forward)
+    assert g.scratch * p.compute_dtype.itemsize + g.indices * 8 <= 1 << 20
+
+
+def test_peak_memory_is_the_result_and_scratch() -> None:
+    """Nothing of the input's size, whatever its layout."""
+    import tracemalloc
+
+    for shape, axes in (((3, 1500, 2100), (1, 2)), ((1500, 2100, 3), (0, 1))):
+        x = photo(*shape).astype(np.float32)
+        aa_ref.downsample(x, 0.25, axes=axes, backend="numba")
+        tracemalloc.start()
+        y = aa_ref.downsample(x, 0.25, axes=axes, backend="numba")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak <= y.nbytes + aa_ref.get_num_threads() * (1 << 20)
