@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Source, allocate, read, read_out, wrap
+from .arrays import Source, allocate, read, read_out, share_memory, wrap
 from .backends import default_backend, get_backend
 from .dtypes import FLOATING
 from .errors import DtypeError, OutError, ScaleError, ShapeError
@@ -289,7 +288,7 @@ def _read_floating(g: Any) -> Source:
 def _check_apart(results: list[NDArray[Any]]) -> None:
     """No two results of a pyramid may share memory."""
     for i, a in enumerate(results):
-        if any(np.shares_memory(a, b) for b in results[:i]):
+        if any(share_memory(a, b) for b in results[:i]):
             raise OutError(f"out[{i}] overlaps another level's; give each memory of its own")
 
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from .dtypes import STORAGE, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError
 
-__all__ = ["Source", "allocate", "read", "read_out", "wrap"]
+__all__ = ["Source", "allocate", "read", "read_out", "share_memory", "wrap"]
 
 _HOST_DEVICES = (1, 3, 11)  # DLPack: CPU, and the pinned host memory of CUDA and ROCm
+_EXPORT_ERRORS = (BufferError, RuntimeError, TypeError, ValueError, AttributeError)
 _NATIVE = {dtype: name for name, dtype in STORAGE.items() if name != "bfloat16"}
 _DEVICE_NAMES = {2: "cuda", 4: "opencl", 7: "vulkan", 8: "metal", 10: "rocm", 13: "cuda managed"}
 
@@ -61,10 +62,11 @@ def read(x: Any) -> Source:
                 "write x.filled(value) for the value that should stand there"
             )
         return read(x.view(np.ndarray))
-    if hasattr(x, "__dlpack__"):
-        return _read_dlpack(x)
-    if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
-        return read(np.asarray(x))
+    if not isinstance(x, type):
+        if hasattr(x, "__dlpack__"):
+            return _read_dlpack(x)
+        if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
+            return read(np.asarray(x))
     raise ContainerError(
         f"an array is needed, got {type(x).__name__}; write np.asarray(x, dtype=np.float32)"
     )
@@ -90,6 +92,8 @@ def read_out(out: Any, shape: tuple[int, ...], dtype: str, x: NDArray[Any]) -> N
     except (ContainerError, DtypeError) as error:
         raise OutError(f"out cannot be written into: {error}") from None
     storage = source.storage
+    if hasattr(out, "is_neg") and out.is_neg():
+        raise OutError("out is a view that negates what is written; pass a plain tensor")
     if storage.shape != shape:
         raise OutError(f"out has shape {storage.shape}, but the result has shape {shape}")
     if source.dtype != dtype:
@@ -104,7 +108,7 @@ def read_out(out: Any, shape: tuple[int, ...], dtype: str, x: NDArray[Any]) -> N
         )
     if not storage.flags.writeable:
         raise OutError("out is read-only; pass an array that can be written into")
-    if storage.size and np.shares_memory(storage, x):
+    if share_memory(storage, x):
         raise OutError("out overlaps the input; pass an array with memory of its own")
     if _overlaps_itself(storage):
         raise OutError(f"out overlaps itself (strides {storage.strides}); pass a plain array")
@@ -131,6 +135,14 @@ def wrap(source: Source, result: NDArray[Any], dtype: str) -> Any:
     return result if dtype != "bfloat16" else _as_bfloat16(result, dtype)
 
 
+def share_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether any byte belongs to both; also where strides are too tangled to tell in a moment."""
+    try:
+        return np.shares_memory(a, b, max_work=1_000_000)  # type: ignore[arg-type]  # any int will do
+    except np.exceptions.TooHardError:
+        return True
+
+
 def _overlaps_itself(a: NDArray[Any]) -> bool:
     """Whether two elements share a byte."""
     reach = a.itemsize
@@ -148,49 +160,63 @@ def _overlaps_itself(a: NDArray[Any]) -> bool:
 
 
 def _read_dlpack(x: Any) -> Source:
+    if hasattr(x, "resolve_neg"):
+        x = x.resolve_neg()  # torch marks some views as negated, and exports them without the mark
     try:
         device = int(x.__dlpack_device__()[0])
-    except (BufferError, RuntimeError, ValueError, AttributeError) as error:
-        raise ContainerError(f"{type(x).__name__} cannot be read through DLPack: {error}") from None
+    except _EXPORT_ERRORS as error:
+        raise _unreadable(x, error) from None
     if device not in _HOST_DEVICES:
         raise DeviceError(
             f"the array is on device {_DEVICE_NAMES.get(device, device)}, which no backend here "
             "reaches; copy it to the CPU first"
         )
-    name = name_of(x.dtype, "the array's type")
     namespace = _namespace(x)
+    name = name_of(x.dtype, "the array's type") if hasattr(x, "dtype") else ""
     try:
         # NumPy reads no bfloat16 through DLPack, so the bits go through as uint16.
         exported = x.view(namespace.uint16) if name == "bfloat16" else x
         storage = np.from_dlpack(exported)
-    except (BufferError, RuntimeError, TypeError, AttributeError) as error:
-        raise ContainerError(f"{type(x).__name__} cannot be read through DLPack: {error}") from None
+    except _EXPORT_ERRORS as error:
+        raise _unreadable(x, error) from None
+    if not name:
+        name = name_of(storage.dtype, "the array's type")
 
     def wrap(result: NDArray[Any], dtype: str) -> Any:
-        if not hasattr(namespace, "from_dlpack"):
+        if namespace is None:
             return _as_bfloat16(result, dtype)
+        reason = ""
         try:
             wrapped = namespace.from_dlpack(result)
             if dtype == "bfloat16":
                 wrapped = wrapped.view(namespace.bfloat16)
-        except (BufferError, RuntimeError, TypeError, AttributeError) as error:
+            if getattr(wrapped, "device", None) != getattr(x, "device", None):
+                wrapped = wrapped.to_device(x.device)
+        except _EXPORT_ERRORS as error:
             wrapped, reason = None, f": {error}"
-        else:
-            reason = ""
         if wrapped is None or name_of(wrapped.dtype) != dtype:
             raise DtypeError(
-                f"a {dtype} result cannot be a {type(x).__name__} here{reason}; pass a NumPy array"
+                f"the result's type {dtype} is none of {type(x).__name__}'s here{reason}; pass a "
+                "NumPy array instead"
             )
         return wrapped
 
     return Source(storage, name, wrap)
 
 
+def _unreadable(x: Any, error: Exception) -> ContainerError:
+    return ContainerError(f"{type(x).__name__} cannot be read through DLPack: {error}")
+
+
 def _namespace(x: Any) -> Any:
-    """Where the functions for this kind of array live: `from_dlpack`, and types by name."""
+    """Where this kind of array's `from_dlpack` is, and its types by name; None if nowhere."""
     if hasattr(x, "__array_namespace__"):
         return x.__array_namespace__()
-    return sys.modules.get(type(x).__module__.partition(".")[0])
+    for cls in type(x).__mro__:
+        module = sys.modules.get(cls.__module__.partition(".")[0])
+        if hasattr(module, "from_dlpack"):
+            return module
+    return None
 
 
 def _as_bfloat16(storage: NDArray[Any], name: str) -> NDArray[Any]:

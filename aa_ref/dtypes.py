@@ -34,12 +34,13 @@ def name_of(dtype: Any, argument: str = "dtype") -> str:
     DtypeError
         If it is none of the six.
     """
-    name = dtype if isinstance(dtype, str) else None
+    name = dtype if isinstance(dtype, str) else ""
     if name not in NAMES:
         try:
             name = np.dtype(dtype).name  # 'f4', float, np.float32, '>f4', ml_dtypes.bfloat16
-        except (TypeError, ValueError, SyntaxError):  # NumPy parses text such as 'f4,f4'
-            name = str(dtype).rpartition(".")[2]  # torch.float32, array_api_strict.float32
+        except (TypeError, ValueError, SyntaxError):
+            if not isinstance(dtype, str):
+                name = str(dtype).rpartition(".")[2]  # torch.float32, array_api_strict.float32
     if name not in NAMES or dtype is None:
         raise DtypeError(
             f"{argument} is {dtype!s}, which is none of the types taken: {', '.join(NAMES)}; "

@@ -7,7 +7,7 @@ A plan is plain data: frozen, hashable, picklable. Backends read it, caches are 
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -89,6 +89,9 @@ class AxisPlan:
     step: float
     compute_dtype: np.dtype[Any]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return _fields_only(self)
+
     @cached_property
     def taps(self) -> NDArray[Any]:
         """The filter: shape (2 radius + 1,), in the compute type, read-only, normalised."""
@@ -104,17 +107,20 @@ class AxisPlan:
             return int(self.step)
         return None
 
-    @cached_property
+    @property
     def centres(self) -> NDArray[np.int64]:
         """The input index under the middle tap of each output: shape (out_length,), read-only."""
-        i = np.arange(self.out_length, dtype=np.int64)
-        if self.spacing is not None:
-            centres = i * self.spacing if self.out_length > 1 else i
-        else:
-            product = i.astype(np.float32) * np.float32(self.step)
-            centres = np.minimum(np.floor(product).astype(np.int64), self.length - 1)
+        centres = self._centres(np.arange(self.out_length, dtype=np.int64))
         centres.flags.writeable = False
         return centres
+
+    def _centres(self, outputs: NDArray[np.int64]) -> NDArray[Any]:
+        if self.spacing is not None:
+            # Output 0 is centred on 0, and alone if the spacing exceeds 64 bits.
+            return outputs * (self.spacing if self.out_length > 1 else 1)
+        product = outputs.astype(np.float32) * np.float32(self.step)
+        centres: NDArray[np.int64] = np.floor(product).astype(np.int64)
+        return np.minimum(centres, self.length - 1)
 
     def input_range(self, lo: int, hi: int) -> tuple[int, int]:
         """The smallest range of inputs that holds all that outputs ``lo..hi`` (exclusive) read.
@@ -125,8 +131,8 @@ class AxisPlan:
         lo, hi = _checked_range(lo, hi, self.out_length, "outputs")
         if lo == hi:
             return 0, 0
-        first = int(self.centres[lo]) - self.radius
-        last = int(self.centres[hi - 1]) + self.radius
+        low, high = self._centres(np.array([lo, hi - 1])).tolist()
+        first, last = low - self.radius, high + self.radius
         beyond = np.concatenate([np.arange(first, 0), np.arange(self.length, last + 1)])
         folded = fold(beyond, self.length, self.boundary)
         read = [max(first, 0), min(last, self.length - 1), *folded[folded >= 0].tolist()]
@@ -150,8 +156,9 @@ class AxisPlan:
         beyond = beyond[(folded >= lo) & (folded < hi)]
         first = np.append(beyond, lo) - self.radius  # centres in first..last reach the position
         last = np.append(beyond, hi - 1) + self.radius
-        begin = np.searchsorted(self.centres, first, side="left")
-        end = np.searchsorted(self.centres, last, side="right")
+        centres = self.centres
+        begin = np.searchsorted(centres, first, side="left")
+        end = np.searchsorted(centres, last, side="right")
         reached = begin < end
         if not reached.any():
             return 0, 0
@@ -175,6 +182,16 @@ class Plan:
     input_dtype: str
     dtype: str
     axes: tuple[AxisPlan, ...]
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.shape, self.input_dtype, self.dtype, self.axes))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _fields_only(self)
 
     @cached_property
     def compute_dtype(self) -> np.dtype[Any]:
@@ -239,6 +256,11 @@ class Plan:
         return "\n".join(_describe(self))
 
 
+def _fields_only(instance: Any) -> dict[str, Any]:
+    """What to pickle and copy: not what is cached beside the fields, which can be had again."""
+    return {f.name: instance.__dict__[f.name] for f in fields(instance)}
+
+
 def plan(
     shape: Sequence[int],
     scale: Any,
@@ -288,16 +310,17 @@ def make_plan(
     sampling: Any,
 ) -> Plan:
     """`plan` for a checked shape and type. Plans are kept, so asking again costs a look-up."""
-    if type(scale) is tuple or type(sigma) is tuple:
+    if isinstance(scale, tuple) or isinstance(sigma, tuple):
         # Fraction(3, 4) and 0.75 are equal and have one hash, yet make two plans. The look-up
         # tells them apart by type, but not inside a tuple.
         return _fresh(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
     try:
         return _kept(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
-    except TypeError as error:
-        if isinstance(error, AaRefError):
-            raise
-        return _fresh(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
+    except AaRefError:
+        raise
+    except TypeError:
+        pass  # something cannot be looked up, such as a list of scales
+    return _fresh(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
 
 
 def _fresh(

@@ -328,7 +328,7 @@ def test_jax(jnp, dtype, backend):
 def test_jax_result_types(jnp, result):
     x = jnp.asarray(sample())
     if result == "float64":
-        with pytest.raises(DtypeError, match="float64 result"):
+        with pytest.raises(DtypeError, match="float64"):
             aa_ref.downsample(x, 0.4, dtype=result)
     else:
         y = aa_ref.downsample(x, 0.4, dtype=result)
@@ -390,7 +390,7 @@ def test_array_api_strict_result_types(strict, result):
         assert isinstance(y, type(x))
         assert_same_bits(y, expected_of(sample(), dtype=result))
     else:
-        with pytest.raises(DtypeError, match=f"{result} result cannot be a Array"):
+        with pytest.raises(DtypeError, match=result):
             aa_ref.downsample(x, 0.4, dtype=result)
 
 

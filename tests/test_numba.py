@@ -191,14 +191,12 @@ def test_without_a_cache_it_still_works(copied_package: Path, tmp_path: Path, tr
         environment = {"NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": str(tmp_path / "home")}
         environment |= {"HOME": str(tmp_path / "home")}
     elif trouble == "full disk":
-        use = (
-            """
+        broken = """
             import numba.core.caching as c
             def save(*args): raise OSError(28, "No space left on device")
             c.IndexDataCacheFile.save = save
         """
-            + use
-        )
+        use = textwrap.dedent(broken) + textwrap.dedent(use)
     else:
         run_python(use, path, **environment)
         for file in tmp_path.rglob("*.nbc"):

@@ -540,6 +540,7 @@ def test_ranges_that_are_none(lo, hi):
 
 
 @by_backend
+@pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 @given(axis=axis_plans, data=st.data())
 def test_only_inputs_in_the_range_matter(backend, axis, data):
     lo = data.draw(st.integers(0, axis.out_length - 1))

@@ -4,6 +4,7 @@ It runs wherever NumPy does. It keeps a padded copy of its input and compute-typ
 the Numba backend does without.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,9 @@ def _filter(a: AxisPlan, x: NDArray[Any]) -> NDArray[Any]:
     extended = x[source]
     extended[source < 0] = 0
     y = np.zeros((a.out_length, *x.shape[1:]), x.dtype)
+    under = _positions_under_taps(a)
     for k, tap in enumerate(a.taps):
-        y += tap * extended[_under_tap(a, k)]
+        y += tap * extended[under(k)]
     return y
 
 
@@ -57,12 +59,12 @@ def _spread(a: AxisPlan, g: NDArray[Any]) -> NDArray[Any]:
     order, so each tap can be added for all outputs at once.
     """
     total = np.zeros((a.length + 2 * a.radius, *g.shape[1:]), g.dtype)
-    repeats = np.any(np.diff(a.centres) == 0)  # beyond 2**24 samples, or clipped to the last
+    under = _positions_under_taps(a)
     for k in range(len(a.taps) - 1, -1, -1):
-        if repeats:
-            np.add.at(total, a.centres + k, a.taps[k] * g)
+        if a.spacing is None:  # centres may repeat: beyond 2**24 samples, or clipped to the last
+            np.add.at(total, under(k), a.taps[k] * g)
         else:
-            total[_under_tap(a, k)] += a.taps[k] * g
+            total[under(k)] += a.taps[k] * g
     x = total[a.radius : a.radius + a.length].copy()
     if a.boundary != "zeros":
         beyond = np.r_[-a.radius : 0, a.length : a.length + a.radius]
@@ -71,8 +73,10 @@ def _spread(a: AxisPlan, g: NDArray[Any]) -> NDArray[Any]:
     return x
 
 
-def _under_tap(a: AxisPlan, k: int) -> slice | NDArray[np.int64]:
-    """The extended positions that tap ``k`` meets, one for each output."""
+def _positions_under_taps(a: AxisPlan) -> Callable[[int], Any]:
+    """A function of ``k``: the extended positions that tap ``k`` meets, one for each output."""
     if a.spacing is None:
-        return a.centres + k
-    return slice(k, k + (a.out_length - 1) * a.spacing + 1, a.spacing)
+        centres = a.centres
+        return lambda k: centres + k
+    spacing, last = a.spacing, (a.out_length - 1) * a.spacing
+    return lambda k: slice(k, k + last + 1, spacing)
