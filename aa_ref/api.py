@@ -4,7 +4,6 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from .plans import Direction, Plan, as_axes, checked_shape, make_plan, set_execu
 
 __all__ = ["downsample", "downsample_adjoint", "pyramid"]
 
-_PACKAGE = str(Path(__file__).parent) + os.sep
+_PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 (pathlib costs 4 ms to import)
 
 
 def downsample(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -352,8 +352,7 @@ def _fresh(
 _kept = lru_cache(maxsize=512, typed=True)(_fresh)
 
 
-@dataclass(frozen=True)
-class _AxisKey:
+class _AxisKey(NamedTuple):
     """The options of one axis, with the types that equality of numbers would not see."""
 
     axis: int
