@@ -12,7 +12,8 @@ from .arrays import Source, allocate, read, read_out, share_memory, wrap
 from .backends import default_backend, get_backend
 from .dtypes import FLOATING
 from .errors import DtypeError, OutError, ScaleError, ShapeError
-from .plans import Direction, Plan, as_axes, checked_shape, make_plan, set_executor
+from .options import as_axes, checked_shape
+from .plans import Direction, Plan, make_plan, set_executor
 
 __all__ = ["downsample", "downsample_adjoint", "pyramid"]
 

@@ -19,12 +19,10 @@ from .boundary import as_boundary, fold
 from .dtypes import compute_type, name_of
 from .errors import (
     AaRefError,
-    AxesError,
     BoundaryError,
     LengthError,
     SamplingError,
     ScaleError,
-    ShapeError,
     SigmaError,
 )
 from .filters import (
@@ -37,20 +35,10 @@ from .filters import (
     stride_of,
     taps_of,
 )
+from .options import as_axes, as_sampling, checked_shape, per_axis
 
-__all__ = [
-    "SAMPLINGS",
-    "AxisPlan",
-    "Direction",
-    "Plan",
-    "as_axes",
-    "checked_shape",
-    "make_plan",
-    "plan",
-    "set_executor",
-]
+__all__ = ["AxisPlan", "Direction", "Plan", "make_plan", "plan", "set_executor"]
 
-SAMPLINGS = ("slice", "nearest")
 Direction = Literal["forward", "adjoint"]
 _BINARY32 = np.dtype(np.float32)
 
@@ -253,7 +241,7 @@ class Plan:
         return _carry_out(self, g, out, backend, "adjoint")
 
     def __str__(self) -> str:
-        return "\n".join(_describe(self))
+        return _explain(self)
 
 
 def _fields_only(instance: Any) -> dict[str, Any]:
@@ -337,13 +325,10 @@ def _fresh(
     numbers = as_axes(axes, shape)
     options = zip(
         numbers,
-        map(as_scale, _per_axis("scale", scale, numbers, ScaleError)),
-        (
-            None if s is None else as_sigma(s)
-            for s in _per_axis("sigma", sigma, numbers, SigmaError)
-        ),
-        map(as_boundary, _per_axis("boundary", boundary, numbers, BoundaryError)),
-        map(_as_sampling, _per_axis("sampling", sampling, numbers, SamplingError)),
+        map(as_scale, per_axis("scale", scale, numbers, ScaleError)),
+        (None if s is None else as_sigma(s) for s in per_axis("sigma", sigma, numbers, SigmaError)),
+        map(as_boundary, per_axis("boundary", boundary, numbers, BoundaryError)),
+        map(as_sampling, per_axis("sampling", sampling, numbers, SamplingError)),
         strict=True,
     )
     return _plan(shape, input_dtype, result, tuple(_AxisKey.of(*o) for o in options))
@@ -412,77 +397,6 @@ def _axis_plan(key: _AxisKey, length: int, compute: np.dtype[Any]) -> AxisPlan:
     )  # fmt: skip
 
 
-def as_axes(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Dimensions counted from the front, in the caller's order.
-
-    Raises
-    ------
-    AxesError
-        If there are none, one is named twice, or one is out of range.
-    """
-    try:
-        given = tuple(map(operator.index, axes if np.iterable(axes) else (axes,)))
-    except TypeError:
-        raise AxesError(f"axes is {axes!r}; write integers, for instance axes=(-2, -1)") from None
-    ndim = len(shape)
-    if not given:
-        raise AxesError("axes is empty; name at least one, for instance axes=(-2, -1)")
-    for axis in given:
-        if not -ndim <= axis < ndim:
-            raise AxesError(
-                f"axis {axis} is out of range for an array of {ndim} dimension(s), shape {shape}; "
-                "name the axes to filter, for instance axes=(-1,) for signals"
-            )
-    numbers = tuple(axis % ndim for axis in given)
-    if len(set(numbers)) < len(numbers):
-        raise AxesError(
-            f"axes is {axes!r}, which names an axis of shape {shape} twice; name each once"
-        )
-    return numbers
-
-
-def _per_axis(
-    name: str, value: Any, axes: tuple[int, ...], error: type[AaRefError]
-) -> Sequence[Any]:
-    """One value for each axis, from one value or from a sequence of them."""
-    if isinstance(value, np.ndarray) and value.ndim == 1:
-        value = value.tolist()
-    if not isinstance(value, tuple | list):
-        return (value,) * len(axes)
-    if len(value) != len(axes):
-        raise error(
-            f"{name} is {value!r}: {len(value)} value(s) for {len(axes)} filtered axes; "
-            "write one for all, or one for each of axes"
-        )
-    return value
-
-
-def _as_sampling(sampling: Any) -> str:
-    if isinstance(sampling, str) and sampling in SAMPLINGS:
-        return sampling
-    raise SamplingError(
-        f"sampling is {sampling!r}; write 'slice' (every stride-th sample) or 'nearest' "
-        "(floor(n * scale) samples, as torch's interpolate picks them)"
-    )
-
-
-def checked_shape(shape: Any, what: str = "shape") -> tuple[int, ...]:
-    """A shape as a tuple of ints.
-
-    Raises
-    ------
-    ShapeError
-        If it is no sequence of non-negative integers.
-    """
-    try:
-        lengths = tuple(map(operator.index, shape if np.iterable(shape) else (shape,)))
-    except TypeError:
-        lengths = (-1,)
-    if min(lengths, default=0) < 0:
-        raise ShapeError(f"{what} is {shape!r}; write non-negative integers, e.g. (3, 256, 256)")
-    return lengths
-
-
 def _checked_range(lo: int, hi: int, length: int, what: str) -> tuple[int, int]:
     lo, hi = operator.index(lo), operator.index(hi)
     if not 0 <= lo <= hi <= length:
@@ -490,8 +404,8 @@ def _checked_range(lo: int, hi: int, length: int, what: str) -> tuple[int, int]:
     return lo, hi
 
 
-def _describe(p: Plan) -> list[str]:
-    """What `print` shows: a line on the arrays, a row for each axis, the cost."""
+def _explain(p: Plan) -> str:
+    """A line on the arrays, a row for each axis, the taps, the cost."""
     rows: list[tuple[str, ...]] = [
         ("axis", "length", "scale", "stride", "sigma", "radius", "taps", "sampling", "boundary",
          "outputs", "output i reads")
@@ -532,7 +446,7 @@ def _describe(p: Plan) -> list[str]:
             else ": no axis is filtered, only the type is converted"
         )
     )
-    return lines
+    return "\n".join(lines)
 
 
 def _number(value: Number) -> str:

@@ -83,10 +83,15 @@ def lay_out(x: NDArray[Any], layout: str, rng: np.random.Generator) -> NDArray[A
         packed = np.zeros(x.shape, np.dtype([("skip", "u1"), ("x", x.dtype)]))
         packed["x"] = x
         return packed["x"]
+    if layout == "shifted":  # without gaps, from an odd address on
+        room = np.zeros(x.nbytes + 1, np.uint8)
+        shifted = room[1:].view(x.dtype).reshape(x.shape)
+        shifted[...] = x
+        return shifted
     return np.ascontiguousarray(x).reshape(x.shape)
 
 
-LAYOUTS = ("c", "fortran", "permuted", "strided", "broadcast", "unaligned")
+LAYOUTS = ("c", "fortran", "permuted", "strided", "broadcast", "unaligned", "shifted")
 
 
 @st.composite

@@ -22,14 +22,15 @@ import aa_ref
 PACKAGE = Path(aa_ref.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-CORE = {"errors", "dtypes", "filters", "boundary", "plans"}
+CORE = {"errors", "dtypes", "filters", "boundary", "options", "plans"}
 HOUSE = {
     # room: the rooms that it may import from
     "errors": set(),
     "dtypes": {"errors"},
     "filters": {"errors"},
     "boundary": {"errors"},
-    "plans": {"errors", "dtypes", "filters", "boundary"},
+    "options": {"errors"},
+    "plans": {"errors", "dtypes", "filters", "boundary", "options"},
     "reference": CORE,
     "arrays": {"errors", "dtypes"},
     "backends": CORE,  # what all backends share: the base class, the table

@@ -18,7 +18,7 @@ from support import BACKENDS, TYPES, assert_same_bits, numpy_type
 import aa_ref
 from aa_ref import plans
 from aa_ref.boundary import BOUNDARIES, fold
-from aa_ref.plans import SAMPLINGS
+from aa_ref.options import SAMPLINGS
 
 by_backend = pytest.mark.parametrize("backend", BACKENDS)
 by_boundary = pytest.mark.parametrize("boundary", BOUNDARIES)

@@ -32,11 +32,10 @@ class NumbaBackend(Backend):
 
     def details(self) -> dict[str, str]:
         """See `Backend.details`."""
-        lines = {
+        return {
             f"{name}, {compute.__name__}": f.cache_folder or f"not cached ({f.not_cached})"
             for (name, compute), f in compiled_so_far().items()
         }
-        return {"version": numba.__version__, "threads": str(get_num_threads()), **lines}
 
     def forward(self, plan: Plan, x: NDArray[Any], out: NDArray[Any]) -> None:
         """See `Backend.forward`."""
@@ -111,7 +110,7 @@ def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any]) -> 
     if out.size == 0:
         return
     if not _plain(source):
-        source = np.ascontiguousarray(source)
+        source = source.copy(order="C")
     target = out if _plain(out) else np.empty(out.shape, out.dtype)
     steps = _steps(plan, forward, source.strides, target.strides)
     for step in steps[:-1]:
@@ -124,9 +123,9 @@ def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any]) -> 
 
 
 def _plain(a: NDArray[Any]) -> bool:
-    """Whether all samples lie at whole multiples of their size (not so in packed structures)."""
-    return a.flags.c_contiguous or (
-        a.flags.aligned and all(stride % a.itemsize == 0 for stride in a.strides)
+    """Whether all samples lie at multiples of their size, which packed structures do not ensure."""
+    return a.flags.aligned and (
+        a.flags.c_contiguous or all(stride % a.itemsize == 0 for stride in a.strides)
     )
 
 
