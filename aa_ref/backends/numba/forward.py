@@ -6,6 +6,8 @@ and stored. Nothing of the input's size is ever held.
 
 from typing import Any
 
+import numpy as np
+
 from .axes import centre, fold
 from .compiling import bare, inner
 from .convert import FLOAT32, FLOAT64
@@ -70,12 +72,16 @@ def _sum_columns(
         sum_terms(scratch, at, count * width, taps.size, taps, 0, scratch, offsets, 0, False)
     else:
         for j in range(count):
-            reads = line + (centre(columns, j0 + j) - columns.radius - first) * width
-            for k in range(taps.size):
-                offsets[k] = reads + k * width
-            sum_terms(
-                scratch, at + j * width, width, taps.size, taps, 0, scratch, offsets, 0, False
-            )
+            reads = centre(columns, j0 + j) - columns.radius - first
+            offsets[j] = line + reads * width
+        zero(scratch, at, count * width)
+        to, wide = np.uintp(at), np.uintp(width)
+        for k in range(taps.size):
+            shift = np.uintp(k * width)
+            for j in range(np.uintp(count)):
+                reads = np.uintp(offsets[j]) + shift
+                for c in range(wide):
+                    scratch[to + j * wide + c] += taps[k] * scratch[reads + c]
 
 
 @inner

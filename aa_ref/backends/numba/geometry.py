@@ -58,6 +58,7 @@ GEOMETRY = np.dtype(
 
 _SPAN = 1 << 14  # samples in a line: with its companions 0.4 MiB of scratch in binary32
 _SCRATCH = 900 << 10  # bytes, for all lines of one thread
+_APART = 256  # columns in a line where rows lie closer: as many pages of memory are read at a time
 
 
 class Operand(NamedTuple):
@@ -195,8 +196,9 @@ def _cut_forward(g: Any) -> int:
     outputs = int(columns["outputs"])
     whole = (outputs - 1) * step + taps  # positions that the line of all outputs has
     least = min(whole, 4 * taps)  # below that, neighbouring blocks would read too much twice
-    width = _cut(neighbours, int(neighbours["length"]), _SPAN // least)
-    positions = max(_SPAN // width, least)
+    span = _longest_line(g)
+    width = _cut(neighbours, int(neighbours["length"]), span // least)
+    positions = max(span // width, least)
     block = _cut(columns, outputs, (positions - taps) // step + 1)
     positions = (block - 1) * step + taps
     g["span"] = positions * width
@@ -209,7 +211,7 @@ def _cut_adjoint(g: Any, itemsize: int) -> int:
     step = int(rows["spacing"]) or int(rows["step"])
     g["ring"] = max(4, min(2 * int(rows["radius"]) // step + 2, int(rows["outputs"])))
     lines = int(g["ring"]) + 6
-    span = min(_SPAN, _SCRATCH // itemsize // lines)
+    span = min(_longest_line(g), _SCRATCH // itemsize // lines)
     length = int(columns["length"])
     width = _cut(neighbours, int(neighbours["length"]), span // min(length, 64))
     block = _cut(columns, length, max(span // width, 16))
@@ -221,10 +223,18 @@ def _cut_adjoint(g: Any, itemsize: int) -> int:
     return int((lines * block + 2 * sources) * width + taps + g["ring"])
 
 
+def _longest_line(g: Any) -> int:
+    """How many samples a line should have at most."""
+    rows_are_closer = 0 < abs(g["rows"]["x_stride"]) < abs(g["columns"]["x_stride"])
+    return _APART if rows_are_closer else _SPAN
+
+
 def _indices(g: Any, forward: bool) -> int:
-    """How many offsets the terms of one sum have; the adjoint's ring has a number for each line."""
+    """How many offsets one sum needs: one a term, or one an output; and the ring's line numbers."""
     rows, columns = (2 * int(g[axis]["radius"]) + 1 for axis in ("rows", "columns"))
-    return max(rows, columns) if forward else int(g["ring"]) + max(int(g["ring"]), columns)
+    if forward:
+        return max(rows, columns, int(g["columns"]["block"]))
+    return int(g["ring"]) + max(int(g["ring"]), columns)
 
 
 def _cut(axis: Any, length: int, most: int) -> int:
