@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .dtypes import STORAGE, name_of
+from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError
 
 __all__ = ["Source", "allocate", "read", "read_out", "share_memory", "wrap"]
@@ -50,7 +50,7 @@ def read(x: Any) -> Source:
         name = _NATIVE.get(x.dtype)
         if name is not None:
             return Source(x, name, None)
-        name = name_of(x.dtype, "the array's type")
+        name = name_of(x.dtype, ARRAYS_TYPE)
         native = x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
         if name == "bfloat16":
             return Source(native.view(np.uint16), name, _as_bfloat16)
@@ -172,7 +172,7 @@ def _read_dlpack(x: Any) -> Source:
             "reaches; copy it to the CPU first"
         )
     namespace = _namespace(x)
-    name = name_of(x.dtype, "the array's type") if hasattr(x, "dtype") else ""
+    name = name_of(x.dtype, ARRAYS_TYPE) if hasattr(x, "dtype") else ""
     try:
         # NumPy reads no bfloat16 through DLPack, so the bits go through as uint16.
         exported = x.view(namespace.uint16) if name == "bfloat16" else x
@@ -180,7 +180,7 @@ def _read_dlpack(x: Any) -> Source:
     except _EXPORT_ERRORS as error:
         raise _unreadable(x, error) from None
     if not name:
-        name = name_of(storage.dtype, "the array's type")
+        name = name_of(storage.dtype, ARRAYS_TYPE)
 
     def wrap(result: NDArray[Any], dtype: str) -> Any:
         if namespace is None:

@@ -11,13 +11,23 @@ from numpy.typing import NDArray
 
 from .errors import DtypeError
 
-__all__ = ["FLOATING", "NAMES", "STORAGE", "compute_type", "name_of", "narrow", "widen"]
+__all__ = [
+    "ARRAYS_TYPE",
+    "FLOATING",
+    "NAMES",
+    "STORAGE",
+    "compute_type",
+    "name_of",
+    "narrow",
+    "widen",
+]
 
 NAMES = ("float64", "float32", "float16", "bfloat16", "uint8", "uint16")
 FLOATING = NAMES[:4]
 STORAGE: dict[str, np.dtype[Any]] = {
     name: np.dtype("uint16" if name == "bfloat16" else name) for name in NAMES
 }
+ARRAYS_TYPE = "the array's type"
 _BINARY32, _BINARY64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -42,9 +52,14 @@ def name_of(dtype: Any, argument: str = "dtype") -> str:
             if not isinstance(dtype, str):
                 name = str(dtype).rpartition(".")[2]  # torch.float32, array_api_strict.float32
     if name not in NAMES or dtype is None:
+        shown = repr(dtype) if isinstance(dtype, str) else str(dtype)
         raise DtypeError(
-            f"{argument} is {dtype!s}, which is none of the types taken: {', '.join(NAMES)}; "
-            "convert first, for instance with x.astype('float32')"
+            f"{argument} is {shown}, which is none of the types taken: {', '.join(NAMES)}; "
+            + (
+                "convert first, for instance with x.astype('float32')"
+                if argument == ARRAYS_TYPE
+                else "name one of them"
+            )
         )
     return name
 

@@ -46,7 +46,9 @@ def as_scale(scale: Any) -> Number:
             f"scale is {scale!r}, which is not a number; write one like 0.25 or Fraction(1, 3)"
         )
     if not 0 < number <= 1:
-        hint = f"; was 1/{scale} meant?" if 1 < number < math.inf else ""
+        hint = ""
+        if 1 < number < math.inf:
+            hint = f"; was 1/{int(number) if number == int(number) else scale} meant?"
         raise ScaleError(
             f"scale is {scale!r}, but a scale is output size over input size, in (0, 1]{hint}"
         )

@@ -8,6 +8,7 @@ pool, and the caller goes home when all are done. So work gets done however busy
 a fork, and when the interpreter takes no new threads because it shuts down.
 """
 
+import operator
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -85,9 +86,13 @@ def set_num_threads(n: int | None) -> None:
     ThreadsError
         If it is not a positive integer.
     """
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+    try:
+        chosen = None if n is None else operator.index(n)
+    except TypeError:
+        chosen = 0
+    if isinstance(n, bool) or (chosen is not None and chosen < 1):
         raise ThreadsError(f"the thread count is {n!r}; pass a positive integer, or None")
-    _state.chosen = n
+    _state.chosen = chosen
 
 
 def _processors() -> int:
