@@ -53,7 +53,7 @@ def zero(scratch: Any, at: int, size: int) -> None:
 
 @inner
 def sum_terms(
-    scratch: Any, at: int, size: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
+    total: Any, at: int, size: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
     offset: int, go_on: bool,
 ) -> None:  # fmt: skip
     """Add a tap times a line of ``source``, for so many terms, in order.
@@ -61,34 +61,76 @@ def sum_terms(
     The taps stand from ``taps[tap]`` on, the lines where ``offsets[offset]`` and its followers say.
     Every product and every sum is rounded. The total starts at +0.0, or goes on from what is there.
     """
-    if terms == 0 and not go_on:
-        zero(scratch, at, size)
-    start, n = np.uintp(at), np.uintp(size)
     k = 0
-    while k + 4 <= terms:
-        t0, t1, t2, t3 = taps[tap + k], taps[tap + k + 1], taps[tap + k + 2], taps[tap + k + 3]
-        a, b = np.uintp(offsets[offset + k]), np.uintp(offsets[offset + k + 1])
-        c, d = np.uintp(offsets[offset + k + 2]), np.uintp(offsets[offset + k + 3])
-        if go_on:
-            for j in range(n):
-                two = (scratch[start + j] + t0 * source[a + j]) + t1 * source[b + j]
-                scratch[start + j] = (two + t2 * source[c + j]) + t3 * source[d + j]
+    if not go_on:
+        if terms >= 5:  # the filter of an integer stride has 4 n + 1 taps
+            _begin_5(total, at, size, taps, tap, source, offsets, offset)
+            k = 5
         else:
-            for j in range(n):
-                two = (np.float32(0) + t0 * source[a + j]) + t1 * source[b + j]
-                scratch[start + j] = (two + t2 * source[c + j]) + t3 * source[d + j]
-        go_on = True
+            zero(total, at, size)
+    while k + 8 <= terms:
+        _add_8(total, at, size, taps, tap + k, source, offsets, offset + k)
+        k += 8
+    while k + 4 <= terms:
+        _add_4(total, at, size, taps, tap + k, source, offsets, offset + k)
         k += 4
     while k < terms:
-        t0, a = taps[tap + k], np.uintp(offsets[offset + k])
-        if go_on:
-            for j in range(n):
-                scratch[start + j] += t0 * source[a + j]
-        else:
-            for j in range(n):
-                scratch[start + j] = np.float32(0) + t0 * source[a + j]
-        go_on = True
+        _add_1(total, at, size, taps, tap + k, source, offsets, offset + k)
         k += 1
+
+
+@inner
+def _begin_5(
+    total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
+) -> None:
+    t0, t1, t2, t3 = taps[tap], taps[tap + 1], taps[tap + 2], taps[tap + 3]
+    a, b = np.uintp(offsets[offset]), np.uintp(offsets[offset + 1])
+    c, d = np.uintp(offsets[offset + 2]), np.uintp(offsets[offset + 3])
+    t4, e, to = taps[tap + 4], np.uintp(offsets[offset + 4]), np.uintp(at)
+    for j in range(np.uintp(size)):
+        two = (np.float32(0) + t0 * source[a + j]) + t1 * source[b + j]  # +0.0 in either type
+        four = (two + t2 * source[c + j]) + t3 * source[d + j]
+        total[to + j] = four + t4 * source[e + j]
+
+
+@inner
+def _add_8(
+    total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
+) -> None:
+    t0, t1, t2, t3 = taps[tap], taps[tap + 1], taps[tap + 2], taps[tap + 3]
+    t4, t5, t6, t7 = taps[tap + 4], taps[tap + 5], taps[tap + 6], taps[tap + 7]
+    a, b = np.uintp(offsets[offset]), np.uintp(offsets[offset + 1])
+    c, d = np.uintp(offsets[offset + 2]), np.uintp(offsets[offset + 3])
+    e, f = np.uintp(offsets[offset + 4]), np.uintp(offsets[offset + 5])
+    g, h = np.uintp(offsets[offset + 6]), np.uintp(offsets[offset + 7])
+    to = np.uintp(at)
+    for j in range(np.uintp(size)):
+        two = (total[to + j] + t0 * source[a + j]) + t1 * source[b + j]
+        four = (two + t2 * source[c + j]) + t3 * source[d + j]
+        six = (four + t4 * source[e + j]) + t5 * source[f + j]
+        total[to + j] = (six + t6 * source[g + j]) + t7 * source[h + j]
+
+
+@inner
+def _add_4(
+    total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
+) -> None:
+    t0, t1, t2, t3 = taps[tap], taps[tap + 1], taps[tap + 2], taps[tap + 3]
+    a, b = np.uintp(offsets[offset]), np.uintp(offsets[offset + 1])
+    c, d = np.uintp(offsets[offset + 2]), np.uintp(offsets[offset + 3])
+    to = np.uintp(at)
+    for j in range(np.uintp(size)):
+        two = (total[to + j] + t0 * source[a + j]) + t1 * source[b + j]
+        total[to + j] = (two + t2 * source[c + j]) + t3 * source[d + j]
+
+
+@inner
+def _add_1(
+    total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
+) -> None:
+    t0, a, to = taps[tap], np.uintp(offsets[offset]), np.uintp(at)
+    for j in range(np.uintp(size)):
+        total[to + j] += t0 * source[a + j]
 
 
 @inner
