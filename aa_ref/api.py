@@ -232,7 +232,7 @@ class _Call:
         self, p: Plan, source: Source, out: Any, backend: str | None, direction: Direction
     ) -> None:
         self.plan, self.source, self.out = p, source, out
-        self.backend = default_backend() if backend is None else get_backend(backend)
+        self.backend = default_backend(p) if backend is None else get_backend(backend)
         self.forward = direction == "forward"
         shape = p.out_shape if self.forward else p.shape
         if out is None:

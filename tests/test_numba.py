@@ -129,13 +129,21 @@ def expected_bytes(dtype: str) -> str:
 
 def test_cached_code_is_used_and_an_edit_in_a_helper_is_noticed(copied_package: Path) -> None:
     use = USE.format(dtype="float32")
+    assert run_python(
+        """
+        from aa_ref.backends import get_backend
+        print(*get_backend("numba").details())
+        print(get_backend("numba").details()["cache folder"])
+        """,
+        copied_package,
+    ).splitlines() == ["cache folder", str(copied_package / "aa_ref/backends/numba/__pycache__")]
     for hits in ("0", "1"):
         values, folder, found = run_python(use, copied_package).split("\n")[:3]
         assert (values, found) == (expected_bytes("float32"), hits)
         assert folder.startswith(str(copied_package))
     helper = copied_package / "aa_ref/backends/numba/lines.py"
     kept, text = helper.stat(), helper.read_text()
-    edited = text.replace(
+    edited = text.replace("four + t4 *", "four + t4 * t4 *")
         "scratch[start + j] += t0 *", "scratch[start + j] += np.float32(2) * t0 *"
     )
     assert edited != text
@@ -240,6 +248,31 @@ def test_nothing_is_compiled_when_jit_is_disabled() -> None:
         print(aa_ref.downsample(np.ones((4, 5)), 0.5).shape)
     """
     assert run_python(code, NUMBA_DISABLE_JIT="1") == "(2, 3)\n"
+
+
+# ---------------------------------------------------------------------- what backend=None means
+
+
+def test_numba_is_loaded_when_it_pays() -> None:
+    """Little work in a new process is NumPy's; then, or once something has loaded it, Numba's."""
+    code = """
+        import sys
+        import numpy as np, aa_ref
+        x = np.random.default_rng(0).random((3, 256, 250), np.float32)
+        first = aa_ref.downsample(x, 0.25)
+        assert "numba" not in sys.modules
+        {then}
+        aa_ref.downsample(x, 0.25)
+        assert "numba" in sys.modules
+        assert aa_ref.downsample(x, 0.25).tobytes() == first.tobytes()
+    """
+    for then in (
+        "for _ in range(150): aa_ref.downsample(x, 0.25)",
+        "aa_ref.downsample(np.zeros((8, 2000, 3000), np.uint8), 0.5)",
+        "aa_ref.downsample(x, 0.25, backend='numba')",
+        "aa_ref.list_backends()",
+    ):
+        run_python(code.format(then=then))
 
 
 # ------------------------------------------------------------------------------------- threads

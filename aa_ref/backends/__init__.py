@@ -1,11 +1,12 @@
 """The backends by name, imported when first asked for."""
 
-from functools import cache
 from importlib import import_module
+from math import prod
 from typing import NamedTuple
 
 from ..dtypes import NAMES
 from ..errors import BackendUnavailableError, UnknownBackendError
+from ..plans import Plan
 from .base import Backend
 
 __all__ = ["Backend", "BackendInfo", "default_backend", "get_backend", "list_backends"]
@@ -15,6 +16,9 @@ _CLASSES = {
     "numpy": (".numpy", "NumpyBackend"),
     "numba": (".numba", "NumbaBackend"),
 }
+_loaded: dict[str, Backend] = {}
+_WORTH_LOADING = 100_000_000
+_done_by_numpy = 0
 
 
 class BackendInfo(NamedTuple):
@@ -53,16 +57,25 @@ def get_backend(name: str) -> Backend:
         ) from error
 
 
-@cache
 def _load(name: str) -> Backend:
-    module, cls = _CLASSES[name]
-    backend: Backend = getattr(import_module(module, __name__), cls)()
-    return backend
+    if name not in _loaded:
+        module, cls = _CLASSES[name]
+        _loaded[name] = getattr(import_module(module, __name__), cls)()
+    return _loaded[name]
 
 
-@cache
-def default_backend() -> Backend:
-    """What ``backend=None`` means for arrays on the CPU: Numba, or NumPy where that is missing."""
+def default_backend(plan: Plan | None = None) -> Backend:
+    """What ``backend=None`` means: Numba, or NumPy where that is missing or would not pay yet.
+
+    To load Numba takes a process about as long as NumPy takes for `_WORTH_LOADING` multiplications.
+    So NumPy does the work of a process until it comes to that much, or until something else has
+    loaded Numba. Without a plan: what a large one would get.
+    """
+    global _done_by_numpy
+    if plan is not None and "numba" not in _loaded:
+        _done_by_numpy += plan.multiplications + prod(plan.out_shape)
+        if _done_by_numpy < _WORTH_LOADING:
+            return get_backend("numpy")
     try:
         return get_backend("numba")
     except BackendUnavailableError:

@@ -1,7 +1,7 @@
 """What a backend is: two operations on storage arrays, carried out to the bit of `docs/spec.md`.
 
 To add one: a module with a subclass of `Backend`, a line in `aa_ref.backends`, and its name in
-the table of `tests/test_backends.py`, which then holds it against the reference.
+``BACKENDS`` of `tests/support.py`, whereupon all properties hold it against the reference.
 """
 
 from abc import ABC, abstractmethod

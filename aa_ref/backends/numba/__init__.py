@@ -1,15 +1,17 @@
 """The fused CPU backend: one pass over the input, no full-resolution intermediate.
 
-==============  ===========================================================================
-`threads`       how many threads, and how work is split among them
-`fingerprint`   ties the compiled code on disk to the sources it came from
-`convert`       the six types from and to the compute type, on bits
-`lines`         what both directions do to one line of samples: load, sweep, store
-`forward`       the compiled forward operation
-`adjoint`       the compiled adjoint
-`geometry`      what they need to know of shapes and strides
-`launch`        compiles, cuts work into pieces, calls
-==============  ===========================================================================
+===========  ==============================================================================
+`compiling`  how functions are compiled: nothing fused, nothing reordered
+`convert`    the six types from and to the compute type, on bits
+`axes`       positions along an axis: centres, boundary, who reaches what
+`lines`      what both directions do to a line of samples: load, sum, split, store
+`forward`    the compiled forward operation
+`adjoint`    the compiled adjoint
+`geometry`   shapes and strides as these see them
+`caching`    compiles once, keeps the code on disk, tied to the sources it came from
+`threads`    how many threads, and how work is split among them
+`launch`     the backend: cuts a plan into steps and the work into pieces
+===========  ==============================================================================
 
 Nothing here imports Numba until the backend is asked for.
 """

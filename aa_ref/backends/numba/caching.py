@@ -6,6 +6,7 @@ package in a closure variable, and those are part of the cache's key.
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -20,10 +21,20 @@ from .compiling import OPTIONS
 from .forward import make_forward
 from .geometry import GEOMETRY
 
-__all__ = ["Compiled", "compiled", "compiled_so_far", "fingerprint"]
+__all__ = ["Compiled", "cache_folder", "compiled", "compiled_so_far", "fingerprint"]
 
 _MAKERS: dict[str, Callable[[int], Any]] = {"forward": make_forward, "adjoint": make_adjoint}
 _lock = RLock()
+
+
+def _after_fork_in_child() -> None:
+    """A thread that is gone may have held the lock."""
+    global _lock
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class Compiled:
@@ -59,6 +70,14 @@ def compiled(name: str, compute: type) -> Compiled:
             if found is None:
                 found = _compiled[name, compute] = Compiled(name, compute)
     return found
+
+
+def cache_folder() -> str:
+    """Where compiled code is kept on disk, or why it cannot be; compiles nothing."""
+    try:
+        return str(njit(cache=True, **OPTIONS)(make_forward(fingerprint())).stats.cache_path)
+    except RuntimeError as error:
+        return f"none: {error}"
 
 
 def compiled_so_far() -> dict[tuple[str, type], Compiled]:

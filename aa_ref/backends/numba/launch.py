@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...dtypes import STORAGE
 from ...plans import Plan
 from ..base import Backend
-from .caching import compiled, compiled_so_far
+from .caching import cache_folder, compiled, compiled_so_far
 from .geometry import Geometry, Operand, make_geometry
 from .threads import get_num_threads, run_pieces
 
@@ -32,8 +32,10 @@ class NumbaBackend(Backend):
 
     def details(self) -> dict[str, str]:
         """See `Backend.details`."""
-        return {
-            f"{name}, {compute.__name__}": f.cache_folder or f"not cached ({f.not_cached})"
+        return {"cache folder": cache_folder()} | {
+            f"{name}, {compute.__name__}": "compiled"
+            if f.cache_folder
+            else f"compiled, not kept: {f.not_cached}"
             for (name, compute), f in compiled_so_far().items()
         }
 
