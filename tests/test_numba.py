@@ -144,8 +144,6 @@ def test_cached_code_is_used_and_an_edit_in_a_helper_is_noticed(copied_package: 
     helper = copied_package / "aa_ref/backends/numba/lines.py"
     kept, text = helper.stat(), helper.read_text()
     edited = text.replace("four + t4 *", "four + t4 * t4 *")
-        "scratch[start + j] += t0 *", "scratch[start + j] += np.float32(2) * t0 *"
-    )
     assert edited != text
     helper.write_text(edited)
     values, _, found = run_python(use, copied_package).split("\n")[:3]

@@ -6,6 +6,7 @@ import typer
 
 import aa_ref
 
+from .bench_command import bench
 from .demo_command import demo
 from .info_command import info
 from .plan_command import plan
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, plan, info, demo):
+for command in (run, plan, info, demo, bench):
     app.command()(command)
 
 
