@@ -66,7 +66,8 @@ def downsample(
     out : array, optional
         Where to put the result: a writable array of its exact shape and type.
     backend : {"reference", "numpy", "numba"}, optional
-        Which one computes; by default the fastest that runs. Never changes the result.
+        Which one computes. By default Numba; NumPy where that is missing, or as long as the work
+        of the process would not repay loading it. Never changes the result.
 
     Returns
     -------

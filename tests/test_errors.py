@@ -233,8 +233,8 @@ ROWS: list[Row] = [
     Row(E.DtypeError, OPTIONS, {"dtype": "half-ish"}, "half-ish", SIX, "name one of them"),
     Row(E.DtypeError, OPTIONS, {"dtype": "f4,,"}, "f4,,", SIX, "name one of them"),
     Row(E.DtypeError, OPTIONS, {"dtype": object()}, "object object", SIX, "name one of them"),
-    Row(E.DtypeError, (plan,), {"input_dtype": "i1"}, "input_dtype is .i1.", SIX, "name one of them"),
-    Row(E.DtypeError, (plan,), {"input_dtype": None}, "input_dtype is None", SIX, "name one of them"),
+    Row(E.DtypeError, (plan,), {"input_dtype": "i1"}, "input_dtype is .i1.", SIX, "name one of"),
+    Row(E.DtypeError, (plan,), {"input_dtype": None}, "input_dtype is None", SIX, "name one of"),
     *(
         Row(
             E.DtypeError, ARRAYS, {"array": np.ones(1).astype(kind)}, f"type is {shown}", SIX,
