@@ -8,12 +8,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .arrays import Source, allocate, read, read_out, share_memory, wrap
+from .arrays import Source, allocate, check_kind, read, read_out, share_memory, wrap
 from .backends import default_backend, get_backend
 from .dtypes import FLOATING
 from .errors import DtypeError, OutError, ScaleError, ShapeError
 from .options import as_axes, checked_shape
-from .plans import Direction, Plan, make_plan, set_executor
+from .plans import AxisPlan, Direction, Plan, make_plan, set_executor
 
 __all__ = ["downsample", "downsample_adjoint", "pyramid"]
 
@@ -92,9 +92,9 @@ def downsample(
     """
     source = read(x)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
-    if p.keeps_all:
-        _warn_of_no_decimation(p)
-    return _Call(p, source, out, backend, "forward").run()
+    call = _Call(p, source, out, backend, "forward")
+    _warn_of_no_decimation(p)
+    return call.run()
 
 
 def downsample_adjoint(
@@ -160,9 +160,9 @@ def downsample_adjoint(
             f"lengths {lengths} lead to shape {p.out_shape}, but g has {source.storage.shape}; "
             "give the lengths of the array that was downsampled"
         )
-    if p.keeps_all:
-        _warn_of_no_decimation(p)
-    return _Call(p, source, out, backend, "adjoint").run()
+    call = _Call(p, source, out, backend, "adjoint")
+    _warn_of_no_decimation(p)
+    return call.run()
 
 
 def pyramid(
@@ -219,10 +219,9 @@ def pyramid(
     outs = [None] * len(levels) if out is None else list(out)
     if len(outs) != len(levels):
         raise OutError(f"out has {len(outs)} arrays for {len(levels)} scales; give one for each")
-    if any(p.keeps_all for p in levels):
-        _warn_of_no_decimation(next(p for p in levels if p.keeps_all))
     calls = [_Call(p, source, o, backend, "forward") for p, o in zip(levels, outs, strict=True)]
     _check_apart([call.result for call in calls])
+    _warn_of_no_decimation(*levels)
     return [call.run() for call in calls]
 
 
@@ -237,9 +236,10 @@ class _Call:
         self.forward = direction == "forward"
         shape = p.out_shape if self.forward else p.shape
         if out is None:
+            check_kind(source, p.dtype)
             self.result = allocate(shape, p.dtype, source.storage)
         else:
-            self.result = read_out(out, shape, p.dtype, source.storage)
+            self.result = read_out(out, shape, p.dtype, source.memory)
 
     def run(self) -> Any:
         """Compute, and give the result the caller's kind."""
@@ -268,9 +268,9 @@ def _carry_out_plan(p: Plan, x: Any, out: Any, backend: str | None, direction: D
             f"the plan takes arrays of shape {shape} here, this one has {source.storage.shape}; "
             "make a plan for this shape"
         )
-    if p.keeps_all:
-        _warn_of_no_decimation(p)
-    return _Call(p, source, out, backend, direction).run()
+    call = _Call(p, source, out, backend, direction)
+    _warn_of_no_decimation(p)
+    return call.run()
 
 
 set_executor(_carry_out_plan)
@@ -293,15 +293,25 @@ def _check_apart(results: list[NDArray[Any]]) -> None:
             raise OutError(f"out[{i}] overlaps another level's; give each memory of its own")
 
 
-def _warn_of_no_decimation(p: Plan) -> None:
-    a = p.keeps_all[0]
-    does = "only blurs" if a.radius else "changes nothing"
+def _warn_of_no_decimation(*plans: Plan) -> None:
+    """Warn, at the caller's line, if any axis of any of them keeps all its samples."""
+    kept: dict[int, AxisPlan] = {}
+    for a in (a for p in plans for a in p.keeps_all):
+        kept.setdefault(a.axis, a)
+    if not kept:
+        return
+    one = len(kept) == 1
+    names = " and ".join(map(str, sorted(kept)))
+    scales = " and ".join(dict.fromkeys(str(a.scale) for a in kept.values()))
+    blurred = any(a.radius for a in kept.values())
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     warnings.warn(
-        f"scale {a.scale} has stride int(1/scale) = 1, so axis {a.axis} keeps all its samples and "
-        f"the call {does}; sampling='nearest' gives floor(n * scale) samples",
+        f"scale {scales} has stride int(1/scale) = 1, so "
+        + (f"axis {names} keeps all its samples" if one else f"axes {names} keep all their samples")
+        + (", only blurred" if blurred else ", unchanged")
+        + "; sampling='nearest' gives floor(n * scale) samples",
         UserWarning,
         stacklevel=level,
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError
 
-__all__ = ["Source", "allocate", "read", "read_out", "share_memory", "wrap"]
+__all__ = ["Source", "allocate", "check_kind", "read", "read_out", "share_memory", "wrap"]
 
 _HOST_DEVICES = (1, 3, 11)  # DLPack: CPU, and the pinned host memory of CUDA and ROCm
 _EXPORT_ERRORS = (BufferError, RuntimeError, TypeError, ValueError, AttributeError)
@@ -24,14 +24,16 @@ _DEVICE_NAMES = {2: "cuda", 4: "opencl", 7: "vulkan", 8: "metal", 10: "rocm", 13
 
 
 class Source(NamedTuple):
-    """A caller's array as storage, its type's name, and how to make more of its kind.
+    """A caller's array: storage, its type's name, its memory, and how to make more of its kind.
 
-    ``wrap`` takes storage and a type's name. It is None where storage is the caller's kind already.
+    ``memory`` is what the caller sees, ``storage`` the same unless something had to be converted.
+    ``make`` takes storage and a type's name; it is None where storage is the caller's kind already.
     """
 
     storage: NDArray[Any]
     dtype: str
-    wrap: Callable[[NDArray[Any], str], Any] | None
+    memory: NDArray[Any]
+    make: Callable[[NDArray[Any], str], Any] | None
 
 
 def read(x: Any) -> Source:
@@ -49,12 +51,12 @@ def read(x: Any) -> Source:
     if type(x) is np.ndarray:
         name = _NATIVE.get(x.dtype)
         if name is not None:
-            return Source(x, name, None)
+            return Source(x, name, x, None)
         name = name_of(x.dtype, ARRAYS_TYPE)
         native = x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
         if name == "bfloat16":
-            return Source(native.view(np.uint16), name, _as_bfloat16)
-        return Source(native, name, None)
+            return Source(native.view(np.uint16), name, x, _as_bfloat16)
+        return Source(native, name, x, None)
     if isinstance(x, np.ndarray):
         if isinstance(x, np.ma.MaskedArray):
             raise ContainerError(
@@ -72,13 +74,14 @@ def read(x: Any) -> Source:
     )
 
 
-def read_out(out: Any, shape: tuple[int, ...], dtype: str, x: NDArray[Any]) -> NDArray[Any]:
+def read_out(out: Any, shape: tuple[int, ...], dtype: str, memory: NDArray[Any]) -> NDArray[Any]:
     """See a caller's ``out`` as writable storage for a result.
 
     Raises
     ------
     OutError
-        If it is no writable array of just this shape and type, or overlaps ``x`` or itself.
+        If it is no writable array of just this shape and type, or overlaps the input's
+        ``memory`` or itself.
     DeviceError
         If its memory is not the CPU's.
     """
@@ -108,7 +111,7 @@ def read_out(out: Any, shape: tuple[int, ...], dtype: str, x: NDArray[Any]) -> N
         )
     if not storage.flags.writeable:
         raise OutError("out is read-only; pass an array that can be written into")
-    if share_memory(storage, x):
+    if share_memory(storage, memory):
         raise OutError("out overlaps the input; pass an array with memory of its own")
     if _overlaps_itself(storage):
         raise OutError(f"out overlaps itself (strides {storage.strides}); pass a plain array")
@@ -130,9 +133,21 @@ def wrap(source: Source, result: NDArray[Any], dtype: str) -> Any:
     DtypeError
         If arrays of that kind cannot have this type.
     """
-    if source.wrap is not None:
-        return source.wrap(result, dtype)
+    if source.make is not None:
+        return source.make(result, dtype)
     return result if dtype != "bfloat16" else _as_bfloat16(result, dtype)
+
+
+def check_kind(source: Source, dtype: str) -> None:
+    """See that arrays of a kind can have a type, before anything is computed.
+
+    Raises
+    ------
+    DtypeError
+        If they cannot.
+    """
+    if dtype != source.dtype:
+        wrap(source, np.empty(0, STORAGE[dtype]), dtype)
 
 
 def share_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
@@ -160,8 +175,6 @@ def _overlaps_itself(a: NDArray[Any]) -> bool:
 
 
 def _read_dlpack(x: Any) -> Source:
-    if hasattr(x, "resolve_neg"):
-        x = x.resolve_neg()  # torch marks some views as negated, and exports them without the mark
     try:
         device = int(x.__dlpack_device__()[0])
     except _EXPORT_ERRORS as error:
@@ -173,16 +186,18 @@ def _read_dlpack(x: Any) -> Source:
         )
     namespace = _namespace(x)
     name = name_of(x.dtype, ARRAYS_TYPE) if hasattr(x, "dtype") else ""
+    bits = name == "bfloat16"  # of which NumPy reads none through DLPack: it gets them as uint16
     try:
-        # NumPy reads no bfloat16 through DLPack, so the bits go through as uint16.
-        exported = x.view(namespace.uint16) if name == "bfloat16" else x
-        storage = np.from_dlpack(exported)
+        memory = storage = np.from_dlpack(x.view(namespace.uint16) if bits else x)
+        if hasattr(x, "is_neg") and x.is_neg():  # torch exports such views without the negation
+            plain = x.resolve_neg()
+            storage = np.from_dlpack(plain.view(namespace.uint16) if bits else plain)
     except _EXPORT_ERRORS as error:
         raise _unreadable(x, error) from None
     if not name:
         name = name_of(storage.dtype, ARRAYS_TYPE)
 
-    def wrap(result: NDArray[Any], dtype: str) -> Any:
+    def make(result: NDArray[Any], dtype: str) -> Any:
         if namespace is None:
             return _as_bfloat16(result, dtype)
         reason = ""
@@ -201,7 +216,7 @@ def _read_dlpack(x: Any) -> Source:
             )
         return wrapped
 
-    return Source(storage, name, wrap)
+    return Source(storage, name, memory, make)
 
 
 def _unreadable(x: Any, error: Exception) -> ContainerError:

@@ -48,8 +48,8 @@ def name_of(dtype: Any, argument: str = "dtype") -> str:
     if name not in NAMES:
         try:
             name = np.dtype(dtype).name  # 'f4', float, np.float32, '>f4', ml_dtypes.bfloat16
-        except (TypeError, ValueError, SyntaxError):
-            if not isinstance(dtype, str):
+        except Exception:  # of many kinds, as NumPy parses text: 'f4,,', 'a8', {'names': 1}
+            if type(dtype).__name__.lower() == "dtype":
                 name = str(dtype).rpartition(".")[2]  # torch.float32, array_api_strict.float32
     if name not in NAMES or dtype is None:
         shown = repr(dtype) if isinstance(dtype, str) else str(dtype)

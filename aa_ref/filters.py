@@ -5,6 +5,7 @@ is then evaluated exactly, or with every operation rounded to binary64. See `doc
 """
 
 import math
+import re
 from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 Number = float | Fraction
+_NUMERIC = re.compile(r"^$|float\d|int\d")
 MAX_RADIUS = 32_767
 
 
@@ -79,7 +81,8 @@ def as_sigma(sigma: Any) -> Number:
 
 
 def _as_number(value: Any) -> Number | None:
-    if isinstance(value, (bool, np.bool_, str, bytes)):
+    kind = str(getattr(value, "dtype", ""))  # of a NumPy scalar, a 0-d array, a tensor
+    if isinstance(value, bool) or not hasattr(value, "__float__") or not _NUMERIC.search(kind):
         return None
     if isinstance(value, Rational):
         return Fraction(int(value.numerator), int(value.denominator))
@@ -137,8 +140,10 @@ def taps_of(sigma: Number, compute: np.dtype[Any]) -> NDArray[Any]:
     return taps
 
 
-def _half_gaussian(sigma: Fraction, radius: int, compute: np.dtype[Any]) -> list[float]:
-    digits = 40
+def _half_gaussian(
+    sigma: Fraction, radius: int, compute: np.dtype[Any], digits: int = 40
+) -> list[float]:
+    """The taps from the middle out; ``digits`` is the decimal precision to begin with."""
     while True:
         # Relative errors in units of u = 5 * 10**-digits. An argument is off by u, and since it is
         # at most 32 (sigma = 1/8, i = 1) its exponential by 33 u; the sum of at most 65,535 terms

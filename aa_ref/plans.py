@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from .boundary import as_boundary, fold
 from .dtypes import compute_type, name_of
 from .errors import (
-    AaRefError,
     BoundaryError,
     LengthError,
     SamplingError,
@@ -41,6 +40,7 @@ __all__ = ["AxisPlan", "Direction", "Plan", "make_plan", "plan", "set_executor"]
 
 Direction = Literal["forward", "adjoint"]
 _BINARY32 = np.dtype(np.float32)
+_NUMBERS = (float, int, Fraction, np.float64, np.float32)
 
 
 @dataclass(frozen=True)
@@ -220,13 +220,13 @@ class Plan:
             a for a in self.axes if a.sampling == "slice" and a.stride == 1 and a.scale < 1
         )
 
-    def replace_input_dtype(self, input_dtype: str, dtype: str | None = None) -> "Plan":
-        """The same plan for another input type; the result type follows it unless given."""
+    def replace_input_dtype(self, input_dtype: str) -> "Plan":
+        """The same plan for another type, of input and result."""
         axes = tuple(
             _AxisKey.of(a.axis, a.scale, a.sigma if a.has_pass else None, a.boundary, a.sampling)
             for a in self.axes
         )
-        return _plan(self.shape, input_dtype, dtype or input_dtype, axes)
+        return _plan(self.shape, input_dtype, input_dtype, axes)
 
     def __call__(self, x: Any, *, out: Any = None, backend: str | None = None) -> Any:
         """Downsample an array of this plan's shape and input type; see `aa_ref.downsample`."""
@@ -298,17 +298,23 @@ def make_plan(
     sampling: Any,
 ) -> Plan:
     """`plan` for a checked shape and type. Plans are kept, so asking again costs a look-up."""
-    if isinstance(scale, tuple) or isinstance(sigma, tuple):
-        # Fraction(3, 4) and 0.75 are equal and have one hash, yet make two plans. The look-up
-        # tells them apart by type, but not inside a tuple.
-        return _fresh(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
-    try:
-        return _kept(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
-    except AaRefError:
-        raise
-    except TypeError:
-        pass  # something cannot be looked up, such as a list of scales
-    return _fresh(shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
+    arguments = (shape, input_dtype, dtype, scale, axes, sigma, boundary, sampling)
+    return _kept(*arguments) if _plain(*arguments[2:]) else _fresh(*arguments)
+
+
+def _plain(dtype: Any, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any) -> bool:
+    """Whether a plan may be looked up by these arguments: by values that neither change nor pose.
+
+    A tensor as a scale may change; Fraction(3, 4) in a tuple poses as 0.75, and 1.0 as 1.
+    """
+    return (
+        type(scale) in _NUMBERS
+        and (sigma is None or type(sigma) in _NUMBERS)
+        and (type(axes) is int or (type(axes) is tuple and all(type(a) is int for a in axes)))
+        and (dtype is None or isinstance(dtype, str | type | np.dtype))
+        and type(boundary) is str
+        and type(sampling) is str
+    )
 
 
 def _fresh(
@@ -414,8 +420,10 @@ def _explain(p: Plan) -> str:
         if not a.has_pass:
             rows.append((str(a.axis), str(a.length), "1", *["-"] * 6, str(a.length), "input i"))
             continue
-        centre = f"{a.spacing}i" if a.spacing is not None else f"floor({a.step:.7g}i)"
+        centre = "c" if a.spacing is None else f"{a.spacing}i" if a.spacing > 1 else "i"
         reads = f"{centre}-{a.radius} .. {centre}+{a.radius}" if a.radius else f"input {centre}"
+        if a.spacing is None:
+            reads += f", c = min(floor(f32({a.step!r} i)), {a.length - 1})"
         rows.append(
             (str(a.axis), str(a.length), _number(a.scale), str(a.stride), _number(a.sigma),
              str(a.radius), str(len(a.taps)), a.sampling, a.boundary, str(a.out_length), reads)

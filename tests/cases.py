@@ -104,12 +104,13 @@ def cases(
     boundaries: tuple[str, ...] = BOUNDARIES,
     convert: bool = True,
     empty: bool = True,
-    most_axes: int = 3,
+    most_axes: int = 4,
 ) -> Case:
     """A call that is not an error."""
-    ndim = draw(st.integers(1, 4))
+    ndim = draw(st.integers(1, 5))
     axes = draw(st.permutations(range(ndim)))[: draw(st.integers(1, min(ndim, most_axes)))]
-    lengths = st.one_of(st.integers(1, 6), st.sampled_from([7, 11, 13, 17, 19, 23, 31, 37]))
+    primes = [7, 11, 13, 17, 19, 23, 31, 37] if ndim < 4 else [7, 11, 13]
+    lengths = st.one_of(st.integers(1, 6), st.sampled_from(primes))
     shape = [draw(st.integers(0 if empty else 1, 4)) for _ in range(ndim)]
     scales, sigmas, samplings, edges = [], [], [], []
     for axis in axes:
@@ -119,7 +120,7 @@ def cases(
         scales.append(scale)
         samplings.append(draw(st.sampled_from(("slice", "nearest") if enough else ("slice",))))
         sigmas.append(
-            draw(st.one_of(st.none(), st.floats(0, 4), st.fractions(0, 4, max_denominator=9)))
+            draw(st.one_of(st.none(), st.floats(0, 12), st.fractions(0, 12, max_denominator=9)))
         )
         edges.append(draw(st.sampled_from(boundaries)))
     dtype = draw(st.sampled_from(dtypes))

@@ -779,3 +779,22 @@ def test_a_call_on_a_wrong_shape_leaves_out_alone(backend):
     with pytest.raises(DtypeError, match="float64"):
         p(sample("float64"), out=out, backend=backend)
     assert (out == 9).all()
+
+
+def test_out_may_not_overlap_an_input_that_is_converted_first(torch):
+    swapped = np.random.default_rng(0).standard_normal((8, 12)).astype(">f4")
+    before = swapped.copy()
+    with pytest.raises(OutError, match="overlaps the input"):
+        aa_ref.downsample(swapped, 0.5, out=swapped.view("<f4")[:4, :6])
+    assert_same_bits(swapped.view("<f4"), before.view("<f4"))
+    c = torch.complex(torch.zeros(8, 12), torch.ones(8, 12))
+    with pytest.raises(OutError, match="overlaps the input"):
+        aa_ref.downsample(c.conj().imag, 0.5, out=c.imag[:4, :6])
+    assert (c.imag == 1).all()
+
+
+def test_a_level_that_cannot_be_made_leaves_the_others_untouched(strict):
+    out = np.zeros((64, 32), np.float16)
+    with pytest.raises(DtypeError):
+        aa_ref.pyramid(strict.ones((64, 32)), (1, 0.5), dtype="float16", out=[out, None])
+    assert not out.any()

@@ -558,7 +558,11 @@ def test_one_warning_at_the_callers_line(name: str, backend: str | None) -> None
         run_at("caller.py", WARNING_CALLS[name], backend, fresh())
     assert [(w.category, w.filename, w.lineno) for w in caught] == [(UserWarning, "caller.py", 4)]
     message = str(caught[0].message)
-    for expected in (r"scale 0\.75", "keeps all its samples", "only blurs", "sampling='nearest'"):
+    for expected in (
+        r"scale 0\.75",
+        r"keeps? all (its|their) samples, only blurred",
+        "sampling='nearest'",
+    ):
         assert re.search(expected, message), message
 
 
@@ -585,7 +589,7 @@ def test_warning_turned_into_an_error_leaves_out_untouched(name: str, backend: s
     before = a.bytes()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(UserWarning, match="keeps all its samples"):
+        with pytest.raises(UserWarning, match=r"keeps? all (its|their) samples"):
             run_at("caller.py", WARNING_CALLS[name], backend, a)
     assert a.bytes() == before
 
@@ -594,7 +598,7 @@ def test_warning_turned_into_an_error_leaves_out_untouched(name: str, backend: s
     "options", [{"scale": 0.9}, {"scale": 0.875}, {"scale": 0.75, "sigma": 0}], ids=str
 )
 def test_warning_says_when_the_call_changes_nothing(options: dict[str, Any]) -> None:
-    with pytest.warns(UserWarning, match="changes nothing"):
+    with pytest.warns(UserWarning, match="all their samples, unchanged"):
         aa_ref.downsample(fresh().x, **options)
 
 

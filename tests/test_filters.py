@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support import assert_same_bits
 
 import aa_ref
+from aa_ref import filters
 from aa_ref.errors import ScaleError, SigmaError
 from aa_ref.filters import (
     MAX_RADIUS,
@@ -454,3 +455,12 @@ def test_nearest_binary32_of_a_binary64_is_the_platforms(value):
 )
 def test_nearest_float_of_ties_and_subnormals(value, dtype, nearest):
     assert nearest_float(value, dtype) == nearest
+
+
+def test_precision_grows_until_both_ends_round_alike() -> None:
+    """Begun with far too few digits, the taps are the same."""
+    for sigma in (Fraction(1, 2), Fraction(3, 2), Fraction(3683, 64)):
+        for compute in (np.dtype(np.float32), np.dtype(np.float64)):
+            radius = radius_of(sigma)
+            few = filters._half_gaussian(sigma, radius, compute, digits=7)
+            assert few == filters._half_gaussian(sigma, radius, compute)

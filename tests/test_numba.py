@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 from support import assert_same_bits
 
 import aa_ref
-from aa_ref.backends.numba import caching, launch
+from aa_ref.backends.numba import caching, launch, threads
 from aa_ref.backends.numba.geometry import Operand, make_geometry
 from aa_ref.backends.numba.threads import run_pieces
 
@@ -330,6 +332,11 @@ def test_after_a_fork() -> None:
     assert run_process("after_a_fork.py") == ["True", "0"] * 10
 
 
+def test_a_fork_while_compiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert run_process("fork_while_compiling.py") == ["True", "0"]
+
+
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_in_a_torch_data_loader(context: str) -> None:
     assert run_process("data_loader.py", context) == ["True"] * 6
@@ -374,6 +381,88 @@ def test_an_interrupt_waits_for_helpers_and_is_raised() -> None:
     assert running == {3}  # no helper is at work any more
 
 
+def test_an_interrupt_while_helpers_are_called_waits_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if Ctrl-C came when one helper is at work and the next is being called."""
+    pool, begun, finished = threads._pool(2), Event(), Event()
+
+    class Interrupted:
+        calls = 0
+
+        def submit(self, *arguments: Any) -> None:
+            if self.calls:
+                begun.wait(60)
+                raise KeyboardInterrupt
+            self.calls += 1
+            pool.submit(*arguments)
+
+    def work(piece: int, worker: int) -> None:
+        begun.set()
+        sleep(0.2)
+        finished.set()
+
+    interrupted = Interrupted()
+    monkeypatch.setattr(threads, "_pool", lambda size: interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_pieces(work, 1000, 3)
+    assert finished.is_set()
+
+
+def test_a_helper_that_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool may queue a call and fail all the same, or be busy until long after."""
+    late: list[Any] = []
+
+    class Busy:
+        def submit(self, *call: Any) -> None:
+            late.append(call)
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads, "_pool", lambda size: Busy())
+    done: list[int] = []
+    run_pieces(lambda piece, worker: done.append(piece), 5, 3)
+    assert done == [0, 1, 2, 3, 4]
+    for function, *arguments in late:
+        function(*arguments)
+    assert done == [0, 1, 2, 3, 4]
+
+
+def test_an_error_stops_the_rest() -> None:
+    done: list[int] = []
+
+    def work(piece: int, worker: int) -> None:
+        done.append(piece)
+        if len(done) == 10:
+            raise MemoryError
+        sleep(0.001)
+
+    with pytest.raises(MemoryError):
+        run_pieces(work, 10_000, 3)
+    assert len(done) < 20
+
+
+def test_threads_that_need_a_function_at_once_compile_it_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[tuple[str, type]] = []
+
+    class Slow:
+        def __init__(self, name: str, compute: type) -> None:
+            made.append((name, compute))
+            sleep(0.1)
+
+    monkeypatch.setattr(caching, "_compiled", {})
+    monkeypatch.setattr(caching, "Compiled", Slow)
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: caching.compiled("forward", np.float32), range(6)))
+    assert made == [("forward", np.float32)]
+    assert len(set(map(id, found))) == 1
+
+
+def test_what_is_kept_of_plans_is_bounded() -> None:
+    assert launch._steps.cache_info().maxsize == 512
+
+
 def test_an_error_in_a_helper_reaches_the_caller() -> None:
     def work(piece: int, worker: int) -> None:
         raise MemoryError(f"piece {piece}")
@@ -392,9 +481,9 @@ def test_each_piece_is_done_once_and_no_worker_does_two_at_a_time() -> None:
         done.append(piece)
         busy.discard(worker)
 
-    for threads in (1, 2, 7):
+    for count in (1, 2, 7):
         done.clear()
-        run_pieces(work, 50, threads)
+        run_pieces(work, 50, count)
         assert sorted(done) == list(range(50))
 
 
@@ -428,11 +517,12 @@ def test_thread_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("forward", [True, False])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("scale", [0.5, 0.25, 0.125, 0.3])
+@pytest.mark.parametrize("scale", [0.75, 0.5, 0.25, 0.125, 0.3, 1 / 16, 1 / 64, 0.01])
 @pytest.mark.parametrize(
     ("shape", "axes"),
     [((3, 4096, 16_384), (-2, -1)), ((4096, 5461, 3), (0, 1)), ((50_000_000,), (-1,)),
-     ((64, 64, 2048), (0, 1)), ((2048, 4096), (0,))],
+     ((64, 64, 2048), (0, 1)), ((2048, 4096), (0,)), ((4, 4, 16_384), (0, 1)),
+     ((100, 33, 2000), (0, 1)), ((64, 64, 4096), (0, 1)), ((16, 16_384, 512), (0, 1))],
 )  # fmt: skip
 def test_scratch_is_at_most_a_mebibyte_a_thread(
     shape: tuple[int, ...], axes: tuple[int, ...], scale: float, dtype: str, forward: bool
@@ -446,15 +536,48 @@ def test_scratch_is_at_most_a_mebibyte_a_thread(
     assert g.scratch * p.compute_dtype.itemsize + g.indices * 8 <= 1 << 20
 
 
-def test_peak_memory_is_the_result_and_scratch() -> None:
+@pytest.mark.parametrize("direction", ["forward", "adjoint"])
+@pytest.mark.parametrize(
+    ("shape", "axes", "scale"),
+    [((3, 1500, 2100), (1, 2), 0.25), ((1500, 2100, 3), (0, 1), 0.25),
+     ((4, 4, 16_384), (0, 1), 0.01)],
+)  # fmt: skip
+def test_peak_memory_is_the_result_and_scratch(
+    shape: tuple[int, ...], axes: tuple[int, ...], scale: float, direction: str
+) -> None:
     """Nothing of the input's size, whatever its layout."""
     import tracemalloc
 
-    for shape, axes in (((3, 1500, 2100), (1, 2)), ((1500, 2100, 3), (0, 1))):
-        x = photo(*shape).astype(np.float32)
-        aa_ref.downsample(x, 0.25, axes=axes, backend="numba")
-        tracemalloc.start()
-        y = aa_ref.downsample(x, 0.25, axes=axes, backend="numba")
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak <= y.nbytes + aa_ref.get_num_threads() * (1 << 20)
+    p = aa_ref.plan(shape, scale, axes=axes)
+    act, shape = (p, p.shape) if direction == "forward" else (p.adjoint, p.out_shape)
+    x = photo(*shape).astype(np.float32)
+    act(x, backend="numba")
+    tracemalloc.start()
+    y = act(x, backend="numba")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= y.nbytes + aa_ref.get_num_threads() * (1 << 20)
+
+
+@pytest.mark.parametrize("length", [2**24 + 41, 2**25 + 300_001, 2**26 + 300_001, 2**31 + 7])
+@pytest.mark.parametrize(("scale", "sigma"), [(1, 0.3), (0.5, None), (0.25, None), (0.3, None)])
+def test_uneven_blocks_fit_their_lines(length: int, scale: float, sigma: float | None) -> None:
+    """Where binary32 rounds positions, a block may reach farther than outputs times step."""
+    p = aa_ref.plan((length,), scale, axes=-1, sigma=sigma, sampling="nearest")
+    a = p.axes[0]
+    g = make_geometry(
+        p.passes, p.shape, Operand("float32", (1,), 0), Operand("float32", (1,), 0), forward=True
+    ).record[0]
+    first = np.arange(0, a.out_length, int(g["columns"]["block"]), dtype=np.int64)
+    last = np.minimum(first + int(g["columns"]["block"]), a.out_length) - 1
+    reach = a._centres(last) - a._centres(first) + 2 * a.radius + 1
+    assert reach.max() <= g["span"]
+
+
+def test_nearest_far_beyond_two_to_the_24() -> None:
+    x = np.random.default_rng(0).integers(0, 256, 2**26 + 300_001, np.uint8)
+    y, expected = (
+        aa_ref.downsample(x, 0.5, axes=-1, sampling="nearest", backend=backend)
+        for backend in ("numba", "numpy")
+    )
+    assert_same_bits(y, expected)

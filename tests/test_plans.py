@@ -603,7 +603,10 @@ def test_print_says_what_a_plan_does():
     [
         ({"scale": 1, "dtype": "uint8"}, ["-> uint8", "no axis is filtered, only the type"]),
         ({"scale": (1, 0.5)}, ["input i", "2i-2 .. 2i+2", "(5 taps at every input sample)"]),
-        ({"scale": 0.3, "sampling": "nearest"}, ["nearest", "floor(3.333333i)-5"]),
+        (
+            {"scale": 0.3, "sampling": "nearest"},
+            ["nearest", "c-5 .. c+5, c = min(floor(f32(3.3333332538604736 i)), 40)"],
+        ),
         ({"scale": 0.5, "sigma": 0}, ["input 2i"]),
         ({"scale": 0.5}, ["taps of axes 1 and 2", "5×5"]),
         ({"scale": 0.5, "input_dtype": "float64"}, ["computed in float64"]),
@@ -623,3 +626,28 @@ def test_the_printed_ranges_are_the_ranges(scale):
     assert step == same_step
     i = p.axes[0].out_length // 2
     assert p.axes[0].input_range(i, i + 1) == (step * i - before, step * i + after + 1)
+
+
+def test_a_scale_that_changes_is_read_anew():
+    import torch
+
+    scale = torch.tensor(0.5)
+    assert aa_ref.plan((8, 12), scale).out_shape == (4, 6)
+    scale.fill_(0.25)
+    assert aa_ref.plan((8, 12), scale).out_shape == (2, 3)
+
+
+def test_axes_are_judged_whatever_was_asked_before():
+    assert aa_ref.plan((8, 12), 0.5, axes=(0, 1)).out_shape == (4, 6)
+    with pytest.raises(aa_ref.errors.AxesError):
+        aa_ref.plan((8, 12), 0.5, axes=(0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [bytearray(b"0.5"), memoryview(b"0.5"), np.array("0.5"), np.array(b"0.5"), np.array(True)],
+    ids=repr,
+)
+def test_text_and_bools_in_containers_are_no_scales(scale):
+    with pytest.raises(aa_ref.errors.ScaleError, match="not a number"):
+        aa_ref.plan((8, 12), scale)

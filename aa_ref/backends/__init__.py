@@ -50,7 +50,7 @@ def get_backend(name: str) -> Backend:
         )
     try:
         return _load(name)
-    except ImportError as error:
+    except Exception as error:  # whatever its package raises on import, for instance on settings
         raise BackendUnavailableError(
             f"backend {name!r} cannot run here: {error}; install what is missing, or leave "
             "backend out for the fastest that runs"

@@ -1,13 +1,14 @@
 """Forks while other threads are inside the Numba backend, and lets each child compute."""
 
 import multiprocessing
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import numpy as np
 
 import aa_ref
 from aa_ref.backends.numba import launch
+from aa_ref.backends.numba.threads import run_pieces
 
 launch._LITTLE = -1  # split everything
 aa_ref.set_num_threads(4)
@@ -17,6 +18,9 @@ busy = True
 
 
 def child(answers: Any) -> None:
+    # Two pieces that wait for one another need two threads, so the child's pool must work.
+    both = Barrier(2)
+    run_pieces(lambda piece, worker: both.wait(60), 2, 2)
     answers.put(aa_ref.downsample(x, 0.25, backend="numba"))
 
 

@@ -7,14 +7,14 @@ sum of the kept lines whose footprint it lies in, then of what the boundary fold
 from typing import Any
 
 from .axes import centre, first_output, fold
-from .compiling import bare, inner
+from .compiling import bare, helper
 from .geometry import ZEROS
 from .lines import join_phase, load, store, sum_terms, views, zero
 
 __all__ = ["make_adjoint"]
 
 
-@inner
+@helper
 def _load_outputs(
     y: Any, g: Any, start: int, u0: int, u1: int, width: int, scratch: Any, at: int
 ) -> None:
@@ -24,7 +24,7 @@ def _load_outputs(
         load(y, g.y_kind, start + u0 * stride, u1 - u0, stride, width, inner, scratch, at)
 
 
-@inner
+@helper
 def _spread_evenly(
     y: Any, g: Any, taps: Any, start: int, p0: int, count: int, width: int, work: int,
     scratch: Any, offsets: Any, at: int,
@@ -60,7 +60,7 @@ def _spread_evenly(
         join_phase(scratch, phase, positions, width, spacing, at + (e - e0) * width)
 
 
-@inner
+@helper
 def _spread_unevenly(
     y: Any, g: Any, taps: Any, start: int, p0: int, count: int, width: int, work: int,
     scratch: Any, at: int,
@@ -77,7 +77,7 @@ def _spread_unevenly(
                 scratch[at + (reach + k) * width + c] += taps[k] * scratch[work + c]
 
 
-@inner
+@helper
 def _spread(
     y: Any, g: Any, taps: Any, i: int, start: int, p0: int, count: int, width: int, work: int,
     scratch: Any, offsets: Any, at: int,
@@ -112,7 +112,7 @@ def _spread(
                 scratch[at + (j - p0) * width + c] += scratch[work + c]
 
 
-@inner
+@helper
 def _sum_reaching(
     y: Any, g: Any, row_taps: Any, column_taps: Any, e: int, start: int, p0: int, count: int,
     width: int, weights: int, work: int, scratch: Any, kept: Any, offsets: Any, at: int,

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import inner
+from .compiling import helper
 from .geometry import REFLECT, REPLICATE, ZEROS
 
 __all__ = ["centre", "first_output", "fold"]
 
 
-@inner
+@helper
 def centre(axis: Any, i: int) -> int:
     """The input position under the middle tap of output ``i``."""
     if axis.spacing > 0:
@@ -18,7 +18,7 @@ def centre(axis: Any, i: int) -> int:
     return min(np.int64(np.floor(np.float32(np.float32(i) * axis.step))), axis.length - 1)
 
 
-@inner
+@helper
 def first_output(axis: Any, position: int) -> int:
     """The first output whose centre is at or beyond a position; how many there are, if none."""
     if axis.spacing > 0:
@@ -33,7 +33,7 @@ def first_output(axis: Any, position: int) -> int:
     return low
 
 
-@inner
+@helper
 def fold(axis: Any, e: int) -> int:
     """The position that stands in for ``e``; -1 for a zero."""
     n = axis.length

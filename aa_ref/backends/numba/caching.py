@@ -28,13 +28,18 @@ _lock = RLock()
 
 
 def _after_fork_in_child() -> None:
-    """A thread that is gone may have held the lock."""
     global _lock
     _lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    # A fork waits until nothing is being compiled: the child would find Numba's locks held for ever
+    # by a thread that it does not have.
+    os.register_at_fork(
+        before=lambda: _lock.acquire(),
+        after_in_parent=lambda: _lock.release(),
+        after_in_child=_after_fork_in_child,
+    )
 
 
 class Compiled:

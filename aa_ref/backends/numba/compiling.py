@@ -10,11 +10,11 @@ from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["OPTIONS", "address", "bare", "inner", "named"]
+__all__ = ["OPTIONS", "address", "bare", "helper", "named"]
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath": False}
 
-inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
+helper = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
 """For functions that only other compiled functions call."""
 
 
@@ -26,13 +26,13 @@ def _pointer(typing_context: Any, address: Any) -> Any:
     return types.voidptr(types.uintp), generate
 
 
-@inner
+@helper
 def address(a: Any) -> Any:
     """Where an array's memory begins."""
     return _pointer(np.uintp(a.ctypes.data))
 
 
-@inner
+@helper
 def bare(a: Any) -> Any:
     """The same array without a count of its references, which each hand-over would change."""
     return carray(address(a), (a.size,), a.dtype)

@@ -11,10 +11,15 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .compiling import inner, named
+from .compiling import helper, named
 
 __all__ = [
+    "FLOAT16",
+    "FLOAT32",
+    "FLOAT64",
     "KINDS",
+    "UINT8",
+    "UINT16",
     "as_is",
     "decode_bfloat16",
     "decode_float16",
@@ -36,13 +41,13 @@ KINDS = {
 """The types by the numbers that compiled functions know them by."""
 
 
-@inner
+@helper
 def as_is(value: Any) -> Any:
     """Leave the conversion to the assignment: it is exact."""
     return value
 
 
-@inner
+@helper
 def decode_float16(h: Any) -> Any:
     """binary16 bits to binary32."""
     # The exponent's field moves to binary32's place; the multiplication corrects its bias, and by
@@ -55,7 +60,7 @@ def decode_float16(h: Any) -> Any:
     return np.uint32(bits | (np.uint32(h & np.uint16(0x8000)) << 16)).view(np.float32)
 
 
-@inner
+@helper
 def decode_bfloat16(h: Any) -> Any:
     """bfloat16 bits to binary32: its upper half."""
     return np.uint32(np.uint32(h) << 16).view(np.float32)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .axes import centre, fold
-from .compiling import bare, inner
+from .compiling import bare, helper
 from .convert import FLOAT32, FLOAT64
 from .geometry import ZEROS
 from .lines import load, packed, samples_like, split_phases, store, sum_terms, views, zero
@@ -20,7 +20,7 @@ _CHUNK = 2048  # samples summed at a time: they stay in the first-level cache
 _AT_ONCE = 4  # lines loaded before they are summed
 
 
-@inner
+@helper
 def _sum_rows(
     x: Any, g: Any, taps: Any, i: int, start: int, count: int, width: int, loads: int,
     scratch: Any, offsets: Any, at: int,
@@ -53,7 +53,7 @@ def _sum_rows(
         sum_terms(scratch, at, size, some, taps, begin + k, scratch, offsets, k, k > 0)
 
 
-@inner
+@helper
 def _sum_columns(
     columns: Any, taps: Any, line: int, first: int, last: int, j0: int, count: int, width: int,
     split: int, scratch: Any, offsets: Any, at: int,
@@ -84,7 +84,7 @@ def _sum_columns(
                     scratch[to + j * wide + c] += taps[k] * scratch[reads + c]
 
 
-@inner
+@helper
 def _fetch(
     x: Any, g: Any, taps: Any, i: int, start: int, count: int, width: int, loads: int,
     scratch: Any, offsets: Any, at: int,

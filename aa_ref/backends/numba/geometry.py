@@ -10,8 +10,8 @@ channels of H×W×C. *Outer* dimensions are all others, and only looped over. Co
 are cut into *blocks*, so that a line and its companions fit a cache and the scratch stays small.
 """
 
+import math
 from dataclasses import dataclass
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +21,9 @@ from ...boundary import BOUNDARIES
 from ...plans import AxisPlan
 from .convert import KINDS
 
-__all__ = ["GEOMETRY", "ZEROS", "Geometry", "Operand", "make_geometry"]
+__all__ = ["GEOMETRY", "REFLECT", "REPLICATE", "ZEROS", "Geometry", "Operand", "make_geometry"]
 
-ZEROS, REPLICATE, REFLECT, CIRCULAR = range(4)
+ZEROS, REPLICATE, REFLECT = map(BOUNDARIES.index, ("zeros", "replicate", "reflect"))
 
 AXIS = np.dtype(
     [
@@ -116,18 +116,19 @@ def make_geometry(
 
     record = np.zeros(1, GEOMETRY)
     g = record[0]
-    _fill(g["rows"], rows, dimensions)
-    _fill(g["columns"], columns, dimensions)
+    _fill(g["rows"], rows, dimensions, forward)
+    _fill(g["columns"], columns, dimensions, forward)
     g["neighbours"]["length"] = neighbours.size
     g["neighbours"]["x_stride"], g["neighbours"]["y_stride"] = neighbours[1:]
     g["x_kind"], g["y_kind"] = KINDS[x.kind], KINDS[y.kind]
     g["x_start"], g["y_start"] = x.start, y.start
-    scratch = _cut_forward(g) if forward else _cut_adjoint(g, 8 if x.kind == "float64" else 4)
+    most = _SCRATCH // (8 if "float64" in (x.kind if forward else y.kind) else 4)
+    scratch = _cut_forward(g, most) if forward else _cut_adjoint(g, most)
     blocks = int(g["columns"]["blocks"] * g["neighbours"]["blocks"])
     lines = int(g["rows"]["outputs" if forward else "length"])
     return Geometry(
         record, np.array(outer, np.int64).reshape(-1, 3), rows, columns,
-        lines * blocks * prod(d.size for d in outer), scratch, _indices(g, forward),
+        lines * blocks * math.prod(d.size for d in outer), scratch, _indices(g, forward),
     )  # fmt: skip
 
 
@@ -174,53 +175,67 @@ def _merged(slow: _Dimension, fast: _Dimension) -> _Dimension:
     return fast._replace(size=slow.size * fast.size)
 
 
-def _fill(axis: Any, a: AxisPlan | None, dimensions: list[_Dimension]) -> None:
+def _fill(axis: Any, a: AxisPlan | None, dimensions: list[_Dimension], forward: bool) -> None:
     """One row of the record. A missing axis has one position and no pass."""
     axis["length"] = axis["outputs"] = axis["spacing"] = axis["block"] = axis["blocks"] = 1
     if a is None:
         return
     axis["length"], axis["outputs"], axis["radius"] = a.length, a.out_length, a.radius
-    # A single output is centred on 0, whatever the spacing, which may exceed 64 bits.
-    axis["spacing"] = 0 if a.spacing is None else a.spacing if a.out_length > 1 else 1
+    if a.out_length > 1:
+        axis["spacing"] = a.spacing or 0
+    elif not forward:
+        # With one output any spacing will do, and the true one may exceed 64 bits. Going forward, 1
+        # needs no splitting; going back, this makes each position a phase of its own.
+        axis["spacing"] = a.length + 2 * a.radius + 1
     axis["step"], axis["filtered"] = a.step, True
     axis["boundary"] = BOUNDARIES.index(a.boundary)
     axis["x_stride"] = dimensions[a.axis].x_stride
     axis["y_stride"] = dimensions[a.axis].y_stride
 
 
-def _cut_forward(g: Any) -> int:
+def _cut_forward(g: Any, most: int) -> int:
     """Choose blocks of the output's columns; returns the scratch a thread needs, in samples."""
     columns, neighbours = g["columns"], g["neighbours"]
     taps = 2 * int(columns["radius"]) + 1
-    step = int(columns["spacing"]) or int(np.ceil(columns["step"]))
+    step, slack = int(columns["spacing"]), 0
+    if step == 0:
+        # Two binary32 roundings move a centre by at most length / 2**23.
+        step, slack = math.ceil(columns["step"]), 2 + (int(columns["length"]) >> 22)
     outputs = int(columns["outputs"])
-    whole = (outputs - 1) * step + taps  # positions that the line of all outputs has
-    least = min(whole, 4 * taps)  # below that, neighbouring blocks would read too much twice
-    span = _longest_line(g)
+    whole = (outputs - 1) * step + taps + slack  # positions that the line of all outputs has
+    least = min(whole, 4 * taps + slack)  # below that, blocks would read too much twice
+    span = min(_longest_line(g), most // 8)
     width = _cut(neighbours, int(neighbours["length"]), span // least)
     positions = max(span // width, least)
-    block = _cut(columns, outputs, (positions - taps) // step + 1)
-    positions = (block - 1) * step + taps
+    block = _cut(columns, outputs, (positions - taps - slack) // step + 1)
+    positions = (block - 1) * step + taps + slack
     g["span"] = positions * width
-    return int((6 * positions + step + block) * width)
+    # Four lines loaded, one summed, one split by phases, one of outputs.
+    return int((6 * positions + min(step, taps) + block) * width)
 
 
-def _cut_adjoint(g: Any, itemsize: int) -> int:
+def _cut_adjoint(g: Any, most: int) -> int:
     """Choose blocks of the result's columns; returns the scratch a thread needs, in samples."""
     rows, columns, neighbours = g["rows"], g["columns"], g["neighbours"]
     step = int(rows["spacing"]) or int(rows["step"])
     g["ring"] = max(4, min(2 * int(rows["radius"]) // step + 2, int(rows["outputs"])))
-    lines = int(g["ring"]) + 6
-    span = min(_longest_line(g), _SCRATCH // itemsize // lines)
-    length = int(columns["length"])
-    width = _cut(neighbours, int(neighbours["length"]), span // min(length, 64))
-    block = _cut(columns, length, max(span // width, 16))
-    g["span"] = block * width
     step = int(columns["spacing"]) or int(columns["step"])
-    # Outputs that reach the block, or the few of one position beyond the ends.
-    sources = (block + 4 * int(columns["radius"])) // step + 4
-    taps = 2 * int(columns["radius"]) // step + 1
-    return int((lines * block + 2 * sources) * width + taps + g["ring"])
+    reach = 2 * int(columns["radius"]) // step
+
+    def lines(block: int) -> int:
+        """Samples for each neighbour: the ring, two sums; the outputs under a block, one phase."""
+        return (int(g["ring"]) + 2) * block + 2 * (block // step) + reach + 8
+
+    length = int(columns["length"])
+    span = _longest_line(g)
+    least = min(length, 64)
+    width = _cut(neighbours, int(neighbours["length"]), min(span // least, most // lines(least)))
+    block = min(length, max(span // width, 1))
+    while block > 16 and lines(block) * width > most:
+        block -= block // 8 + 1
+    block = _cut(columns, length, block)
+    g["span"] = block * width
+    return int(lines(block) * width + reach + 1 + g["ring"])
 
 
 def _longest_line(g: Any) -> int:

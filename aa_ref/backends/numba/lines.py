@@ -14,7 +14,7 @@ import numpy as np
 from numba import carray, types
 from numba.extending import overload
 
-from .compiling import address, inner, named
+from .compiling import address, helper, named
 from .convert import (
     FLOAT16,
     FLOAT32,
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-@inner
+@helper
 def zero(scratch: Any, at: int, size: int) -> None:
     """Set a line to +0.0."""
     start = np.uintp(at)
@@ -51,7 +51,7 @@ def zero(scratch: Any, at: int, size: int) -> None:
         scratch[start + j] = 0
 
 
-@inner
+@helper
 def sum_terms(
     total: Any, at: int, size: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
     offset: int, go_on: bool,
@@ -79,7 +79,7 @@ def sum_terms(
         k += 1
 
 
-@inner
+@helper
 def _begin_5(
     total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
 ) -> None:
@@ -93,7 +93,7 @@ def _begin_5(
         total[to + j] = four + t4 * source[e + j]
 
 
-@inner
+@helper
 def _add_8(
     total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
 ) -> None:
@@ -111,7 +111,7 @@ def _add_8(
         total[to + j] = (six + t6 * source[g + j]) + t7 * source[h + j]
 
 
-@inner
+@helper
 def _add_4(
     total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
 ) -> None:
@@ -124,7 +124,7 @@ def _add_4(
         total[to + j] = (two + t2 * source[c + j]) + t3 * source[d + j]
 
 
-@inner
+@helper
 def _add_1(
     total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
 ) -> None:
@@ -133,7 +133,7 @@ def _add_1(
         total[to + j] += t0 * source[a + j]
 
 
-@inner
+@helper
 def split_phases(
     scratch: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int
 ) -> None:
@@ -169,7 +169,7 @@ def split_phases(
                     scratch[target + m * wide + c] = scratch[source + m * step + c]
 
 
-@inner
+@helper
 def join_phase(scratch: Any, at: int, count: int, width: int, stride: int, to: int) -> None:
     """Put one phase's positions back, ``stride`` positions apart."""
     source, target = np.uintp(at), np.uintp(to)
@@ -179,13 +179,13 @@ def join_phase(scratch: Any, at: int, count: int, width: int, stride: int, to: i
             scratch[target + m * step + c] = scratch[source + m * wide + c]
 
 
-@inner
+@helper
 def packed(count: int, stride: int, width: int, inner: int) -> bool:
     """Whether the line's samples lie in memory without gaps, in the line's own order."""
     return (width == 1 or inner == 1) and (count == 1 or stride == width)
 
 
-@inner
+@helper
 def views(memory: Any) -> Any:
     """Bytes as samples of 1, 2, 4 and 8 bytes; left-over bytes at the end belong to none."""
     at, n = address(memory), memory.size
@@ -228,7 +228,7 @@ def _make_gather(name: str, decode: Any) -> Any:
                 for c in range(wide):
                     line[to + m * wide + c] = decode(source[a + m * step + c * next_])
 
-    return inner(named(name, gather))
+    return helper(named(name, gather))
 
 
 def _make_scatter(name: str, encode: Any) -> Any:
@@ -245,7 +245,7 @@ def _make_scatter(name: str, encode: Any) -> Any:
                 for c in range(wide):
                     target[to + m * step + c * next_] = encode(line[a + m * wide + c])
 
-    return inner(named(name, scatter))
+    return helper(named(name, scatter))
 
 
 _gather = _make_gather("gather", as_is)
@@ -298,7 +298,7 @@ def _load(
     return load_float64 if line.dtype == types.float64 else load_others
 
 
-@inner
+@helper
 def store(
     line: Any, at: int, memory: Any, kind: int, start: int, count: int, stride: int, width: int,
     inner: int,

@@ -10,16 +10,17 @@ a fork, and when the interpreter takes no new threads because it shuts down.
 
 import operator
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
-from threading import Lock
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ThreadsError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["get_num_threads", "run_pieces", "set_num_threads"]
 
@@ -66,7 +67,7 @@ def get_num_threads() -> int:
     if _state.chosen is None:
         text = os.environ.get(_VARIABLE)
         if text is not None:
-            if not text.strip().isdecimal() or int(text) < 1:
+            if not re.fullmatch(r"\s*0*[1-9]\d{0,5}\s*", text, re.ASCII):
                 raise ThreadsError(f"{_VARIABLE} is {text!r}; set a positive integer, or unset it")
             return int(text)
         return _processors()
@@ -106,34 +107,68 @@ def run_pieces(work: Callable[[int, int], Any], pieces: int, threads: int) -> No
 
     Returns, or raises what ``work`` raised, only when nothing is running any more.
     """
-    claims = count()
-    stopped = False
-
-    def claim(worker: int) -> None:
-        nonlocal stopped
-        try:
-            while not stopped and (piece := next(claims)) < pieces:
-                work(piece, worker)
-        except BaseException:
-            stopped = True
-            raise
-
-    helpers = _start_helpers(claim, min(threads, pieces) - 1)
+    crew = _Crew(work, pieces)
     try:
-        claim(0)
+        # RuntimeError: the interpreter shuts down, or no thread can be had. Those there are do it.
+        with suppress(RuntimeError):
+            for worker in range(1, min(threads, pieces)):
+                _pool(threads - 1).submit(crew.help, worker)
+        crew.claim(0)
+    except BaseException:
+        crew.stopped = True
+        raise
     finally:
-        failure = _join(helpers)
-    if failure is not None:
-        raise failure
+        crew.dismiss()
+    if crew.failure is not None:
+        raise crew.failure
 
 
-def _start_helpers(claim: Callable[[int], None], helpers: int) -> "list[Future[None]]":
-    started: list[Future[None]] = []
-    # RuntimeError: the interpreter shuts down, or no thread can be had. The caller does the rest.
-    with suppress(RuntimeError):
-        for worker in range(1, helpers + 1):
-            started.append(_pool(helpers).submit(claim, worker))  # noqa: PERF401 (keep what began)
-    return started
+class _Crew:
+    """Those who work on one call's pieces. Helpers count themselves in and out.
+
+    A helper that comes late, because the pool was busy, finds the crew dismissed and does nothing.
+    """
+
+    def __init__(self, work: Callable[[int, int], Any], pieces: int) -> None:
+        self.work, self.pieces, self.claims = work, pieces, count()
+        self.stopped = self.dismissed = False
+        self.failure: BaseException | None = None
+        self.helpers = 0
+        self.changed = Condition()
+
+    def claim(self, worker: int) -> None:
+        """Do pieces as long as there are any."""
+        while not self.stopped and (piece := next(self.claims)) < self.pieces:
+            self.work(piece, worker)
+
+    def help(self, worker: int) -> None:
+        """The same on a thread of the pool."""
+        with self.changed:
+            if self.dismissed:
+                return
+            self.helpers += 1
+        try:
+            self.claim(worker)
+        except BaseException as error:  # the caller raises it
+            self.stopped, self.failure = True, error
+        finally:
+            with self.changed:
+                self.helpers -= 1
+                self.changed.notify()
+
+    def dismiss(self) -> None:
+        """Wait, through interrupts, until no helper is at work in the caller's memory."""
+        interrupt: BaseException | None = None
+        while True:
+            try:
+                with self.changed:
+                    self.dismissed = True
+                    self.changed.wait_for(lambda: self.helpers == 0)
+                break
+            except KeyboardInterrupt as error:
+                self.stopped, interrupt = True, error
+        if interrupt is not None:
+            raise interrupt
 
 
 def _pool(size: int) -> "ThreadPoolExecutor":
@@ -147,18 +182,3 @@ def _pool(size: int) -> "ThreadPoolExecutor":
             _state.pool = ThreadPoolExecutor(size, thread_name_prefix="aa_ref")
             _state.pool_size = size
         return _state.pool
-
-
-def _join(helpers: "list[Future[None]]") -> BaseException | None:
-    """Wait until no helper runs, through interrupts: they write into the caller's memory."""
-    interrupt: BaseException | None = None
-    failure: BaseException | None = None
-    for helper in helpers:
-        while not helper.cancel() and not helper.done():
-            try:
-                helper.exception()
-            except KeyboardInterrupt as error:
-                interrupt = error
-        if not helper.cancelled():
-            failure = failure or helper.exception()
-    return interrupt or failure
