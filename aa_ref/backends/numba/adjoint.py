@@ -9,7 +9,17 @@ from typing import Any
 from .axes import centre, first_output, fold
 from .compiling import bare, helper
 from .geometry import ZEROS
-from .lines import join_phase, load, store, sum_terms, views, zero
+from .lines import (
+    join_phase,
+    load,
+    needs_no_conversion,
+    packed,
+    samples_like,
+    store,
+    sum_terms,
+    views,
+    zero,
+)
 
 __all__ = ["make_adjoint"]
 
@@ -115,7 +125,7 @@ def _spread(
 @helper
 def _sum_reaching(
     y: Any, g: Any, row_taps: Any, column_taps: Any, e: int, start: int, p0: int, count: int,
-    width: int, weights: int, work: int, scratch: Any, kept: Any, offsets: Any, at: int,
+    width: int, weights: int, work: int, scratch: Any, kept: Any, offsets: Any, into: Any, at: int,
 ) -> None:  # fmt: skip
     """``G`` at row ``e``: the sum of the spread lines that reach it, ascending."""
     rows = g.rows
@@ -135,7 +145,7 @@ def _sum_reaching(
             scratch[weights + k] = row_taps[e + rows.radius - centre(rows, i + k)]
             offsets[k] = ((i + k) % g.ring) * g.span
         size = count * width
-        sum_terms(scratch, at, size, terms, scratch, weights, scratch, offsets, 0, go_on)
+        sum_terms(into, at, size, terms, scratch, weights, scratch, offsets, 0, go_on)
         go_on = True
         i += terms
 
@@ -179,31 +189,35 @@ def make_adjoint(fingerprint: int) -> Any:
                 y_start += (rest % outer[d, 0]) * outer[d, 2]
                 rest //= outer[d, 0]
 
+            stride, inner = columns.x_stride, neighbours.x_stride
             if rows.filtered:
-                # The row itself first, then the rows beyond the ends that fold onto it.
+                direct = needs_no_conversion(g.x_kind, scratch)
+                direct = direct and packed(count, stride, width, inner)
+                into, at = (samples_like(x, scratch), x_start) if direct else (scratch, total)
+                _sum_reaching(
+                    y, g, row_taps, column_taps, r, y_start, p0, count, width, weights, work,
+                    scratch, kept, offsets, into, at,
+                )  # fmt: skip
+                # Then the rows beyond the ends that fold onto it.
                 near = r <= rows.radius or r >= rows.length - 1 - rows.radius
-                beyonds = 2 * rows.radius if near and rows.boundary != ZEROS else 0
-                for beyond in range(-1, beyonds):
-                    e, at = r, total
-                    if beyond >= 0:
-                        e, at = beyond - rows.radius, folded
-                        if e >= 0:
-                            e += rows.length
-                        if fold(rows, e) != r:
-                            continue
-                    _sum_reaching(
-                        y, g, row_taps, column_taps, e, y_start, p0, count, width, weights, work,
-                        scratch, kept, offsets, at,
-                    )  # fmt: skip
-                    if beyond >= 0:
+                for beyond in range(2 * rows.radius if near and rows.boundary != ZEROS else 0):
+                    e = beyond - rows.radius
+                    if e >= 0:
+                        e += rows.length
+                    if fold(rows, e) == r:
+                        _sum_reaching(
+                            y, g, row_taps, column_taps, e, y_start, p0, count, width, weights,
+                            work, scratch, kept, offsets, scratch, folded,
+                        )  # fmt: skip
                         for j in range(count * width):
-                            scratch[total + j] += scratch[folded + j]
+                            into[at + j] += scratch[folded + j]
+                if not direct:
+                    store(scratch, total, x, g.x_kind, x_start, count, stride, width, inner)
             else:
                 _spread(
                     y, g, column_taps, 0, y_start, p0, count, width, work, scratch, offsets, total
                 )
-            stride, inner = columns.x_stride, neighbours.x_stride
-            store(scratch, total, x, g.x_kind, x_start, count, stride, width, inner)
+                store(scratch, total, x, g.x_kind, x_start, count, stride, width, inner)
         return fingerprint
 
     return adjoint

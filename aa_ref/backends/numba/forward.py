@@ -10,9 +10,18 @@ import numpy as np
 
 from .axes import centre, fold
 from .compiling import bare, helper
-from .convert import FLOAT32, FLOAT64
 from .geometry import ZEROS
-from .lines import load, packed, samples_like, split_phases, store, sum_terms, views, zero
+from .lines import (
+    load,
+    needs_no_conversion,
+    packed,
+    samples_like,
+    split_phases,
+    store,
+    sum_terms,
+    views,
+    zero,
+)
 
 __all__ = ["make_forward"]
 
@@ -34,8 +43,7 @@ def _sum_rows(
     terms, size = end - begin, count * width
     for k in range(terms):
         offsets[k] = start + fold(rows, first + begin + k) * rows.x_stride
-    compute_kind = FLOAT32 if scratch.itemsize == 4 else FLOAT64
-    if g.x_kind == compute_kind and packed(count, stride, width, inner):
+    if needs_no_conversion(g.x_kind, scratch) and packed(count, stride, width, inner):
         source = samples_like(x, scratch)
         for done in range(0, size, _CHUNK):
             some = min(_CHUNK, size - done)
@@ -56,7 +64,7 @@ def _sum_rows(
 @helper
 def _sum_columns(
     columns: Any, taps: Any, line: int, first: int, last: int, j0: int, count: int, width: int,
-    split: int, scratch: Any, offsets: Any, at: int,
+    split: int, scratch: Any, offsets: Any, into: Any, at: int,
 ) -> None:  # fmt: skip
     """The sum along a line of positions ``first..last``, for ``count`` outputs from ``j0`` on."""
     spacing = columns.spacing
@@ -69,19 +77,19 @@ def _sum_columns(
             source = split
         for k in range(taps.size):
             offsets[k] = source + (k % spacing) * room + (k // spacing) * width
-        sum_terms(scratch, at, count * width, taps.size, taps, 0, scratch, offsets, 0, False)
+        sum_terms(into, at, count * width, taps.size, taps, 0, scratch, offsets, 0, False)
     else:
         for j in range(count):
             reads = centre(columns, j0 + j) - columns.radius - first
             offsets[j] = line + reads * width
-        zero(scratch, at, count * width)
+        zero(into, at, count * width)
         to, wide = np.uintp(at), np.uintp(width)
         for k in range(taps.size):
             shift = np.uintp(k * width)
             for j in range(np.uintp(count)):
                 reads = np.uintp(offsets[j]) + shift
                 for c in range(wide):
-                    scratch[to + j * wide + c] += taps[k] * scratch[reads + c]
+                    into[to + j * wide + c] += taps[k] * scratch[reads + c]
 
 
 @helper
@@ -154,15 +162,19 @@ def make_forward(fingerprint: int) -> Any:
                     start = x_start + source * columns.x_stride
                     _fetch(x, g, row_taps, i, start, 1, width, loads, scratch, offsets, at)
 
-            result = line
+            stride, inner = columns.y_stride, neighbours.y_stride
             if columns.filtered:
-                result = total
+                direct = needs_no_conversion(g.y_kind, scratch)
+                direct = direct and packed(count, stride, width, inner)
+                into, at = (samples_like(y, scratch), y_start) if direct else (scratch, total)
                 _sum_columns(
                     columns, column_taps, line, first, last, j0, count, width, split, scratch,
-                    offsets, total,
+                    offsets, into, at,
                 )  # fmt: skip
-            stride, inner = columns.y_stride, neighbours.y_stride
-            store(scratch, result, y, g.y_kind, y_start, count, stride, width, inner)
+                if not direct:
+                    store(scratch, total, y, g.y_kind, y_start, count, stride, width, inner)
+            else:
+                store(scratch, line, y, g.y_kind, y_start, count, stride, width, inner)
         return fingerprint
 
     return forward

@@ -33,6 +33,7 @@ from .convert import (
 __all__ = [
     "join_phase",
     "load",
+    "needs_no_conversion",
     "packed",
     "samples_like",
     "split_phases",
@@ -173,10 +174,18 @@ def split_phases(
 def join_phase(scratch: Any, at: int, count: int, width: int, stride: int, to: int) -> None:
     """Put one phase's positions back, ``stride`` positions apart."""
     source, target = np.uintp(at), np.uintp(to)
-    step, wide = np.uintp(width * stride), np.uintp(width)
-    for m in range(np.uintp(count)):
-        for c in range(wide):
-            scratch[target + m * step + c] = scratch[source + m * wide + c]
+    step, wide, n = np.uintp(width * stride), np.uintp(width), np.uintp(count)
+    if width == 1:
+        for m in range(n):
+            scratch[target + m * step] = scratch[source + m]
+    elif width == 3:
+        for m in range(n):
+            for c in range(np.uintp(3)):
+                scratch[target + m * step + c] = scratch[source + m * np.uintp(3) + c]
+    else:
+        for m in range(n):
+            for c in range(wide):
+                scratch[target + m * step + c] = scratch[source + m * wide + c]
 
 
 @helper
@@ -195,6 +204,12 @@ def views(memory: Any) -> Any:
         carray(at, (n // 4,), np.float32),
         carray(at, (n // 8,), np.float64),
     )
+
+
+@helper
+def needs_no_conversion(kind: int, line: Any) -> bool:
+    """Whether samples of a kind are of a line's type already."""
+    return kind == (FLOAT32 if line.itemsize == 4 else FLOAT64)
 
 
 def samples_like(memory: Any, line: Any) -> Any:
