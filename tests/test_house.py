@@ -40,7 +40,8 @@ HOUSE = {
     "api": CORE | {"arrays", "backends"},
     "__init__": CORE | {"api", "backends", "backends.numba"},
     "__main__": {"cli"},
-    "cli": CORE | {"__init__", "api", "arrays", "backends", "backends.numba"},
+    "bench": CORE | {"__init__", "api", "backends", "backends.numba"},
+    "cli": CORE | {"__init__", "api", "arrays", "backends", "backends.numba", "bench"},
 }
 OUTSIDE = {
     # room: the packages from outside the standard library that it may import, NumPy apart
@@ -51,7 +52,7 @@ OUTSIDE = {
 LAZY = {("arrays", "ml_dtypes"), ("__init__", "cli")}
 """What may be imported inside functions alone."""
 
-IMPORTERS = {"backends", "cli"}
+IMPORTERS = {"backends", "bench", "cli"}
 """The rooms that may import by a computed name."""
 
 

@@ -1,0 +1,26 @@
+"""How long things take on this machine, against a floor and against other libraries.
+
+==============  ===========================================================================
+`cases`         what is measured: direction, shape, layout, type, scales, threads
+`selections`    which cases a run takes
+`inputs`        a case's arrays
+`words`         reads sizes, scales and names that a caller wrote
+`timing`        interleaved rounds, medians and quartiles
+`floor`         the least that moving the bytes can cost, from a measured copy
+`contenders`    what takes part in a case: the copy, the backends, yardsticks, peers
+`yardsticks`    parts of our own work, timed alone to compare with the whole
+`agreement`     whether a peer gives the same result, within a proven bound
+`peers`         other libraries, a file each, imported when they are asked for
+`running`       measures cases, one after the other
+`machine`       processor, caches, memory, versions
+`results`       what was measured, as data; to and from JSON
+`targets`       the speeds that this project wants, and whether they were met
+`tables`        results as tables, for the terminal and the page alike
+`page`          results as `docs/performance.md`
+`plots`         results as a picture, with matplotlib
+==============  ===========================================================================
+
+Imports run ``api <- bench <- cli``. Nothing here is needed to downsample.
+"""
+
+__all__: list[str] = []

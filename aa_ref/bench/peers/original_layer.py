@@ -1,0 +1,61 @@
+"""The layer ``AntiAliasInterpolation2d`` as its users have it: see `docs/spec.md`, part 7.
+
+A K×K table of binary32 weights, zeros around the picture, a grouped convolution at full
+resolution; then all but every stride-th sample of every stride-th row is thrown away.
+"""
+
+from typing import Any
+
+from ..errors import NotOfferedError
+from .task import Prepared, Task
+from .torch_tensors import array_of, tensor_of
+
+__all__ = ["backward", "forward"]
+
+
+def forward(torch: Any, task: Task) -> Prepared:
+    """The layer's ``forward``."""
+    x = tensor_of(torch, task)
+    if not x.is_floating_point():
+        raise NotOfferedError("it takes floating-point arrays")
+    weight = _weight(torch, task).to(x.dtype)
+    return Prepared(
+        lambda: _layer(torch, x, weight, task),
+        lambda y: array_of(task, y),
+        weight.shape[-1] ** 2 + 1,
+    )
+
+
+def backward(torch: Any, task: Task) -> Prepared:
+    """Its gradient, by autograd; the forward call is not timed."""
+    g = tensor_of(torch, task)
+    x = torch.zeros(1, task.channels, *task.lengths, dtype=g.dtype)
+    if task.layout == "HWC":
+        x = x.contiguous(memory_format=torch.channels_last)
+    x.requires_grad_()
+    weight = _weight(torch, task).to(g.dtype)
+    y = _layer(torch, x, weight, task)
+    return Prepared(
+        lambda: torch.autograd.grad(y, x, g, retain_graph=True)[0],
+        lambda gx: array_of(task, gx),
+        weight.shape[-1] ** 2 + 1,
+    )
+
+
+def _weight(torch: Any, task: Task) -> Any:
+    """(C, 1, K, K): a product of two exponentials in binary32, divided by their sum."""
+    sigma, radius = float(task.axis.sigma), task.axis.radius
+    if sigma == 0:
+        raise NotOfferedError("at scale 1 it returns its input")
+    weight = torch.tensor(1.0)
+    for positions in torch.meshgrid(*[torch.arange(-radius, radius + 1.0)] * 2, indexing="ij"):
+        weight = weight * torch.exp(-(positions**2) / (2 * sigma**2))
+    weight = weight / weight.sum()
+    return weight[None, None].repeat(task.channels, 1, 1, 1)
+
+
+def _layer(torch: Any, x: Any, weight: Any, task: Task) -> Any:
+    r, s = task.axis.radius, task.stride
+    padded = torch.nn.functional.pad(x, (r, r, r, r))
+    blurred = torch.nn.functional.conv2d(padded, weight, groups=task.channels)
+    return blurred[:, :, ::s, ::s]

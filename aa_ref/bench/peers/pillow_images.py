@@ -1,0 +1,37 @@
+"""Pillow: pictures of bytes, or planes of binary32. Arrays become images before the clock runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import NotOfferedError
+from .task import Prepared, Task
+
+__all__ = ["reduce", "resize"]
+
+
+def resize(pillow: Any, task: Task) -> Prepared:
+    """``resize`` with ``BILINEAR``: a triangle as wide as two strides."""
+    size = task.out_lengths[::-1]
+    return _prepared(pillow, task, lambda image: image.resize(size, pillow.Resampling.BILINEAR))
+
+
+def reduce(pillow: Any, task: Task) -> Prepared:
+    """``reduce``: the mean of each block."""
+    return _prepared(pillow, task, lambda image: image.reduce(task.stride))
+
+
+def _prepared(pillow: Any, task: Task, act: Callable[[Any], Any]) -> Prepared:
+    kind = task.x.dtype.name
+    if kind not in ("uint8", "float32"):
+        raise NotOfferedError(f"it has no {kind} pictures")
+    if task.layout == "HWC" and (kind != "uint8" or task.channels not in (3, 4)):
+        raise NotOfferedError("it has pictures of 3 or 4 bytes a pixel only")
+    images = [pillow.fromarray(plane) for plane in task.planes]
+
+    def view(results: list[Any]) -> NDArray[Any]:
+        return task.join([np.asarray(image) for image in results])
+
+    return Prepared(lambda: [act(image) for image in images], view)

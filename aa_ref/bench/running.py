@@ -1,0 +1,104 @@
+"""Measures cases, one after the other, all in this process."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+import aa_ref
+
+from .cases import Case
+from .contenders import Contender, backends_of, copies_of, first_levels_of
+from .inputs import input_of
+from .machine import available_memory, describe_machine, versions_of
+from .peers import LIBRARIES, peers_of
+from .peers.table import Peer
+from .results import Block, Results, Row
+from .timing import Effort, Entrant, interleave
+from .yardsticks import yardsticks_of
+
+__all__ = ["Run", "measure", "measure_case"]
+
+_COPIES_IN_MEMORY = 6
+"""How many arrays as large as the input a case may need at once."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to measure with how much effort.
+
+    ``backends`` is None for all, ``peers`` says which. ``clock`` and ``wait`` are there for tests.
+    """
+
+    cases: Sequence[Case]
+    peers: Sequence[Peer]
+    backends: Collection[str] | None = None
+    effort: Effort = field(default_factory=Effort)
+    clock: Callable[[], float] = perf_counter
+    wait: Callable[[float], None] | None = None
+
+
+def measure(
+    run: Run,
+    command: str,
+    announce: Callable[[str], None] = lambda _: None,
+    show: Callable[[Block], None] = lambda _: None,
+) -> Results:
+    """Measure all cases. ``announce`` is told what comes next, ``show`` gets what came out.
+
+    Afterwards our number of threads is again the environment's.
+    """
+    machine = describe_machine()
+    blocks = []
+    try:
+        for number, case in enumerate(run.cases, 1):
+            announce(f"{number} of {len(run.cases)}: {case}")
+            blocks.append(measure_case(case, run))
+            show(blocks[-1])
+    finally:
+        aa_ref.set_num_threads(None)
+    return Results(
+        datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        command,
+        machine,
+        versions_of(library.distribution for library in LIBRARIES.values()),
+        asdict(run.effort),
+        tuple(blocks),
+    )
+
+
+def measure_case(case: Case, run: Run) -> Block:
+    """All contenders of a case, in the same rounds."""
+    left_out: dict[str, str] = {}
+    free = available_memory()
+    if free is not None and _COPIES_IN_MEMORY * case.large_bytes > free:
+        return Block(case, (), {"all": f"{free >> 20} MiB of free memory are too little"})
+    contenders = _contenders(case, run, left_out)
+    checks = [c.check() if c.check else None for c in contenders]
+    entrants = [Entrant(c.call, c.before, c.settle) for c in contenders]
+    timings = interleave(entrants, run.effort, run.clock, run.wait)
+    rows = [
+        _row(c, timing, check) for c, timing, check in zip(contenders, timings, checks, strict=True)
+    ]
+    return Block(case, tuple(rows), left_out)
+
+
+def _contenders(case: Case, run: Run, left_out: dict[str, str]) -> list[Contender]:
+    x = input_of(case)
+    ours = backends_of(case, x, run.backends, left_out)
+    found = [*copies_of(case, x), *ours]
+    if case.direction == "pyramid":
+        found += first_levels_of(case, x, ours)
+    if run.backends is None or "numba" in run.backends:
+        found += yardsticks_of(case, x, left_out)
+    if case.peers:
+        found += peers_of(case, x, run.peers, left_out)
+    return found
+
+
+def _row(c: Contender, timing: Any, check: Any) -> Row:
+    if check is None:
+        return Row(c.name, c.kind, c.threads, timing)
+    kind = c.kind if check.holds else "differs"
+    return Row(c.name, kind, c.threads, timing, check.difference, check.of_bound)

@@ -1,0 +1,82 @@
+"""What the tests of the benchmark share: a clock that obeys, tiny cases, made-up results."""
+
+import re
+from typing import NamedTuple
+
+from typer.testing import CliRunner
+
+from aa_ref.bench.cases import Case
+from aa_ref.bench.results import Block, Results, Row
+from aa_ref.bench.timing import Effort, Timing
+from aa_ref.cli.app import app
+
+TINY = Effort(rounds=3, turn=0.0, budget=10.0, fewest=1)
+
+
+class Clock:
+    """Time passes when a call says so."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def lasting(self, seconds):
+        """A call that lasts so long."""
+
+        def call():
+            self.now += seconds
+
+        return call
+
+
+class Ending(NamedTuple):
+    status: int
+    stdout: str
+    stderr: str
+
+
+def call(*arguments):
+    """Run ``aa-ref bench`` in this process; nothing but exits may be raised."""
+    result = CliRunner(env={"COLUMNS": "220"}).invoke(app, ["bench", *map(str, arguments)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Ending(result.exit_code, result.stdout, result.stderr)
+
+
+def case(direction="forward", size=(3, 16, 20), scales=(0.5,), threads=(2,), **options):
+    return Case(
+        direction, size, options.get("layout", "CHW"), options.get("dtype", "float32"), scales,
+        threads,
+    )  # fmt: skip
+
+
+def row(name, kind, milliseconds, threads=2, **options):
+    median = milliseconds / 1000
+    lower, upper, fastest = (round(part * median, 9) for part in (0.9, 1.1, 0.8))
+    timing = Timing(median, lower, upper, fastest, 15, 4)
+    return Row(name, kind, threads, timing, **options)
+
+
+def results(*blocks):
+    return Results(
+        "2026-01-02 03:04 UTC",
+        "aa-ref bench --quick",
+        {
+            "cpu": "A processor", "cores": 2, "caches": {"L1 Data": "48K"}, "memory_bytes": 1 << 34,
+            "system": "Linux x86_64", "load_before": 0.25, "gpu": None,
+        },
+        {"aa_ref": "0.1.0", "kornia": None},
+        {"rounds": 15, "turn": 0.002, "budget": 1.5, "fewest": 3},
+        blocks,
+    )  # fmt: skip
+
+
+def block(of, ours=1.0, copy=1.0, *others, **options):
+    threads = max(of.threads)
+    rows = [row("copy", "copy", copy, threads), row("numba", "ours", ours, threads), *others]
+    return Block(of, tuple(rows), options.get("left_out", {}))
+
+
+def words(text):
+    return " ".join(re.sub(r"[^\x20-\x7e×²≥≤µ–]", " ", text).split())

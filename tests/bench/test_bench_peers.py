@@ -1,0 +1,196 @@
+"""Peers: their labels, whether what they claim holds, and what happens without them."""
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+from bench_helpers import TINY, case
+
+import aa_ref
+from aa_ref.bench import running
+from aa_ref.bench.agreement import compare
+from aa_ref.bench.errors import BenchError
+from aa_ref.bench.inputs import input_of
+from aa_ref.bench.peers import LIBRARIES, PEERS, chosen, peers_of, preparing
+from aa_ref.bench.peers.table import OTHER, SAME
+from aa_ref.bench.peers.task import Prepared
+from aa_ref.bench.running import Run, measure_case
+
+LABELS = {
+    "original torch layer": SAME,
+    "original torch layer backward": SAME,
+    "torch strided conv2d": SAME,
+    "torch separable conv2d": SAME,
+    "torch conv_transpose2d": SAME,
+    "SciPy gaussian_filter + slice": SAME,
+    "OpenCV GaussianBlur + slice": SAME,
+    "OpenCV sepFilter2D + slice": SAME,
+    "OpenCV pyrDown": OTHER,
+    "OpenCV INTER_AREA": OTHER,
+    "torch interpolate antialias": OTHER,
+    "scikit-image rescale": OTHER,
+    "Pillow resize BILINEAR": OTHER,
+    "Pillow reduce": OTHER,
+    "kornia blur_pool2d": OTHER,
+    "kornia pyrdown": OTHER,
+}
+FITS = {  # what each can do, where not all
+    "OpenCV pyrDown": {"scales": (0.5,)},
+    "kornia pyrdown": {"scales": (0.5,)},
+}
+
+
+def installed(peer):
+    library = LIBRARIES[peer.library]
+    return pytest.importorskip(library.module, reason=f"{library.name} is not installed")
+
+
+def test_labels():
+    assert {p.name: p.label for p in PEERS} == LABELS
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_every_peer_names_a_function_that_says_what_it_is(name):
+    (peer,) = chosen([name])
+    for where in filter(None, (peer.function, LIBRARIES[peer.library].threads)):
+        module, _, function = where.partition(":")
+        assert getattr(importlib.import_module(f"aa_ref.bench.peers.{module}"), function).__doc__
+
+
+@pytest.mark.filterwarnings("default")  # other people's
+@pytest.mark.parametrize("layout", ["CHW", "HWC"])
+@pytest.mark.parametrize(
+    ("peer", "dtype"),
+    [(p, t) for p in PEERS for t in ("float32", "uint8") if t == "float32" or not p.adjoint],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_claims_hold_where_a_peer_does_the_case(peer, dtype, layout):
+    installed(peer)
+    direction = "adjoint" if peer.adjoint else "forward"
+    left_out = {}
+    of = case(direction, (3, 48, 80), FITS.get(peer.name, {"scales": (0.25,)})["scales"],
+              layout=layout, dtype=dtype)  # fmt: skip
+    for contender in peers_of(of, input_of(of), [peer], left_out):
+        contender.before()
+        contender.call()
+        assert contender.kind == peer.label
+        if peer.label == SAME:
+            agreement = contender.check()
+            assert agreement.holds
+            assert agreement.of_bound <= 1
+    assert left_out == {} or dtype == "uint8" or (layout == "HWC" and peer.library == "Pillow")
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("peer", [p for p in PEERS if p.label == OTHER], ids=lambda p: p.name)
+def test_other_filters_would_not_pass_for_the_same(peer):
+    installed(peer)
+    of = case(size=(3, 48, 80), scales=(0.5,))
+    x, module = input_of(of), importlib.import_module(LIBRARIES[peer.library].module)
+    task = preparing.Task(of.plans[0], x, "CHW", "forward")
+    prepared = preparing._function(peer.function)(module, task)
+    result = prepared.view(prepared.call())
+    assert not compare(of.plans[0], "forward", x, result, 100).holds
+
+
+@pytest.mark.parametrize("direction", ["forward", "adjoint"])
+def test_a_wrong_result_does_not_agree(direction):
+    of = case(direction, (2, 24, 30), (0.5,))
+    x, plan = input_of(of), of.plans[0]
+    right = (plan if direction == "forward" else plan.adjoint)(x)
+    agreement = compare(plan, direction, x, right, 10)
+    assert (agreement.difference, agreement.of_bound, agreement.holds) == (0, 0, True)
+    for wrong in (right * np.float32(1.001), np.roll(right, 1, -1), np.full_like(right, np.nan)):
+        assert not compare(plan, direction, x, wrong, 10).holds
+
+
+def test_another_border_does_not_agree():
+    of = case(size=(2, 24, 30), scales=(0.25,))
+    other = aa_ref.downsample(input_of(of), 0.25, boundary="reflect")
+    assert not compare(of.plans[0], "forward", input_of(of), other, 30).holds
+
+
+def test_a_claim_that_does_not_hold_is_told(monkeypatch):
+    peer = PEERS[0]._replace(library="Pillow", function="mine:wrong")
+
+    def wrong(_library, task):
+        result = task.plan(task.x) + np.float32(0.01)
+        return Prepared(lambda: result, np.asarray, 10)
+
+    pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    monkeypatch.setattr(preparing, "_function", lambda _: wrong)
+    block = measure_case(case(), Run([], [peer], ["numpy"], TINY))
+    row = block.find(peer.name)
+    assert row.kind == "differs"
+    assert row.difference == pytest.approx(0.01, rel=1e-3)
+    assert row.of_bound > 1
+
+
+@pytest.mark.parametrize("library", LIBRARIES.values(), ids=lambda lib: lib.name)
+def test_a_missing_peer_is_named_and_the_run_goes_on(monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library.module, None)
+    peers = [p for p in chosen([library.name]) if not p.adjoint]
+    block = measure_case(case(), Run([], peers, ["numpy"], TINY))
+    for peer in peers:
+        assert f"{library.name} is not installed" in block.left_out[peer.name]
+    assert block.find("numpy")
+
+
+def test_what_a_library_refuses_is_told_in_a_line(monkeypatch):
+    pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+
+    def refusing(_library, _task):
+        raise ArithmeticError("not today\nand more")
+
+    monkeypatch.setattr(preparing, "_function", lambda _: refusing)
+    left_out = {}
+    assert peers_of(case(), input_of(case()), chosen(["Pillow reduce"]), left_out) == []
+    assert left_out == {"Pillow reduce": "Pillow says: not today"}
+
+
+def test_large_arrays_do_without_those_at_full_resolution():
+    left_out = {}
+    of = case(size=(3, 2049, 2049))
+    peers = [p for p in PEERS if p.full and not p.adjoint]
+    assert peers_of(of, np.zeros(1, np.float32), peers, left_out) == []
+    assert all("too slow" in left_out[p.name] for p in peers)
+
+
+def test_threads_are_set_for_those_that_have_them():
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
+    before = cv2.getNumThreads()
+    of = case(threads=(1, 2))
+    try:
+        one, two = peers_of(of, input_of(of), chosen(["OpenCV INTER_AREA"]), {})
+        assert (one.threads, two.threads) == (1, 2)
+        two.before()
+        assert cv2.getNumThreads() == 2
+        one.before()
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_choosing():
+    assert chosen(None) == PEERS
+    assert chosen(["none"]) == ()
+    assert {p.library for p in chosen(["opencv"])} == {"OpenCV"}
+    assert [p.name for p in chosen(["OpenCV pyrDown"])] == ["OpenCV pyrDown"]
+    with pytest.raises(BenchError, match=r"'opencb'.*OpenCV"):
+        chosen(["opencb"])
+
+
+def test_a_pyramid_of_a_peer_has_all_levels():
+    pytest.importorskip("scipy", reason="SciPy is not installed")
+    of = case("pyramid", (3, 32, 32), (0.5, 0.25))
+    (peer,) = peers_of(of, input_of(of), chosen(["SciPy"]), {})
+    assert [y.shape for y in peer.call()] == [(3, 16, 16), (3, 8, 8)]
+    assert peer.check().holds
+
+
+def test_too_little_memory_leaves_a_case_out(monkeypatch):
+    monkeypatch.setattr(running, "available_memory", lambda: 1000)
+    block = measure_case(case(), Run([], [], ["numpy"], TINY))
+    assert block.rows == ()
+    assert "memory" in block.left_out["all"]

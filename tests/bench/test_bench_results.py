@@ -1,0 +1,193 @@
+"""Results: to JSON and back, as tables, as a page, as a picture, against the targets."""
+
+import json
+from pathlib import Path
+
+import pytest
+from bench_helpers import block, case, results, row
+
+from aa_ref.bench.errors import BenchError
+from aa_ref.bench.page import GENERATED, page_of
+from aa_ref.bench.plots import draw, series_of
+from aa_ref.bench.results import SCHEMA, Results
+from aa_ref.bench.tables import cost_against, left_out, one_case, peers_against_ours
+from aa_ref.bench.targets import Outcome, outcomes_of
+from aa_ref.bench.yardsticks import COMPILED, LOOPS
+
+ROOT = Path(__file__).parents[2]
+PAGE, STORED = ROOT / "docs" / "performance.md", sorted((ROOT / "docs" / "results").glob("*.json"))
+BATCH, PHOTO, LARGE = (24, 1024, 1024), (3, 2048, 2048), (3, 4096, 4096)
+
+
+def sample():
+    peers = [
+        row("SciPy gaussian_filter + slice", "same result", 60.0, 1, difference=1e-7, of_bound=0.1),
+        row("OpenCV sepFilter2D + slice", "differs", 3.0, difference=2.0, of_bound=1.9),
+        row("OpenCV INTER_AREA", "other filter", 0.8),
+    ]
+    sides = [block(case(size=(3, n, n)), 1.5, 0.5 * n, *peers) for n in (8, 16, 32, 64)]
+    threads = block(
+        case("pyramid", scales=(0.5, 0.25), threads=(1, 2)), 2.0, 1.0,
+        row("numba", "ours", 3.9, 1), row("copy", "copy", 1.9, 1),
+        left_out={"kornia pyrdown": "kornia is not installed"},
+    )  # fmt: skip
+    return results(*sides, threads)
+
+
+def test_json_there_and_back():
+    text = sample().to_json()
+    assert Results.from_json(text, "text") == sample()
+    assert Results.from_json(text, "text").to_json() == text
+    assert json.loads(text)["schema"] == SCHEMA
+
+
+def test_json_holds_what_a_reader_needs():
+    data = json.loads(sample().to_json())
+    assert {"schema", "date", "command", "machine", "versions", "effort", "blocks"} == data.keys()
+    for b in data["blocks"]:
+        for r in b["rows"]:
+            assert {"name", "kind", "threads", "median", "lower", "upper", "rounds"} <= r.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "mine.json holds no results"),
+        ("[1]", "holds no results"),
+        ("3", "holds no results"),
+        ('{"schema": 99}', "schema 99, this version reads 1"),
+        ('{"schema": 1}', "is damaged"),
+        (sample().to_json().replace('"median"', '"mean"'), "is damaged"),
+    ],
+)
+def test_wrong_json_is_refused(text, message):
+    with pytest.raises(BenchError, match=message):
+        Results.from_json(text, "mine.json")
+
+
+def test_table_of_a_case():
+    table = one_case(sample().blocks[0])
+    cells = {r[0]: r for r in table.rows}
+    assert cells["numba"][3:6] == ("1.5", "1.35–1.65", "1")
+    assert cells["OpenCV INTER_AREA"][5] == "0.533"
+    assert cells["SciPy gaussian_filter + slice"][5] == "40"
+    assert "0.1 of bound" in cells["SciPy gaussian_filter + slice"][1]
+    assert cells["numba"][6] == f"{4 * 0.625 / 1.5:.3g}"
+
+
+def test_cost_against_size_and_threads():
+    (size,) = cost_against(sample(), "size")
+    assert [r[0] for r in size.rows] == ["3×8²", "3×16²", "3×32²", "3×64²"]
+    (threads,) = cost_against(sample(), "threads")
+    assert [(r[0], r[-1]) for r in threads.rows] == [("1", "1"), ("2", "1.95")]
+    assert cost_against(sample(), "stride") == []
+
+
+def test_peers_beside_each_other_by_size():
+    (table,) = peers_against_ours(sample())
+    assert table.headings[2:] == ("3×8²", "3×16²", "3×32²", "3×64²")
+    gives = {r[0]: r[1] for r in table.rows}
+    assert gives["OpenCV sepFilter2D + slice"] == "same filter, but differs by 2"
+    assert gives["OpenCV INTER_AREA"] == "other filter"
+
+
+def test_peers_beside_each_other_by_scale():
+    peer = row("OpenCV INTER_AREA", "other filter", 3.0)
+    blocks = [block(case(scales=(s,)), 1.0, 1.0, peer) for s in (0.25, 0.5)]
+    (table,) = peers_against_ours(results(*blocks))
+    assert table.headings[2:] == ("s = 0.5", "s = 0.25")
+    assert table.rows[1][2] == "3× (3 ms)"
+
+
+def test_who_was_left_out():
+    assert left_out(sample()) == [("kornia pyrdown", "kornia is not installed", 1)]
+
+
+def test_the_page_says_all():
+    page = page_of([sample()])
+    assert page.startswith(GENERATED)
+    for words in ("A processor", "aa-ref bench --page", "kornia not installed", "not measured",
+                  "GPUs: no result", "`aa-ref bench --quick`", "| kornia pyrdown |"):  # fmt: skip
+        assert words in page
+    assert page_of([Results.from_json(sample().to_json(), "")]) == page
+
+
+def test_the_page_in_docs_is_what_its_results_give():
+    if not PAGE.exists():
+        assert not STORED
+        return
+    runs = [Results.from_json(p.read_text("utf-8"), p.name) for p in STORED]
+    assert PAGE.read_text("utf-8") == page_of(runs), (
+        "run: aa-ref bench --page docs/performance.md docs/results/*.json"
+    )
+
+
+def test_series_for_the_picture():
+    (lines,) = series_of(sample()).values()
+    assert [n for n, _ in lines["numba", "ours"]] == [3 * n * n for n in (8, 16, 32, 64)]
+    assert ("floor", "copy") in lines
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_the_picture_is_drawn(kind, magic):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    assert draw([sample()], kind).startswith(magic)
+    with pytest.raises(BenchError, match="--size more than once"):
+        draw([results(block(case()))], kind)
+
+
+def outcome(run, start):
+    (found,) = [o for o in outcomes_of(run) if o.what.startswith(start)]
+    return found
+
+
+def test_targets_are_all_there_and_say_what_was_not_measured():
+    found = outcomes_of(results())
+    assert len({o.what for o in found}) == len(found) == 47
+    assert {(o.measured, o.met) for o in found} == {(None, None)}
+
+
+@pytest.mark.parametrize(
+    ("run", "start", "measured", "met"),
+    [
+        (block(case(size=BATCH), 5.0, 8.0), "forward 24×1024² CHW at 0.5", 1.0, True),
+        (block(case(size=BATCH), 10.0, 8.0), "forward 24×1024² CHW at 0.5", 0.5, False),
+        (block(case("adjoint", LARGE, layout="HWC"), 6.25, 8.0),
+         "adjoint 3×4096² HWC at 0.5", 0.8, True),
+        (block(case("pyramid", BATCH, (0.5, 0.25, 0.125)), 3.0, 8.0,
+               row("numba, largest level alone", "yardstick", 2.0)),
+         "pyramid 24×1024² CHW", 1.5, False),
+        (block(case(size=PHOTO, layout="HWC", dtype="uint8"), 2.0, 1.0,
+               row("OpenCV pyrDown", "other filter", 3.0)),
+         "2048×2048×3 uint8 at 0.5", 1.5, True),
+        (block(case(size=PHOTO), 2.0, 1.0, row("a", "same result", 9.0, 1),
+               row("b", "same result", 3.0), row("c", "differs", 1.0)),
+         "3×2048² CHW at 0.5: fastest peer", 1.5, False),
+        (block(case(size=PHOTO, scales=(0.125,)), 2.0, 1.0,
+               row("original torch layer", "same result", 600.0)),
+         "3×2048² at 0.125: original", 300.0, True),
+        (block(case(size=(3, 256, 256), scales=(0.25,)), 0.05, 1.0,
+               row(LOOPS, "yardstick", 0.06, 1)),
+         "3×256² at 0.25: specialised", 1.2, True),
+        (block(case(size=(3, 256, 256), scales=(0.25,)), 0.05, 1.0,
+               row(COMPILED, "yardstick", 0.04, 1)),
+         "3×256² at 0.25: a call", 10.0, False),
+        (block(case(size=BATCH, threads=(1, 2)), 2.0, 1.0, row("numba", "ours", 3.8, 1)),
+         "24×1024² at 0.5: one thread", 1.9, True),
+    ],
+)  # fmt: skip
+def test_targets(run, start, measured, met):
+    found = outcome(results(run), start)
+    assert found.measured == pytest.approx(measured)
+    assert found.met is met
+
+
+def test_targets_are_about_two_threads():
+    run = results(block(case(size=BATCH, threads=(4,)), 1.0, 8.0))
+    assert outcome(run, "forward 24×1024² CHW at 0.5").met is None
+
+
+def test_at_most():
+    assert Outcome("w", 8.0, 7.0, at_most=True).met
+    assert not Outcome("w", 8.0, 9.0, at_most=True).met

@@ -1,0 +1,128 @@
+"""Measuring: who takes part, with how many threads."""
+
+import sys
+
+import numpy as np
+import pytest
+from bench_helpers import TINY, case
+
+import aa_ref
+from aa_ref.bench import yardsticks
+from aa_ref.bench.contenders import backends_of, copies_of
+from aa_ref.bench.inputs import input_of
+from aa_ref.bench.machine import available_memory, caches, cpu_name, describe_machine
+from aa_ref.bench.running import Run, measure, measure_case
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    yield
+    aa_ref.set_num_threads(None)
+
+
+def run(of, *backends, peers=()):
+    return measure_case(of, Run([of], peers, backends or None, TINY))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "float16"])
+@pytest.mark.parametrize("layout", ["CHW", "HWC"])
+@pytest.mark.parametrize("direction", ["forward", "adjoint", "pyramid"])
+def test_all_backends_compute_the_case(direction, layout, dtype):
+    if (direction, dtype) == ("adjoint", "uint8"):
+        dtype = "float64"
+    scales = (0.5, 0.25) if direction == "pyramid" else (0.25,)
+    of = case(direction, (3, 20, 27), scales, layout=layout, dtype=dtype)
+    x = input_of(of)
+    for contender in backends_of(of, x, None, {}):
+        contender.before()
+        results = contender.call()
+        for plan, y in zip(of.plans, results if direction == "pyramid" else [results], strict=True):
+            expected = plan.adjoint(x) if direction == "adjoint" else plan(x)
+            assert np.array_equal(y, expected), contender.name
+
+
+def test_results_go_to_memory_that_was_there_before():
+    of = case()
+    for contender in [*copies_of(of, input_of(of)), *backends_of(of, input_of(of), None, {})]:
+        assert contender.call() is contender.call()
+
+
+def test_threads_are_those_of_the_contender():
+    seen = {}
+    of = case(threads=(1, 3))
+    for contender in backends_of(of, input_of(of), ["numba"], {}):
+        contender.before()
+        seen[contender.threads] = aa_ref.get_num_threads()
+    assert seen == {1: 1, 3: 3}
+
+
+def test_a_block_has_a_copy_and_the_backends_for_each_number_of_threads():
+    block = run(case(threads=(1, 2)), "numpy", "numba")
+    assert {(r.name, r.threads) for r in block.rows if r.kind in ("copy", "ours")} == {
+        ("copy", 1), ("copy", 2), ("numpy", 1), ("numba", 1), ("numba", 2),
+    }  # fmt: skip
+    assert block.ours(2).threads == 2
+    assert block.ours(2).name == "numba"
+
+
+def test_the_reference_is_there_at_tiny_sizes_only():
+    assert run(case(size=(1, 8, 8)), "reference").find("reference")
+    block = run(case(size=(3, 130, 130)), "reference")
+    assert block.find("reference") is None
+    assert "too slow" in block.left_out["reference"]
+
+
+def test_a_pyramid_has_its_largest_level_beside_it():
+    block = run(case("pyramid", (3, 24, 24), (0.25, 0.5)), "numpy")
+    assert block.find("numpy, largest level alone").kind == "yardstick"
+
+
+def test_yardsticks_do_what_the_library_does():
+    of = case(size=(2, 37, 41), scales=(0.25,))
+    left_out = {}
+    found = {c.name: c for c in yardsticks.yardsticks_of(of, input_of(of), left_out)}
+    assert left_out == {}
+    assert np.array_equal(found[yardsticks.LOOPS].call(), of.plans[0](input_of(of)))
+    found[yardsticks.COMPILED].call()
+    for other in (case("adjoint"), case(size=(3, 1024, 1024))):
+        assert yardsticks.yardsticks_of(other, input_of(case()), {}) == []
+
+
+def test_yardsticks_that_do_not_fit_are_left_out(monkeypatch):
+    of, left_out = case(layout="HWC"), {}
+    yardsticks.yardsticks_of(of, input_of(of), left_out)
+    assert "C×H×W" in left_out[yardsticks.LOOPS]
+    monkeypatch.setitem(sys.modules, "numba", None)
+    left_out.clear()
+    yardsticks.yardsticks_of(case(), input_of(case()), left_out)
+    assert yardsticks.LOOPS in left_out
+
+
+def test_measure_tells_what_comes_and_what_came():
+    announced, shown = [], []
+    cases = [case(), case("adjoint")]
+    found = measure(Run(cases, (), ["numpy"], TINY), "command", announced.append, shown.append)
+    assert len(announced) == 2
+    assert announced[1].startswith("2 of 2: adjoint 3×16×20")
+    assert tuple(shown) == found.blocks
+    assert found.command == "command"
+    assert found.versions["aa_ref"] == aa_ref.__version__
+    assert {"numpy", "torch", "kornia"} <= found.versions.keys()
+
+
+def test_machine(tmp_path):
+    facts = describe_machine()
+    assert facts["cores"] >= 1
+    assert facts["gpu"] is None
+    for level, kind, size in (("1", "Data", "48K"), ("2", "Unified", "2M")):
+        folder = tmp_path / f"index{level}"
+        folder.mkdir()
+        for name, text in (("level", level), ("type", kind), ("size", size)):
+            (folder / name).write_text(text + "\n")
+    assert caches(tmp_path) == {"L1 Data": "48K", "L2 Unified": "2M"}
+    assert caches(tmp_path / "nowhere") is None
+    info = tmp_path / "info"
+    info.write_text("processor\t: 0\nmodel name\t: Fast One\nMemAvailable:   2048 kB\n")
+    assert cpu_name(info) == "Fast One"
+    assert cpu_name(tmp_path / "nowhere")
+    assert available_memory(info) == 2 << 20
