@@ -6,7 +6,7 @@ sum of the kept lines whose footprint it lies in, then of what the boundary fold
 
 from typing import Any
 
-from .axes import centre, first_output, fold
+from .axes import centre, first_output, fold, locate
 from .compiling import bare, helper
 from .geometry import ZEROS
 from .lines import (
@@ -170,24 +170,13 @@ def make_adjoint(fingerprint: int) -> Any:
         work = weights + g.ring
         previous = -1
         for unit in range(begin, end):
-            r, rest = unit % rows.length, unit // rows.length
-            if rest != previous:
+            r, block = unit % rows.length, unit // rows.length
+            if block != previous:
                 for slot in range(g.ring):
                     kept[slot] = -1
-                previous = rest
-            c0 = (rest % neighbours.blocks) * neighbours.block
-            width = min(neighbours.block, neighbours.length - c0)
-            rest //= neighbours.blocks
-            p0 = (rest % columns.blocks) * columns.block
-            count = min(columns.block, columns.length - p0)
-            rest //= columns.blocks
-            x_start = g.x_start + c0 * neighbours.x_stride + p0 * columns.x_stride
-            x_start += r * rows.x_stride
-            y_start = g.y_start + c0 * neighbours.y_stride
-            for d in range(outer.shape[0] - 1, -1, -1):
-                x_start += (rest % outer[d, 0]) * outer[d, 1]
-                y_start += (rest % outer[d, 0]) * outer[d, 2]
-                rest //= outer[d, 0]
+                previous = block
+            p0, count, width, x_start, y_start = locate(g, outer, block, columns.length)
+            x_start += r * rows.x_stride + p0 * columns.x_stride
 
             stride, inner = columns.x_stride, neighbours.x_stride
             if rows.filtered:

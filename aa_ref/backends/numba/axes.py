@@ -1,4 +1,4 @@
-"""Positions along one axis, in compiled code: centres, the boundary, who reaches what."""
+"""Positions in compiled code: centres, the boundary, who reaches what, where blocks begin."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 from .compiling import helper
 from .geometry import REFLECT, REPLICATE, ZEROS
 
-__all__ = ["centre", "first_output", "fold"]
+__all__ = ["centre", "first_output", "fold", "locate"]
 
 
 @helper
@@ -49,3 +49,23 @@ def fold(axis: Any, e: int) -> int:
         k = e % (2 * (n - 1))
         return min(k, 2 * (n - 1) - k)
     return e % n
+
+
+@helper
+def locate(g: Any, outer: Any, block: int, length: int) -> Any:
+    """What a block covers, counted over neighbours, then columns, then outer dimensions.
+
+    Its first column, how many of the ``length`` columns and how many neighbours it has, and where
+    in x's and in y's memory column 0, row 0 of its first neighbour is.
+    """
+    columns, neighbours = g.columns, g.neighbours
+    skipped, rest = (block % neighbours.blocks) * neighbours.block, block // neighbours.blocks
+    first, rest = (rest % columns.blocks) * columns.block, rest // columns.blocks
+    x_start = g.x_start + skipped * neighbours.x_stride
+    y_start = g.y_start + skipped * neighbours.y_stride
+    for d in range(outer.shape[0] - 1, -1, -1):
+        x_start += (rest % outer[d, 0]) * outer[d, 1]
+        y_start += (rest % outer[d, 0]) * outer[d, 2]
+        rest //= outer[d, 0]
+    count = min(columns.block, length - first)
+    return first, count, min(neighbours.block, neighbours.length - skipped), x_start, y_start

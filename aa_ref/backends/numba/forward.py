@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .axes import centre, fold
+from .axes import centre, fold, locate
 from .compiling import bare, helper
 from .geometry import ZEROS
 from .lines import (
@@ -125,20 +125,9 @@ def make_forward(fingerprint: int) -> Any:
         total = line + g.span
         split = total + columns.block * neighbours.block
         for unit in range(begin, end):
-            i, rest = unit % rows.outputs, unit // rows.outputs
-            c0 = (rest % neighbours.blocks) * neighbours.block
-            width = min(neighbours.block, neighbours.length - c0)
-            rest //= neighbours.blocks
-            j0 = (rest % columns.blocks) * columns.block
-            count = min(columns.block, columns.outputs - j0)
-            rest //= columns.blocks
-            x_start = g.x_start + c0 * neighbours.x_stride
-            y_start = g.y_start + c0 * neighbours.y_stride + j0 * columns.y_stride
-            y_start += i * rows.y_stride
-            for d in range(outer.shape[0] - 1, -1, -1):
-                x_start += (rest % outer[d, 0]) * outer[d, 1]
-                y_start += (rest % outer[d, 0]) * outer[d, 2]
-                rest //= outer[d, 0]
+            i, block = unit % rows.outputs, unit // rows.outputs
+            j0, count, width, x_start, y_start = locate(g, outer, block, columns.outputs)
+            y_start += i * rows.y_stride + j0 * columns.y_stride
 
             # The line reaches from position `first` to `last`; `low` to `high` are in the signal.
             first = centre(columns, j0) - columns.radius
