@@ -1,5 +1,6 @@
 """The commands, put together."""
 
+import inspect
 from typing import Annotated
 
 import typer
@@ -22,7 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (run, plan, info, demo, bench):
-    app.command()(command)
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    app.command(help="\n\n".join(" ".join(p.split()) for p in paragraphs))(command)
 
 
 def _show_version(wanted: bool) -> None:

@@ -19,6 +19,7 @@ from typing import Any, ParamSpec
 import typer
 
 from ..errors import AaRefError
+from .wording import for_command_line
 
 __all__ = ["FileError", "UsageError", "ends_cleanly", "note"]
 
@@ -47,7 +48,9 @@ def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
             with warnings.catch_warnings():
                 _show_warnings_as_notes()
                 command(*args, **kwargs)
-        except (AaRefError, UsageError) as error:
+        except AaRefError as error:
+            _fail(for_command_line(str(error)), 2)
+        except UsageError as error:
             _fail(str(error), 2)
         except FileError as error:
             _fail(str(error), 1)
@@ -80,7 +83,7 @@ def _show_warnings_as_notes() -> None:
         text = str(message)
         if issubclass(category, UserWarning) and text not in shown:
             shown.add(text)
-            note(text)
+            note(for_command_line(text))
 
     warnings.simplefilter("always")
     warnings.showwarning = show

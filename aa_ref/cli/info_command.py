@@ -23,7 +23,7 @@ __all__ = ["info"]
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Tell versions, backends and threads: what to put in a report."""
+    """Tell versions, backends, threads and where compiled code is kept: what to put in a report."""
     facts = _facts()
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
@@ -38,6 +38,10 @@ def _facts() -> dict[str, Any]:
             "Python": platform.python_version(),
             "NumPy": _version_of("numpy"),
             "Numba": _version_of("numba"),
+            "Pillow": _version_of("Pillow"),
+            "tifffile": _version_of("tifffile"),
+            "typer": _version_of("typer"),
+            "rich": _version_of("rich"),
         },
         "machine": {"platform": platform.platform(), "CPU": _cpu_name()},
         "threads": _threads(),

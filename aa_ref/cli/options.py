@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -19,6 +20,7 @@ __all__ = [
     "Sigma",
     "parse_integers",
     "parse_numbers",
+    "parse_path",
     "parse_words",
 ]
 
@@ -84,6 +86,19 @@ def parse_numbers(text: str, option: str) -> Number | tuple[Number | None, ...] 
         If a part is no number.
     """
     return _one_or_each(text, lambda part: _number(part, text, option))
+
+
+def parse_path(text: str, option: str) -> Path:
+    """A file's name.
+
+    Raises
+    ------
+    UsageError
+        If it is empty, which a `Path` would take for the current folder.
+    """
+    if not text:
+        raise UsageError(f"{option} is empty; name a file")
+    return Path(text)
 
 
 def parse_words(text: str) -> str | tuple[str, ...]:

@@ -7,6 +7,7 @@ step. Whatever goes wrong, or Ctrl-C, leaves what was there before.
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -40,6 +41,8 @@ def check_destination(path: Path, overwrite: bool) -> None:
 def write_file(path: Path, parts: Iterable[bytes | memoryview], overwrite: bool) -> None:
     """Write ``parts``, one after the other, as the file ``path``.
 
+    A file that is replaced hands on its permissions and, where that is allowed, owner and group.
+
     Raises
     ------
     FileError
@@ -49,11 +52,14 @@ def write_file(path: Path, parts: Iterable[bytes | memoryview], overwrite: bool)
     target = path.resolve()  # through a link, as opening it would
     temporary = target.with_name(f".aa_ref-{secrets.token_hex(8)}.tmp")
     try:
+        replaced = target.stat() if overwrite and target.exists() else None
         try:
-            with temporary.open("xb") as file:
+            with open(temporary, "xb", opener=replaced and _open_for_me) as file:
                 for part in parts:
                     file.write(part)
                 file.flush()
+                if replaced is not None:
+                    _hand_on_permissions(replaced, file.fileno())
                 os.fsync(file.fileno())
             if overwrite:
                 temporary.replace(target)
@@ -65,6 +71,23 @@ def write_file(path: Path, parts: Iterable[bytes | memoryview], overwrite: bool)
         raise _exists(path) from None
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _open_for_me(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _hand_on_permissions(replaced: os.stat_result, file: int) -> None:
+    if not hasattr(os, "fchown"):
+        return
+    mode = stat.S_IMODE(replaced.st_mode)
+    with suppress(OSError):
+        os.fchown(file, replaced.st_uid, -1)
+    try:
+        os.fchown(file, -1, replaced.st_gid)
+    except OSError:  # what its group may was not meant for this one
+        mode = mode & ~0o070 | (mode & 0o007) << 3
+    os.fchmod(file, mode)
 
 
 def _give_new_name(temporary: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import aa_ref
+from aa_ref.dtypes import name_of
 
 from .endings import ends_cleanly
 from .options import (
@@ -41,8 +42,8 @@ def plan(
     p = aa_ref.plan(
         parse_integers(shape, "SHAPE"),
         parse_numbers(scale, "--scale"),
-        input_dtype=input_dtype,
-        dtype=dtype,
+        input_dtype=name_of(input_dtype, "--input-dtype"),
+        dtype=None if dtype is None else name_of(dtype, "--dtype"),
         axes=(-2, -1) if axes is None else parse_integers(axes, "--axes"),
         sigma=None if sigma is None else parse_numbers(sigma, "--sigma"),
         boundary=parse_words(boundary),

@@ -1,17 +1,21 @@
 """``aa-ref run``: downsample a picture file or a ``.npy`` file."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 import aa_ref
-from aa_ref.backends import default_backend
-from aa_ref.dtypes import name_of
+from aa_ref.backends import default_backend, get_backend
+from aa_ref.dtypes import ARRAYS_TYPE, name_of
 
-from .endings import UsageError, ends_cleanly
+from .endings import UsageError, ends_cleanly, note
 from .images import Picture, check_output, downsample_picture, encode, format_of, read
 from .options import (
     Axes,
@@ -23,25 +27,25 @@ from .options import (
     Sigma,
     parse_integers,
     parse_numbers,
+    parse_path,
     parse_words,
 )
 from .output import check_destination, write_file
 
 __all__ = ["run"]
 
+_LONG = 1 << 40  # no scale that is right otherwise leaves nothing of it
+
 
 @ends_cleanly
 def run(
-    source: Annotated[
-        Path, typer.Argument(metavar="INPUT", readable=False, help="PNG, JPEG, WebP, TIFF or .npy.")
-    ],
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="PNG, JPEG, WebP, TIFF or .npy.")],
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "--output",
             "-o",
             metavar="OUTPUT",
-            readable=False,
             help="The suffix says the format.",
             show_default=False,
         ),
@@ -78,47 +82,93 @@ def run(
     the format holds it. Their printed size stays: the resolution goes down with the scale.
 
     The layer's own boundary, zeros, darkens the edges; for pictures to look at, reflect does not.
+
+    A file that is cut off or damaged is refused as far as that can be told: a JPEG has no checksum,
+    and wrong samples in it are filtered like right ones.
     """
+    origin, path = parse_path(source, "INPUT"), parse_path(output, "--output")
+    _check_quality(path, quality)
+    check_destination(path, overwrite)
+    numbers = None if axes is None else parse_integers(axes, "--axes")
     options: dict[str, Any] = {
+        "scale": parse_numbers(scale, "--scale"),
         "sigma": None if sigma is None else parse_numbers(sigma, "--sigma"),
         "boundary": parse_words(boundary),
         "sampling": parse_words(sampling),
         "dtype": None if dtype is None else _storable(dtype),
-        "backend": backend,
     }
-    scales = parse_numbers(scale, "--scale")
-    _check_quality(output, quality)
-    check_destination(output, overwrite)
-    picture = read(source)
-    check_output(output, picture, options["dtype"])
+    _check_options(options, 2 if numbers is None else len(numbers))
     if threads is not None:
         aa_ref.set_num_threads(threads)
-    try:
-        start = perf_counter()
-        result = _downsampled(picture, scales, axes, format_of(output) == "TIFF", options)
-        milliseconds = 1000 * (perf_counter() - start)
-    finally:
-        if threads is not None:
-            aa_ref.set_num_threads(None)
-    write_file(output, encode(output, result, quality), overwrite)
-    name = backend or default_backend().name
+    if backend is not None:
+        get_backend(backend)
+    picture = read(origin)
+    check_output(path, picture, options["dtype"])
+    options["axes"] = _axes_of(picture, numbers)
+    input_dtype = name_of(picture.pixels.dtype, ARRAYS_TYPE)
+    p = aa_ref.plan(picture.pixels.shape, input_dtype=input_dtype, **options)
+    _tell_of_kept_axes(p, picture)
+    name = backend or default_backend(p).name
+    start = perf_counter()
+    with _sign_of_life(name):
+        result = _downsampled(picture, format_of(path) == "TIFF", {**options, "backend": name})
+    milliseconds = 1000 * (perf_counter() - start)
+    write_file(path, encode(path, result, quality), overwrite)
+    included = ", compiling or loading what was compiled included" if name == "numba" else ""
     typer.echo(
-        f"{source} {_described(picture)} -> {output} {_described(result)}: "
-        f"{milliseconds:.1f} ms by {name}"
+        f"{origin} {_described(picture)} -> {path} {_described(result)}: "
+        f"filtered in {milliseconds:.1f} ms by {name}{included}"
     )
 
 
-def _downsampled(
-    picture: Picture, scale: Any, axes: str | None, keep_associated: bool, options: dict[str, Any]
-) -> Picture:
+def _check_options(options: dict[str, Any], axes: int) -> None:
+    """See, before a large file is read, what is wrong with them whatever is in it."""
+    with suppress(aa_ref.errors.LengthError):
+        aa_ref.plan((_LONG,) * axes, axes=range(axes), **options)
+
+
+def _axes_of(picture: Picture, given: tuple[int, ...] | None) -> tuple[int, ...]:
     if picture.format == "npy":
-        numbers = (-2, -1) if axes is None else parse_integers(axes, "--axes")
-        return replace(
-            picture, pixels=aa_ref.downsample(picture.pixels, scale, axes=numbers, **options)
+        return (-2, -1) if given is None else given
+    if given is not None:
+        raise UsageError(
+            f"--axes is {','.join(map(str, given))}, but a picture has rows and columns only; "
+            "leave it out"
         )
-    if axes is not None:
-        raise UsageError(f"--axes is {axes}, but a picture has rows and columns only; leave it out")
-    return downsample_picture(picture, scale, keep_associated=keep_associated, **options)
+    return (0, 1)
+
+
+def _tell_of_kept_axes(p: aa_ref.Plan, picture: Picture) -> None:
+    """What the library would warn of, for all axes and in this command's words."""
+    if not p.keeps_all:
+        return
+    if picture.format == "npy":
+        kept = "samples along axis " + " and axis ".join(str(a.axis) for a in p.keeps_all)
+    else:
+        kept = " and ".join(("rows", "columns")[a.axis] for a in p.keeps_all)
+    does = "only blurs" if any(a.radius for a in p.keeps_all) else "changes nothing"
+    note(
+        f"all {kept} are kept, since int(1/scale) is 1, so the filter {does} there; "
+        "--sampling nearest gives floor(n * scale) samples"
+    )
+
+
+@contextmanager
+def _sign_of_life(name: str) -> Iterator[None]:
+    """Something that moves, on a terminal, where it may take seconds."""
+    if name != "numba":
+        yield
+        return
+    with Console(stderr=True).status("filtering; the first time on a machine, numba compiles"):
+        yield
+
+
+def _downsampled(picture: Picture, keep_associated: bool, options: dict[str, Any]) -> Picture:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # told already
+        if picture.format == "npy":
+            return replace(picture, pixels=aa_ref.downsample(picture.pixels, **options))
+        return downsample_picture(picture, keep_associated=keep_associated, **options)
 
 
 def _storable(dtype: str) -> str:

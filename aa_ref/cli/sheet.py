@@ -13,7 +13,7 @@ _GAP, _PAIR_GAP, _MARGIN = 8, 28, 28
 _PAPER, _INK, _FAINT = (255, 255, 255), (24, 28, 36), (92, 100, 114)
 _BAD, _GOOD = (186, 44, 32), (22, 116, 64)
 _TITLE, _HEADING, _LABEL = 40, 30, 24
-_HEADER, _LABEL_HEIGHT, _ROW_GAP = 182, 36, 20
+_HEADER, _LABEL_HEIGHT, _ROW_GAP = 214, 36, 20
 
 
 class Comparison(NamedTuple):
@@ -26,7 +26,10 @@ class Comparison(NamedTuple):
 
 
 def compose(
-    rows: Sequence[Sequence[Comparison]], size: tuple[int, int], title: str, subtitle: str
+    rows: Sequence[Sequence[Comparison]],
+    size: tuple[int, int],
+    title: str,
+    subtitles: Sequence[str],
 ) -> Image.Image:
     """Lay comparisons out: a row for each source, a pair of panels for each scale.
 
@@ -36,7 +39,9 @@ def compose(
         The same scales in each row.
     size : (height, width)
         Of each panel. Pictures are enlarged to it by whole numbers, pixel by pixel.
-    title, subtitle : str
+    title : str
+    subtitles : sequence of str
+        The lines below it.
     """
     height, width = size
     pair = 2 * width + _GAP
@@ -46,7 +51,8 @@ def compose(
     sheet = Image.new("RGB", (total, _HEADER + _LABEL_HEIGHT + below + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, 24), title, _INK, ImageFont.load_default(_TITLE))
-    draw.text((_MARGIN, 80), subtitle, _FAINT, ImageFont.load_default(_LABEL))
+    for line, subtitle in enumerate(subtitles):
+        draw.text((_MARGIN, 80 + 32 * line), subtitle, _FAINT, ImageFont.load_default(_LABEL))
     for column, comparison in enumerate(rows[0]):
         x = _MARGIN + column * (pair + _PAIR_GAP)
         _write_heading(draw, x, width, comparison)
@@ -63,9 +69,13 @@ def _write_heading(draw: Any, x: int, width: int, comparison: Comparison) -> Non
     y, n = _HEADER - 38, comparison.stride
     draw.line([(x, y - 10), (x + 2 * width + _GAP, y - 10)], _INK, 2)
     draw.text((x, y), f"scale {comparison.scale}", _INK, heading)
-    draw.text((x, y + 40), f"x[::{n}, ::{n}]", _BAD, label)
-    text = f"downsample(x, {comparison.scale})"
+    draw.text((x, y + 40), f"every {n}{_ordinal(n)} sample", _BAD, label)
+    text = f"low-pass, every {n}{_ordinal(n)}"
     draw.text((x + width + _GAP, y + 40), text, _GOOD, label)
+
+
+def _ordinal(n: int) -> str:
+    return {2: "nd", 3: "rd"}.get(n, "th")
 
 
 def _enlarged(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:

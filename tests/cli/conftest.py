@@ -5,6 +5,15 @@ from pathlib import Path
 import pytest
 from cli_helpers import call
 
+import aa_ref
+
+
+@pytest.fixture(autouse=True)
+def _thread_count_is_forgotten():
+    """A process runs one command; here, many share one, and ``--threads`` would stay."""
+    yield
+    aa_ref.set_num_threads(None)
+
 
 @pytest.fixture
 def downsampled(tmp_path):

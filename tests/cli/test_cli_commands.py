@@ -2,7 +2,9 @@
 
 import json
 import platform
+import re
 from fractions import Fraction
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from cli_helpers import call, pixels_of
 
 import aa_ref
 from aa_ref.cli import demo_command, scenes
+from aa_ref.cli.app import app
 
 
 @pytest.mark.parametrize(
@@ -44,9 +47,16 @@ def test_plan_prints_the_plan(arguments, shape, scale, keywords):
         (["3,x", "--scale", "0.25"], ["SHAPE", "3,x"]),
         (["3,", "--scale", "0.25"], ["SHAPE"]),
         (["256", "--scale", "0.25"], ["out of range"]),
-        (["3,256", "--scale", "2"], ["scale is 2.0", "1/2"]),
+        (["3,256", "--scale", "2"], ["--scale is 2.0", "1/2"]),
         (["3,256", "--scale", "0.5", "--axes", "x"], ["--axes"]),
-        (["3,256", "--scale", "0.5", "--input-dtype", "int8"], ["int8", "uint8"]),
+        (["3,256", "--scale", "0.5", "--input-dtype", "int8"], ["--input-dtype", "int8", "uint8"]),
+        (["8", "-s", "1/2"], ["--axes -1"]),
+        (["8,8", "-s", "1/2", "--dtype", "int8"], ["--dtype is 'int8'", "name one"]),
+        (["8,8", "--scale=-1/4"], ["--scale is -1/4,"]),
+        (["8,8", "-s", "1/100", "--sampling", "nearest"], ["--sampling slice"]),
+        (["8,8", "-s", "1/2", "--axes", "1,1"], ["--axes is 1,1"]),
+        (["8,8", "-s", "1/2,1/3,1/4"], ["--scale is 1/2,1/3,1/4: 3 value(s)"]),
+        (["8,8", "-s", "1/2", "--boundary", "mirror"], ["--boundary is 'mirror'"]),
     ],
 )
 def test_plan_refuses_in_one_line(arguments, words):
@@ -55,6 +65,8 @@ def test_plan_refuses_in_one_line(arguments, words):
     assert stderr.startswith("aa-ref: ")
     for word in words:
         assert word in stderr
+    for python in ("Fraction(", "axes=", "scale=", "sampling=", "None", "astype"):
+        assert python not in stderr
 
 
 def test_info_tells_versions_and_backends():
@@ -63,6 +75,7 @@ def test_info_tells_versions_and_backends():
     told = [aa_ref.__version__, platform.python_version(), np.__version__, platform.platform()]
     told += [b.name for b in aa_ref.list_backends()]
     told += [b.reason for b in aa_ref.list_backends()]
+    told += [f"{name} {version(name)}" for name in ("Pillow", "tifffile", "typer", "rich")]
     for fact in told:
         assert fact in " ".join(stdout.split())
 
@@ -110,6 +123,12 @@ def test_help(command):
     ending = call(*command, "--help")
     assert ending.status == 0
     assert "Usage" in ending.stdout
+
+
+def test_help_is_wrapped_by_the_terminal_alone():
+    for command in app.registered_commands:
+        assert command.help
+        assert re.search(r"[^\n]\n[^\n]", command.help) is None
 
 
 @pytest.fixture(scope="module")

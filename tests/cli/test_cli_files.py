@@ -2,15 +2,20 @@
 
 import errno
 import os
+import re
 import stat
+import struct
+import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from cli_helpers import PHOTOS, call, expected, pixels_of, png_chunk, samples, write_png
 from PIL import Image
 
 from aa_ref.cli import output as output_module
 from aa_ref.cli.images import pillow as pillow_module
+from aa_ref.cli.images.jpeg import what_is_missing
 
 PHOTO = PHOTOS / "coffee.png"
 
@@ -34,6 +39,42 @@ def test_permissions_are_those_of_a_file_made_normally(tmp_path, mask, overwrite
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "o.png").stat().st_mode) == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_file_that_is_replaced_hands_on_its_permissions(tmp_path, mode):
+    output = tmp_path / "o.png"
+    output.write_bytes(b"old")
+    output.chmod(mode)
+    owner = (output.stat().st_uid, output.stat().st_gid)
+    assert call("run", PHOTO, "-o", output, "--scale", "1/4", "--overwrite").status == 0
+    assert pixels_of(output).shape == (100, 150, 3)
+    assert stat.S_IMODE(output.stat().st_mode) == mode
+    assert (output.stat().st_uid, output.stat().st_gid) == owner
+
+
+def test_where_the_group_cannot_be_kept_it_gets_what_others_get(tmp_path, monkeypatch):
+    output = tmp_path / "o.bin"
+    output.write_bytes(b"old")
+    output.chmod(0o664)
+
+    monkeypatch.setattr(output_module.os, "fchown", unsupported)
+    output_module.write_file(output, [b"new"], overwrite=True)
+    assert stat.S_IMODE(output.stat().st_mode) == 0o644
+
+
+def test_what_replaces_a_private_file_is_private_from_the_start(tmp_path):
+    output = tmp_path / "o.bin"
+    output.write_bytes(b"old")
+    output.chmod(0o600)
+
+    def parts():
+        (temporary,) = set(tmp_path.iterdir()) - {output}
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+        yield b"new"
+
+    output_module.write_file(output, parts(), overwrite=True)
+    assert output.read_bytes() == b"new"
 
 
 def test_an_existing_file_is_kept(tmp_path, refused):
@@ -268,6 +309,145 @@ def test_inputs_that_cannot_be_read(tmp_path, refused, make):
     assert len(ending.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("colour_type", "length"), [(0, 0), (0, 1), (0, 3), (2, 2), (2, 3), (2, 7)]
+)
+def test_png_with_a_broken_transparent_colour(tmp_path, refused, colour_type, length):
+    chunk = (b"tRNS", bytes(length))
+    path = write_png(tmp_path / "input.png", 8, colour_type, 10, samples((9, 30)), chunk)
+    if colour_type == 0:
+        path = write_png(path, 8, 0, 30, samples((9, 30)), chunk)
+    ending = refused(path, tmp_path / "o.png", [str(path), "tRNS"], status=1)
+    assert len(ending.stderr.splitlines()) == 1
+
+
+def with_more_rows(path, more=1):
+    """The same PNG, whose header claims more rows than there are."""
+    data = path.read_bytes()
+    height = int.from_bytes(data[20:24], "big") + more
+    header = data[16:20] + height.to_bytes(4, "big") + data[24:29]
+    path.write_bytes(data[:8] + png_chunk(b"IHDR", header) + data[33:])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour_type", "width", "row"),
+    [(1, 0, 13, 2), (4, 0, 5, 3), (8, 0, 9, 9), (8, 2, 9, 27), (8, 6, 9, 36), (16, 0, 9, 18)],
+)
+def test_png_with_too_few_rows(tmp_path, refused, depth, colour_type, width, row):
+    path = write_png(tmp_path / "input.png", depth, colour_type, width, samples((20, row)))
+    assert call("run", path, "-o", tmp_path / "whole.png", "--scale", "1/4").status == 0
+    refused(with_more_rows(path), tmp_path / "o.png", [str(path), "last row"], status=1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 9), (8, 8), (17, 23)])
+def test_interlaced_png(tmp_path, refused, size):
+    """Seven passes hold its rows; Pillow writes none, so this one is put together by hand."""
+    height, width = size
+    pixels = samples((height, width))
+    starts = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2))
+    passes = [pixels[y::dy, x::dx] for y, x, dy, dx in (*starts, (1, 0, 2, 1))]
+    rows = b"".join(b"\0" + row.tobytes() for p in passes if p.size for row in p)
+    path = tmp_path / "input.png"
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 1)
+
+    def write(samples_of_rows):
+        path.write_bytes(
+            b"\x89PNG\r\n\x1a\n"
+            + png_chunk(b"IHDR", header)
+            + png_chunk(b"IDAT", zlib.compress(samples_of_rows))
+            + png_chunk(b"IEND", b"")
+        )
+
+    write(rows)
+    assert call("run", path, "-o", tmp_path / "w.png", "--scale", "1/4").status == 0
+    np.testing.assert_array_equal(pixels_of(tmp_path / "w.png"), expected(pixels))
+    write(rows[:-1])
+    refused(path, tmp_path / "o.png", [str(path)], status=1)
+
+
+def jpeg_of(path, pixels=None, **options):
+    image = Image.open(PHOTO) if pixels is None else Image.fromarray(pixels)
+    image.save(path, "JPEG", **options)
+    return path.read_bytes()
+
+
+JPEGS = {
+    "baseline": {},
+    "optimised": {"optimize": True},
+    "fine": {"quality": 100},
+    "coarse": {"quality": 20},
+    "progressive": {"progressive": True},
+    "restarts": {"restart_marker_blocks": 7},
+    "progressive restarts": {"progressive": True, "restart_marker_rows": 1},
+}
+
+
+@pytest.mark.parametrize("options", JPEGS.values(), ids=JPEGS)
+@pytest.mark.parametrize("size", [(1, 1), (17, 23), (64, 48), (33, 200)])
+@pytest.mark.parametrize("grey", [True, False])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0", "4:2:2"])
+def test_whole_jpegs_are_taken(tmp_path, options, size, grey, subsampling):
+    pixels = samples(size if grey else (*size, 3))
+    data = jpeg_of(tmp_path / "input.jpg", pixels, subsampling=subsampling, **options)
+    assert what_is_missing(data) == ""
+
+
+def test_a_jpeg_of_one_colour_is_taken(tmp_path):
+    data = jpeg_of(tmp_path / "input.jpg", np.full((300, 200, 3), 77, np.uint8))
+    assert what_is_missing(data) == ""
+
+
+@pytest.mark.parametrize("options", JPEGS.values(), ids=JPEGS)
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])
+def test_jpeg_cut_off_but_ended(tmp_path, refused, options, part):
+    path = tmp_path / "input.jpg"
+    data = jpeg_of(path, **options)
+    first = data.index(b"\xff\xda")
+    path.write_bytes(data[: first + int(part * (len(data) - first))] + b"\xff\xd9")
+    ending = refused(path, tmp_path / "o.png", [str(path), "cut off"], status=1)
+    assert len(ending.stderr.splitlines()) == 1
+
+
+def test_progressive_jpeg_without_its_last_scans(tmp_path, refused):
+    path = tmp_path / "input.jpg"
+    data = jpeg_of(path, progressive=True)
+    path.write_bytes(data[: data.rindex(b"\xff\xda")] + b"\xff\xd9")
+    refused(path, tmp_path / "o.png", ["scans are missing"], status=1)
+
+
+def test_jpeg_that_lost_restarts(tmp_path, refused):
+    path = tmp_path / "input.jpg"
+    data = jpeg_of(path, restart_marker_blocks=7)
+    markers = [m.start() for m in re.finditer(rb"\xff[\xd0-\xd7]", data)]
+    path.write_bytes(data[: markers[40]] + b"\xff\xd9")  # after a whole interval
+    refused(path, tmp_path / "o.png", ["parts of its samples"], status=1)
+
+
+def test_jpeg_zeroed_in_the_middle(tmp_path, refused):
+    path = tmp_path / "input.jpg"
+    data = bytearray(jpeg_of(path, quality=75))
+    middle = len(data) // 2
+    data[middle : middle + 1000] = bytes(1000)
+    path.write_bytes(data)
+    refused(path, tmp_path / "o.png", ["cut off or damaged"], status=1)
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_tiff_with_a_short_jpeg_strip(tmp_path, refused, grey):
+    path, pixels = tmp_path / "input.tif", samples((200, 56) if grey else (200, 56, 3))
+    Image.fromarray(pixels).save(path, compression="jpeg")
+    assert call("run", path, "-o", tmp_path / "whole.tif", "--scale", "1/4").status == 0
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        end = page.dataoffsets[-1] + page.databytecounts[-1]
+        middle = page.dataoffsets[-1] + page.databytecounts[-1] // 2
+    data = path.read_bytes()
+    path.write_bytes(data[:middle] + b"\xff\xd9" + data[middle + 2 : end] + data[end:])
+    ending = refused(path, tmp_path / "o.tif", [str(path), "cut off or damaged"], status=1)
+    assert len(ending.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("start", range(0, 200, 5))
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_no_garbled_file_ends_in_a_traceback(tmp_path, kind, start):
@@ -299,7 +479,8 @@ def test_no_memory_is_one_line(tmp_path, monkeypatch, refused):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--scale", "4"], ["scale is 4.0", "1/4"]),
+        (["--scale", "4"], ["--scale is 4.0", "1/4"]),
+        (["--scale=-1/4"], ["--scale is -1/4,"]),
         (["--scale", "1/0"], ["--scale", "1/0"]),
         (["--scale", "quarter"], ["--scale", "quarter", "1/4"]),
         (["--scale", "1/4,1/2,1"], ["3 value(s) for 2"]),
@@ -308,10 +489,37 @@ def test_no_memory_is_one_line(tmp_path, monkeypatch, refused):
         (["--boundary", "mirror"], ["mirror", "reflect"]),
         (["--sampling", "bilinear"], ["bilinear", "nearest"]),
         (["--backend", "abacus"], ["abacus", "numpy"]),
-        (["--threads", "0"], ["thread count is 0"]),
+        (["--threads", "0"], ["--threads is 0"]),
         (["--axes", "0,1"], ["--axes", "rows and columns"]),
         (["--quality", "80"], ["--quality", "without loss"]),
     ],
 )
 def test_arguments_that_do_not_fit(tmp_path, refused, options, words):
-    refused(PHOTO, tmp_path / "o.png", words, *options, status=2)
+    ending = refused(PHOTO, tmp_path / "o.png", words, *options, status=2)
+    for python in ("Fraction(", "None", "axes=", "sampling="):
+        assert python not in ending.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--threads", "0"], ["--threads is 0"]),
+        (["--backend", "abacus"], ["abacus"]),
+        (["--scale", "2"], ["--scale is 2"]),
+        (["--axes", "x"], ["--axes"]),
+        (["--sigma", "-1"], ["--sigma"]),
+        (["--boundary", "mirror"], ["mirror"]),
+        (["--sampling", "bilinear"], ["bilinear"]),
+        (["--scale", "1/4,1/2,1"], ["3 value(s) for 2"]),
+    ],
+)
+def test_arguments_are_checked_before_the_file_is_read(tmp_path, refused, options, words):
+    refused(tmp_path / "not-there.png", tmp_path / "o.png", words, *options, status=2)
+
+
+def test_a_name_that_is_empty(tmp_path):
+    for arguments in (("run", PHOTO, "-o", ""), ("run", "", "-o", tmp_path / "o.png")):
+        ending = call(*arguments, "--scale", "1/4")
+        assert (ending.status, len(ending.stderr.splitlines())) == (2, 1)
+        assert "is empty" in ending.stderr
+    assert "--output is empty" in call("demo", "-o", "").stderr

@@ -1,5 +1,7 @@
 """What files tell beside their samples: orientation, colour profile, EXIF, resolution."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -229,3 +231,32 @@ def test_a_photo_of_the_wild(downsampled):
     with Image.open(PHOTOS / "rocket.jpg") as before, Image.open(output) as after:
         assert after.size == (-(-before.width // 4), -(-before.height // 4))
         assert after.info.get("icc_profile") == before.info.get("icc_profile")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+@pytest.mark.parametrize("resolution", [4e9, 1e-4])
+@pytest.mark.parametrize("unit", ["inch", "centimeter"])
+def test_resolutions_beyond_what_a_format_holds(tmp_path, downsampled, suffix, resolution, unit):
+    tifffile.imwrite(
+        tmp_path / "input.tif", samples((40, 56)), photometric="minisblack",
+        resolution=(resolution, resolution), resolutionunit=unit,
+    )  # fmt: skip
+    output, _ = downsampled(tmp_path / "input.tif", suffix, scale="1")
+    wanted = samples((40, 56))
+    if suffix in (".png", ".tif"):
+        np.testing.assert_array_equal(pixels_of(output), wanted)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_no_byte_of_the_thumbnail_stays(order):
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    secret = b"what the picture showed before it was cut" * 9
+    first = struct.pack(order + "HHHIHHI", 1, ORIENTATION, 3, 1, 6, 0, 26)
+    entries = ((0x0201, 56), (0x0202, len(secret)))
+    second = struct.pack(order + "H", 2)
+    second += b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in entries)
+    exif = mark + struct.pack(order + "I", 8) + first + second + bytes(4) + secret + b"rest"
+    assert exif.index(secret) == 56
+    adapted = exif_fields.adapted(exif, (10, 14), (1.0, 1.0))
+    assert adapted.endswith(bytes(len(secret)) + b"rest")
+    assert len(adapted) == len(exif)

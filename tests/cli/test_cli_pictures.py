@@ -104,7 +104,8 @@ def test_dtype_of_tiff(tmp_path, downsampled):
 
 def test_a_scale_that_keeps_everything_is_noted_in_one_line(downsampled):
     _, ending = downsampled(PHOTOS / "coffee.png", scale="0.75")
-    assert ending.stderr.startswith("note: scale 0.75 has stride")
+    assert ending.stderr.startswith("note: all rows and columns are kept")
+    assert "--sampling nearest" in ending.stderr
     assert len(ending.stderr.splitlines()) == 1
 
 

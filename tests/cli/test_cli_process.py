@@ -1,6 +1,8 @@
 """``aa-ref`` as a process of its own: signals, limits, missing extras."""
 
+import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -9,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_helpers import PHOTOS, expected, pixels_of
+import tifffile
+from cli_helpers import PHOTOS, expected, pixels_of, samples
+from PIL import Image
 
 import aa_ref
 
@@ -97,6 +101,141 @@ def test_the_library_does_not_load_the_command_line():
         "sys.exit(' '.join(name for name in names if name in sys.modules) or 0)"
     )
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_info_shows_the_cache_folder_without_compiling(tmp_path):
+    environment = ENVIRONMENT | {"NUMBA_CACHE_DIR": str(tmp_path / "here")}
+    environment.pop("COLUMNS", None)
+    for arguments in (["info"], ["info", "--json"]):
+        result = subprocess.run(
+            [sys.executable, "-m", "aa_ref.cli", *arguments],
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert result.stderr == ""
+        if "--json" in arguments:
+            backends = {b["name"]: b for b in json.loads(result.stdout)["backends"]}
+            told = backends["numba"]["details"]["cache folder"]
+        else:
+            (told,) = re.findall("^numba: cache folder: (.+)$", result.stdout, re.MULTILINE)
+        assert Path(told).is_relative_to(tmp_path / "here")
+    assert not list(tmp_path.rglob("*.nb?"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [("garbled", "table"), ("cut short", "EOI")],
+)
+def test_libraries_say_nothing_past_python(tmp_path, damage, words):
+    path = tmp_path / "input.tif"
+    Image.fromarray(samples((40, 56, 3))).save(path, compression="tiff_lzw")
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        offset, length, counts = page.dataoffsets[-1], page.databytecounts[-1], page.tags[279]
+    data = bytearray(path.read_bytes())
+    if damage == "garbled":
+        data[offset + length // 2 : offset + length // 2 + 2000] = bytes(2000)
+    else:
+        at = counts.valueoffset + 4 * (counts.count - 1)
+        data[at : at + 4] = (length // 2).to_bytes(4, "little")
+    path.write_bytes(data)
+    process = start("run", path, "-o", tmp_path / "o.tif", "-s", "1/4", "--backend", "numpy")
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout, len(stderr.splitlines())) == (1, "", 1)
+    assert stderr.startswith(f"aa-ref: cannot read {path}: ")
+    assert words in stderr
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_what_is_said_while_decoding_is_told_in_one_line(fails):
+    result = python(f"""
+import os
+from pathlib import Path
+from aa_ref.cli.endings import FileError
+from aa_ref.cli.images.decoding import decoding
+try:
+    with decoding(Path("some.tif")):
+        os.write(2, b"tempfile.tif: Bad code.\\ntempfile.tif: Bad code.\\nNot enough.\\n")
+        if {fails}:
+            raise OSError("decoder error -2")
+except FileError as error:
+    print(error)
+os.write(2, b"restored\\n")
+""")
+    if fails:
+        assert result.stdout == "cannot read some.tif: decoder error -2 (Bad code; Not enough)\n"
+        assert result.stderr == "restored\n"
+    else:
+        note, restored = result.stderr.splitlines()
+        assert note.startswith("note: some.tif may be damaged")
+        assert note.endswith("Bad code; Not enough")
+        assert (result.stdout, restored) == ("", "restored")
+
+
+def test_reading_works_where_stderr_is_closed(tmp_path):
+    output = tmp_path / "o.png"
+    result = subprocess.run(
+        [
+            *("sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-m", "aa_ref.cli"),
+            *("run", PHOTO, "-o", str(output), "-s", "1/4", "--backend", "numpy"),
+        ],
+        env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0
+    assert output.exists()
+
+
+def test_the_backend_that_ran_is_named(tmp_path):
+    """Little work in a new process is NumPy's, whatever it is in this one."""
+    process = start("run", PHOTO, "-o", tmp_path / "o.png", "-s", "1/4")
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (0, "")
+    assert stdout.endswith(" ms by numpy\n")
+    process = start("run", PHOTO, "-o", tmp_path / "p.png", "-s", "1/4", "--backend", "numba")
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (0, "")
+    assert "by numba, compiling or loading" in stdout
+
+
+@pytest.mark.parametrize("module", ["typer", "PIL", "aa_ref.cli.app"])
+def test_interrupt_while_importing(module):
+    result = python(f"""
+import sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+sys.argv = ["aa-ref", "info"]
+from aa_ref.cli import main
+main()
+""")
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["plan", "9,9", "-s", "1/2"], ["info"], []]
+)
+def test_a_full_disk_behind_stdout(arguments):
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "aa_ref.cli", *arguments],
+            env=ENVIRONMENT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert result.returncode in (1, 2)
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("aa-ref: ")
+    assert "No space left" in result.stderr
+
+
+def test_demo_writes_its_picture_though_the_reader_leaves(tmp_path):
+    process = start("demo", cwd=tmp_path)
+    process.stdout.close()
+    process.stdout = None
+    _, stderr = process.communicate(timeout=120)
+    assert "Traceback" not in stderr
+    with Image.open(tmp_path / "aa_ref_demo.png") as image:
+        image.load()
 
 
 def test_a_reader_that_leaves():

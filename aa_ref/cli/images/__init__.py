@@ -5,6 +5,8 @@
 `filtering`     downsampling one, transparency and all
 `files`         which module reads or writes which file
 `png`           what Pillow does not tell of a PNG: its depth, its colour chunks
+`jpeg`          nor of a JPEG: whether all of it is there
+`decoding`      what other libraries say while they decode
 `pillow`        PNG, JPEG and WebP
 `tiff`          TIFF
 `npy`           NumPy's own format, which holds arrays and no pictures

@@ -6,6 +6,7 @@ nobody understands, such as makers' notes with absolute offsets, stay right.
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION = 0x011A, 0x011B
 _EXIF_IFD = 0x8769
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
+_THUMBNAIL = ((0x0201, 0x0202), (0x0111, 0x0117))  # where, and how many bytes: JPEG; samples
 _SHORT, _LONG, _RATIONAL = 3, 4, 5
 
 
@@ -57,7 +59,8 @@ def adapted(exif: bytes, size: tuple[int, int], spacing: tuple[float, float]) ->
     Returns
     -------
     bytes
-        With orientation 1, the new size, and without the embedded thumbnail's directory.
+        With orientation 1, the new size, and without the embedded thumbnail, which shows
+        the old picture: its bytes are zeros.
 
     Raises
     ------
@@ -81,8 +84,27 @@ def adapted(exif: bytes, size: tuple[int, int], spacing: tuple[float, float]) ->
     (count,) = struct.unpack_from(order + "H", exif, first)
     next_directory = first + 2 + 12 * count
     if next_directory + 4 <= len(patched):
-        struct.pack_into(order + "I", patched, next_directory, 0)  # that of the thumbnail
+        _erase_thumbnail(patched, order, next_directory)
     return bytes(patched)
+
+
+def _erase_thumbnail(patched: bytearray, order: str, link: int) -> None:
+    """Overwrite with zeros what lies behind the directory that ``link`` leads to, and the link."""
+    (start,) = struct.unpack_from(order + "I", patched, link)
+    struct.pack_into(order + "I", patched, link, 0)
+    if not start:
+        return
+    exif = bytes(patched)
+    with suppress(ValueError):  # a directory that cannot be read
+        values = {
+            e.tag: struct.unpack_from(order + "I", exif, e.offset)[0]
+            for e in _entries(exif, start)
+            if e.type == _LONG
+        }
+        for where, length in _THUMBNAIL:
+            begin, end = values.get(where, 0), values.get(where, 0) + values.get(length, 0)
+            if start < begin < end <= len(patched):  # else it might be anything
+                patched[begin:end] = bytes(end - begin)
 
 
 def _order(exif: bytes) -> str:

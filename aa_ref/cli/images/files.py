@@ -103,7 +103,7 @@ def check_output(path: Path, picture: Picture, dtype: str | None) -> None:
     if file_format != "npy":
         result = picture.pixels.dtype if dtype is None else np.dtype(dtype)
         if file_format == "TIFF":
-            check_fits_tiff(path, picture, result)
+            check_fits_tiff(path, result)
         else:
             check_fits(path, file_format, picture, result)
 

@@ -21,30 +21,27 @@ __all__ = ["downsample_picture"]
 
 
 def downsample_picture(
-    picture: Picture, scale: Any, *, keep_associated: bool, dtype: Any = None, **options: Any
+    picture: Picture, *, keep_associated: bool, dtype: Any = None, **options: Any
 ) -> Picture:
-    """`aa_ref.downsample` along rows and columns.
+    """`aa_ref.downsample` along rows and columns: the options' ``axes`` are (0, 1).
 
     Parameters
     ----------
     picture : Picture
-    scale, dtype, options
+    dtype, options
         As in `aa_ref.downsample`.
     keep_associated : bool
         Whether a picture whose colours are multiplied by its alpha may stay so. Otherwise the
         result's are not.
     """
-    options["axes"] = (0, 1)
-    p = aa_ref.plan(
-        picture.pixels.shape, scale, **{k: v for k, v in options.items() if k != "backend"}
-    )
+    p = aa_ref.plan(picture.pixels.shape, **{k: v for k, v in options.items() if k != "backend"})
     picture = _with_new_size(picture, p)
     target = picture.pixels.dtype if dtype is None else np.dtype(dtype)
     _check_full_scale(picture, target)
     if picture.alpha == "none" or (picture.alpha == "associated" and keep_associated):
-        pixels = aa_ref.downsample(picture.pixels, scale, dtype=dtype, **options)
+        pixels = aa_ref.downsample(picture.pixels, dtype=dtype, **options)
         return replace(picture, pixels=pixels)
-    filtered = aa_ref.downsample(_contributions(picture), scale, **options)
+    filtered = aa_ref.downsample(_contributions(picture), **options)
     return replace(picture, pixels=_separated(filtered, target), alpha="straight")
 
 

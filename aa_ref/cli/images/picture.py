@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Alpha", "Metadata", "Picture", "Resolution", "full_scale", "turned_upright"]
+__all__ = ["Alpha", "Metadata", "Picture", "Resolution", "full_scale"]
 
 Alpha = Literal["none", "straight", "associated"]
 
@@ -23,7 +23,7 @@ class Resolution(NamedTuple):
         return Resolution(self.across / across, self.down / down, self.unit)
 
     def turned(self, orientation: int) -> "Resolution":
-        """Of the upright picture, if this is of the stored one: see `turned_upright`."""
+        """Of the upright picture, if this is of the stored one: see `_turned_upright`."""
         return Resolution(self.down, self.across, self.unit) if orientation >= 5 else self
 
     def per_inch(self) -> tuple[float, float] | None:
@@ -108,7 +108,7 @@ class Picture:
         resolution = self.metadata.resolution
         if resolution is not None:
             resolution = resolution.turned(orientation)
-        turned = replace(self, pixels=turned_upright(self.pixels, orientation))
+        turned = replace(self, pixels=_turned_upright(self.pixels, orientation))
         return turned.with_metadata(resolution=resolution)
 
     def with_metadata(self, **changes: Any) -> "Picture":
@@ -121,7 +121,7 @@ def full_scale(dtype: np.dtype[Any]) -> float:
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
-def turned_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+def _turned_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Pixels as seen, from pixels as stored and the orientation of EXIF and TIFF.
 
     The orientation says where the first row and the first column are seen: 1 top left, 2 top

@@ -1,7 +1,8 @@
 """PNG, JPEG and WebP, through Pillow.
 
-Pillow converts some pictures silently. So what a file holds is looked up first, and what Pillow
-would cut is refused.
+Pillow converts some pictures silently, and fills what is missing from a PNG or JPEG. So what a file
+holds is looked up, and what Pillow would cut or has filled is refused. In a JPEG or a WebP with
+loss, damage that leaves enough samples cannot be told from a picture.
 """
 
 import io
@@ -16,14 +17,17 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..endings import FileError, UsageError, note
 from . import exif as exif_fields
+from .decoding import decoding
+from .jpeg import what_is_missing
 from .picture import Alpha, Metadata, Picture, Resolution
-from .png import PngFacts, read_facts, tell_of_chunks
+from .png import PngFacts, holds_all_rows, read_facts, tell_of_chunks
 
 __all__ = ["FORMATS", "check_fits", "encode_pillow", "read_pillow"]
 
 FORMATS = ("PNG", "JPEG", "WebP")
 _JPEG_QUALITY = 95
 _JPEG_EXIF_LIMIT = 65_527
+_PNG_DENSITIES = 0.0254, 5e7  # dots per inch; 1 to less than 2**31 a metre
 _SIDE_LIMIT = {"JPEG": 65_500, "WebP": 16_383}
 
 
@@ -33,14 +37,16 @@ def read_pillow(path: Path, file_format: str) -> Picture:
     Raises
     ------
     FileError
-        If it is broken or cut off, or would not be read faithfully.
+        If it is broken, lacks samples, or would not be read faithfully.
     """
     facts = _read_png_facts(path) if file_format == "PNG" else None
     try:
         with warnings.catch_warnings(), Image.open(path, formats=[file_format]) as image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             _refuse_what_would_be_cut(path, image, facts)
-            image.load()
+            with decoding(path):
+                image.load()
+            _refuse_what_lacks_samples(path, image, facts)
             pixels, colours, has_alpha = _samples(path, image, facts)
             metadata = _read_metadata(path, image, facts)
     except (FileError, MemoryError):
@@ -82,6 +88,16 @@ def _refuse_what_would_be_cut(path: Path, image: Image.Image, facts: PngFacts | 
             f"{path} has colours of the kind {image.mode}, which cannot be filtered faithfully; "
             "convert it to RGB first, with its colour profile"
         )
+
+
+def _refuse_what_lacks_samples(path: Path, image: Image.Image, facts: PngFacts | None) -> None:
+    missing = ""
+    if facts is not None and not holds_all_rows(path, facts):
+        missing = "the samples end before the last row"
+    elif image.format in ("JPEG", "MPO"):
+        missing = what_is_missing(path.read_bytes(), image.tobytes())
+    if missing:
+        raise FileError(f"cannot read {path}: it is cut off or damaged; {missing}")
 
 
 def _samples(
@@ -181,11 +197,13 @@ def encode_pillow(
     limit = _SIDE_LIMIT.get(file_format)
     if limit is not None and max(picture.pixels.shape[:2]) > limit:
         raise FileError(f"cannot write {path}: {file_format} holds at most {limit} pixels a side")
-    settings: dict[str, Any] = {
-        "PNG": _png_settings,
-        "JPEG": _jpeg_settings,
-        "WebP": _webp_settings,
-    }[file_format](path, picture, quality)
+    if file_format != "PNG":
+        tell_of_chunks(path, picture)
+    settings = {
+        "PNG": lambda: _png_settings(picture.metadata),
+        "JPEG": lambda: _jpeg_settings(path, picture.metadata, quality),
+        "WebP": lambda: _webp_settings(path, picture, quality),
+    }[file_format]()
     stream = io.BytesIO()
     try:
         Image.fromarray(picture.pixels).save(stream, file_format, **settings)
@@ -194,16 +212,19 @@ def encode_pillow(
     return [stream.getbuffer()]
 
 
-def _png_settings(path: Path, picture: Picture, quality: int | None) -> dict[str, Any]:
+def _png_settings(metadata: Metadata) -> dict[str, Any]:
     chunks = PngInfo()
-    for name, data in picture.metadata.chunks:
+    for name, data in metadata.chunks:
         chunks.add(name, data)
-    return {"pnginfo": chunks, **_common_settings(picture.metadata)}
+    settings = _common_settings(metadata)
+    if "dpi" in settings:
+        least, most = _PNG_DENSITIES
+        settings["dpi"] = tuple(min(max(v, least), most) for v in settings["dpi"])
+    return {"pnginfo": chunks, **settings}
 
 
-def _jpeg_settings(path: Path, picture: Picture, quality: int | None) -> dict[str, Any]:
-    tell_of_chunks(path, picture)
-    settings = _common_settings(picture.metadata)
+def _jpeg_settings(path: Path, metadata: Metadata, quality: int | None) -> dict[str, Any]:
+    settings = _common_settings(metadata)
     if len(settings.get("exif", b"")) > _JPEG_EXIF_LIMIT:
         note(f"{path}: the EXIF is too long for JPEG and not kept")
         del settings["exif"]
@@ -214,7 +235,6 @@ def _jpeg_settings(path: Path, picture: Picture, quality: int | None) -> dict[st
 
 def _webp_settings(path: Path, picture: Picture, quality: int | None) -> dict[str, Any]:
     """Without loss unless a quality is asked for. WebP knows no grey and no resolution."""
-    tell_of_chunks(path, picture)
     settings = _common_settings(picture.metadata)
     settings.pop("dpi", None)
     if picture.colours == 1:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..endings import FileError, UsageError, note
+from .decoding import decoding
+from .jpeg import what_is_missing
 from .picture import Alpha, Metadata, Picture, Resolution, full_scale
 from .png import tell_of_chunks
 
@@ -43,13 +45,15 @@ def read_tiff(path: Path) -> Picture:
     Raises
     ------
     FileError
-        If it is broken or cut off, holds several, or would not be read faithfully.
+        If it is broken, lacks samples, holds several, or would not be read faithfully.
     """
     try:
         with _quiet(), tifffile.TiffFile(path) as file:
             page = _only_page(path, file)
             _refuse_what_is_not_understood(path, page)
             _refuse_what_is_not_there(path, page)
+            if int(page.compression) == _JPEG:
+                _refuse_short_jpeg(path, page, file.filehandle)
             pixels, is_upright = _decoded(path, page)
             pixels, colours = _as_grey_or_rgb(path, page, pixels)
             picture = Picture(pixels, colours, _alpha(path, page), "TIFF", _metadata(path, page))
@@ -131,6 +135,24 @@ def _refuse_what_is_not_there(path: Path, page: Any) -> None:
         )
 
 
+def _refuse_short_jpeg(path: Path, page: Any, file: Any) -> None:
+    """Each strip or tile is a JPEG, whose tables may stand in one for all."""
+    tables = (page.jpegtables or b"\xff\xd8\xff\xd9")[:-2]
+    for offset, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+        if length == 0:
+            continue
+        file.seek(offset)
+        data = tables + file.read(length)[2:]
+        try:
+            missing = what_is_missing(data)
+        except MemoryError:
+            raise
+        except Exception:  # not for Pillow; whatever decodes it will judge
+            continue
+        if missing:
+            raise FileError(f"cannot read {path}: it is cut off or damaged; {missing}")
+
+
 def _decoded(path: Path, page: Any) -> tuple[NDArray[Any], bool]:
     """Samples of shape (H, W) or (H, W, C) as stored, and whether they are upright already."""
     try:
@@ -139,8 +161,6 @@ def _decoded(path: Path, page: Any) -> tuple[NDArray[Any], bool]:
         if isinstance(error, ValueError) and "imagecodecs" not in str(error):
             raise
         return _decoded_by_pillow(path, page), True
-    if int(page.photometric) == _YCBCR and int(page.compression) != _JPEG:
-        raise FileError(f"{path} is YCbCr; convert it to RGB first")
     planes = samples[:, 0]  # (planes, H, W, C), where planes or C is 1
     pixels = planes[0] if len(planes) == 1 else np.moveaxis(planes[..., 0], 0, -1)
     return (pixels[..., 0] if pixels.shape[-1] == 1 else pixels), False
@@ -158,7 +178,8 @@ def _decoded_by_pillow(path: Path, page: Any) -> NDArray[Any]:
     mode = modes.get((page.bitspersample, page.samplesperpixel, extra))
     if mode is not None and int(page.photometric) in (_BLACK_IS_ZERO, _RGB, _YCBCR):
         with Image.open(path, formats=["TIFF"]) as image:
-            image.load()
+            with decoding(path):
+                image.load()
             if image.mode == mode:
                 return np.asarray(image)
     raise FileError(
@@ -243,7 +264,7 @@ def _orientation(page: Any) -> int:
     return orientation if 1 <= orientation <= 8 else 1
 
 
-def check_fits_tiff(path: Path, picture: Picture, dtype: np.dtype[Any]) -> None:
+def check_fits_tiff(path: Path, dtype: np.dtype[Any]) -> None:
     """See whether a TIFF holds such samples.
 
     Raises

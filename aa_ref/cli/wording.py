@@ -1,0 +1,32 @@
+"""The library's messages in the command line's language: options, not arguments of functions."""
+
+import re
+from collections.abc import Callable
+
+__all__ = ["for_command_line"]
+
+_NAMES = r"(axes|scale|sigma|boundary|sampling|dtype|backend)"
+_Replacement = str | Callable[[re.Match[str]], str]
+_REPLACED: tuple[tuple[str, _Replacement], ...] = (
+    (r"\bFraction\((-?\d+), (\d+)\)", r"\1/\2"),
+    (r"^input_dtype is\b", "--input-dtype is"),
+    (r"^the thread count is\b", "--threads is"),
+    (rf"^{_NAMES} is \(([^()]*?),?\)", lambda m: f"--{m[1]} is {_joined(m[2])}"),
+    (rf"^{_NAMES} is\b", r"--\1 is"),
+    (rf"\b{_NAMES}=\(([^()]*?),?\)", lambda m: f"--{m[1]} {_joined(m[2])}"),
+    (rf"\b{_NAMES}='?([\w./-]+)'?", r"--\1 \2"),
+    (rf"\bleave {_NAMES} out\b", r"leave --\1 out"),
+    (r",? or None\b", ""),
+    (r"\bpass a\b", "write a"),
+)
+
+
+def for_command_line(message: str) -> str:
+    """A message of `aa_ref` as users of ``aa-ref`` would write it: ``--axes -1``, ``1/4``."""
+    for pattern, replacement in _REPLACED:
+        message = re.sub(pattern, replacement, message)
+    return message
+
+
+def _joined(values: str) -> str:
+    return ",".join(part.strip().strip("'") for part in values.split(","))
