@@ -160,6 +160,8 @@ def share_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 def _overlaps_itself(a: NDArray[Any]) -> bool:
     """Whether two elements share a byte."""
+    if a.flags.c_contiguous:
+        return False
     reach = a.itemsize
     for stride, length in sorted((abs(s), n) for s, n in zip(a.strides, a.shape, strict=True)):
         if a.size and length > 1:
