@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Number = float | Fraction
-_NUMERIC = re.compile(r"^$|float\d|int\d")
+_NUMERIC = r"^$|float\d|int\d"
 MAX_RADIUS = 32_767
 
 
@@ -82,7 +82,7 @@ def as_sigma(sigma: Any) -> Number:
 
 def _as_number(value: Any) -> Number | None:
     kind = str(getattr(value, "dtype", ""))  # of a NumPy scalar, a 0-d array, a tensor
-    if isinstance(value, bool) or not hasattr(value, "__float__") or not _NUMERIC.search(kind):
+    if isinstance(value, bool) or not hasattr(value, "__float__") or not re.search(_NUMERIC, kind):
         return None
     if isinstance(value, Rational):
         return Fraction(int(value.numerator), int(value.denominator))

@@ -74,7 +74,7 @@ def room_of(path: Path) -> str:
 
 
 def room_named(dotted: str) -> str:
-    """The room of an absolute dotted name such as ``aa_ref.backends.numba.threads``."""
+    """The room of an absolute dotted name such as ``aa_ref.backends.numba.crew``."""
     parts = dotted.split(".")[1:]
     while parts:
         path = PACKAGE.joinpath(*parts)
@@ -153,7 +153,7 @@ def test_imports_run_one_way(path: Path) -> None:
         ("reference.py", "def f():\n    from numba import njit", "imports numba"),
         ("reference.py", "from .backends.numpy import NumpyBackend", "imports backends.numpy"),
         ("backends/numpy.py", "from .. import reference", "imports reference"),
-        ("backends/numpy.py", "from .numba.threads import run_pieces", "imports backends.numba"),
+        ("backends/numpy.py", "from .numba.crew import run_pieces", "imports backends.numba"),
         ("backends/numba/launch.py", "from ..numpy import x", "imports backends.numpy"),
         ("backends/reference.py", "from . import numpy", "imports backends.numpy"),
         ("api.py", "def f():\n    import torch", "imports torch"),

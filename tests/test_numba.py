@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from support import assert_same_bits
 
 import aa_ref
-from aa_ref.backends.numba import caching, launch, threads
+from aa_ref.backends.numba import caching, crew, launch
+from aa_ref.backends.numba.crew import run_pieces
 from aa_ref.backends.numba.geometry import Operand, make_geometry
-from aa_ref.backends.numba.threads import run_pieces
 
 ROOT = Path(__file__).parents[1]
 FUNCTIONS = [(name, t) for name in ("forward", "adjoint") for t in (np.float32, np.float64)]
@@ -67,7 +67,8 @@ def copied_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_scale_never_seen_before_compiles_nothing_new() -> None:
     x = np.random.default_rng(0).standard_normal((2, 41, 67))
     for t in (np.float32, np.float64):
-        aa_ref.downsample_adjoint(aa_ref.downsample(x.astype(t), 0.5), 0.5, x.shape[1:])
+        y = aa_ref.downsample(x.astype(t), 0.5, backend="numba")
+        aa_ref.downsample_adjoint(y, 0.5, x.shape[1:], backend="numba")
     before = {key: f.call.signatures[:] for key, f in caching.compiled_so_far().items()}
     assert sorted(before, key=str) == sorted(FUNCTIONS, key=str)
     from numba.core import event
@@ -385,7 +386,7 @@ def test_an_interrupt_while_helpers_are_called_waits_for_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As if Ctrl-C came when one helper is at work and the next is being called."""
-    pool, begun, finished = threads._pool(2), Event(), Event()
+    pool, begun, finished = crew._pool(2), Event(), Event()
 
     class Interrupted:
         calls = 0
@@ -403,7 +404,7 @@ def test_an_interrupt_while_helpers_are_called_waits_for_them(
         finished.set()
 
     interrupted = Interrupted()
-    monkeypatch.setattr(threads, "_pool", lambda size: interrupted)
+    monkeypatch.setattr(crew, "_pool", lambda size: interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_pieces(work, 1000, 3)
     assert finished.is_set()
@@ -418,7 +419,7 @@ def test_a_helper_that_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPat
             late.append(call)
             raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threads, "_pool", lambda size: Busy())
+    monkeypatch.setattr(crew, "_pool", lambda size: Busy())
     done: list[int] = []
     run_pieces(lambda piece, worker: done.append(piece), 5, 3)
     assert done == [0, 1, 2, 3, 4]

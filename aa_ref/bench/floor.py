@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backends.numba.threads import run_pieces
+from ..backends.numba.crew import run_pieces
 
 __all__ = ["LITTLE", "copier", "floor"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import aa_ref
 from aa_ref.backends.numba import launch
-from aa_ref.backends.numba.threads import run_pieces
+from aa_ref.backends.numba.crew import run_pieces
 
 launch._LITTLE = -1  # split everything
 aa_ref.set_num_threads(4)

@@ -9,7 +9,8 @@
 `adjoint`    the compiled adjoint
 `geometry`   shapes and strides as these see them
 `caching`    compiles once, keeps the code on disk, tied to the sources it came from
-`threads`    how many threads, and how work is split among them
+`threads`    how many threads
+`crew`       how work is split among them
 `launch`     the backend: cuts a plan into steps and the work into pieces
 ===========  ==============================================================================
 

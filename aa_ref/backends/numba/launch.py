@@ -11,8 +11,9 @@ from ...dtypes import STORAGE
 from ...plans import Plan
 from ..base import Backend
 from .caching import cache_folder, compiled, compiled_so_far
+from .crew import run_pieces
 from .geometry import Geometry, Operand, make_geometry
-from .threads import get_num_threads, run_pieces
+from .threads import get_num_threads
 
 __all__ = ["NumbaBackend"]
 
