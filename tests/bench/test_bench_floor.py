@@ -32,6 +32,7 @@ def test_formula(copying, copied, read, written, least):
     ids=str,
 )
 def test_floor_of_a_case(of, part):
+    # milliseconds to seconds is one rounding more
     assert block(of, copy=8.0).floor(2) == pytest.approx(0.008 * part)
 
 

@@ -179,7 +179,7 @@ def test_targets_are_all_there_and_say_what_was_not_measured():
 )  # fmt: skip
 def test_targets(run, start, measured, met):
     found = outcome(results(run), start)
-    assert found.measured == pytest.approx(measured)
+    assert found.measured == pytest.approx(measured)  # quotients of times, in binary64
     assert found.met is met
 
 
