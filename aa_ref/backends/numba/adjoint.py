@@ -6,20 +6,13 @@ sum of the kept lines whose footprint it lies in, then of what the boundary fold
 
 from typing import Any
 
-from .axes import centre, first_output, fold, locate
-from .compiling import bare, helper
+from .axes import centre, find_line, first_output, fold, locate
+from .compiling import bare, bare_aligned, helper, inlined
 from .geometry import ZEROS
-from .lines import (
-    join_phase,
-    load,
-    needs_no_conversion,
-    packed,
-    samples_like,
-    store,
-    sum_terms,
-    views,
-    zero,
-)
+from .lines import load, samples_like, store, views, zero
+from .phases import join_phases
+from .sums import sum_terms
+from .vectors import fence, until_aligned
 
 __all__ = ["make_adjoint"]
 
@@ -34,10 +27,10 @@ def _load_outputs(
         load(y, g.y_kind, start + u0 * stride, u1 - u0, stride, width, inner, scratch, at)
 
 
-@helper
+@inlined
 def _spread_evenly(
-    y: Any, g: Any, taps: Any, start: int, p0: int, count: int, width: int, work: int,
-    scratch: Any, offsets: Any, at: int,
+    y: Any, g: Any, taps: Any, start: int, p0: int, count: int, width: int, scratch: Any,
+    offsets: Any, at: int, fixed_stride: Any, fixed_width: Any,
 ) -> None:  # fmt: skip
     """``G`` at ``count`` positions from ``p0`` on, by phases of the spacing.
 
@@ -45,29 +38,33 @@ def _spread_evenly(
     d = m - i. So the positions of one phase are sums of shifted lines of ``g``, and ascending i is
     descending d.
     """
-    columns = g.columns
+    columns, work = g.columns, g.line
     spacing = columns.spacing
     e0 = p0 + columns.radius
-    e1 = e0 + count - 1
     first = e0 // spacing - (taps.size - 1) // spacing
-    beyond = e1 // spacing + 1
-    phase = work + (beyond - first) * width
-    weights = phase + ((count - 1) // spacing + 1) * width
-    zero(scratch, work, phase - work)
-    u0, u1 = max(first, 0), min(beyond, columns.outputs)
+    beyond = (e0 + count - 1) // spacing + 1
+    u0, u1 = max(first, 0), max(min(beyond, columns.outputs), 0)
+    zero(scratch, work, (min(u0, beyond) - first) * width)
     _load_outputs(y, g, start, u0, u1, width, scratch, work + (u0 - first) * width)
-    for e in range(e0, e0 + min(spacing, count)):  # the first position of each phase
+    after = min(max(u0, u1), beyond)
+    zero(scratch, work + (after - first) * width, (beyond - after) * width)
+    phases = min(spacing, count)
+    for phase in range(phases):
+        e = e0 + phase
         m, q = e // spacing, e % spacing
         terms = max(0, (taps.size - 1 - q) // spacing + 1)
         for k in range(terms):
             d = terms - 1 - k
-            scratch[weights + k] = taps[q + d * spacing]
+            scratch[g.weights + k] = taps[q + d * spacing]
             offsets[k] = work + (m - d - first) * width
-        positions = (e1 - e) // spacing + 1
+        positions = (count - 1 - phase) // spacing + 1
         sum_terms(
-            scratch, phase, positions * width, terms, scratch, weights, scratch, offsets, 0, False
-        )
-        join_phase(scratch, phase, positions, width, spacing, at + (e - e0) * width)
+            scratch, g.split + phase * g.room, positions * width, terms, scratch, g.weights,
+            scratch, offsets, False, 0, False, 0, 0, 0,
+        )  # fmt: skip
+    join_phases(
+        scratch, g.split, count, width, spacing, phases, g.room, at, fixed_stride, fixed_width
+    )
 
 
 @helper
@@ -87,19 +84,21 @@ def _spread_unevenly(
                 scratch[at + (reach + k) * width + c] += taps[k] * scratch[work + c]
 
 
-@helper
+@inlined
 def _spread(
-    y: Any, g: Any, taps: Any, i: int, start: int, p0: int, count: int, width: int, work: int,
-    scratch: Any, offsets: Any, at: int,
+    y: Any, g: Any, taps: Any, i: int, start: int, p0: int, count: int, width: int, scratch: Any,
+    offsets: Any, at: int, fixed_stride: Any, fixed_width: Any,
 ) -> None:  # fmt: skip
     """Row ``i`` of ``g`` along its columns, with what the boundary folds onto them."""
-    columns = g.columns
+    columns, work = g.columns, g.line
     start += i * g.rows.y_stride
     if not columns.filtered:
         _load_outputs(y, g, start, 0, 1, width, scratch, at)
         return
     if columns.spacing > 0:
-        _spread_evenly(y, g, taps, start, p0, count, width, work, scratch, offsets, at)
+        _spread_evenly(
+            y, g, taps, start, p0, count, width, scratch, offsets, at, fixed_stride, fixed_width
+        )
     else:
         _spread_unevenly(y, g, taps, start, p0, count, width, work, scratch, at)
     if columns.boundary == ZEROS:
@@ -122,10 +121,11 @@ def _spread(
                 scratch[at + (j - p0) * width + c] += scratch[work + c]
 
 
-@helper
+@inlined
 def _sum_reaching(
     y: Any, g: Any, row_taps: Any, column_taps: Any, e: int, start: int, p0: int, count: int,
-    width: int, weights: int, work: int, scratch: Any, kept: Any, offsets: Any, into: Any, at: int,
+    width: int, scratch: Any, kept: Any, offsets: Any, into: Any, at: int, stream: bool,
+    fixed_stride: Any, fixed_width: Any,
 ) -> None:  # fmt: skip
     """``G`` at row ``e``: the sum of the spread lines that reach it, ascending."""
     rows = g.rows
@@ -137,76 +137,79 @@ def _sum_reaching(
             slot = (i + k) % g.ring
             if kept[slot] != i + k:
                 _spread(
-                    y, g, column_taps, i + k, start, p0, count, width, work, scratch, offsets,
-                    slot * g.span,
+                    y, g, column_taps, i + k, start, p0, count, width, scratch, offsets,
+                    slot * g.span, fixed_stride, fixed_width,
                 )  # fmt: skip
                 kept[slot] = i + k
         for k in range(terms):
-            scratch[weights + k] = row_taps[e + rows.radius - centre(rows, i + k)]
+            scratch[g.weights + k] = row_taps[e + rows.radius - centre(rows, i + k)]
             offsets[k] = ((i + k) % g.ring) * g.span
-        size = count * width
-        sum_terms(into, at, size, terms, scratch, weights, scratch, offsets, 0, go_on)
+        sum_terms(
+            into, at, count * width, terms, scratch, g.weights, scratch, offsets, go_on,
+            until_aligned(into, at), stream, 0, 0, 0,
+        )  # fmt: skip
         go_on = True
         i += terms
 
 
-def make_adjoint(fingerprint: int) -> Any:
+def make_adjoint(fingerprint: int, stride: int, width: int) -> Any:
     """The Python function to compile, for either compute type; see `make_forward`."""
+    fixed_stride, fixed_width = stride, width
 
     def adjoint(
         x_memory: Any, y_memory: Any, rows_taps: Any, columns_taps: Any, geometry: Any, outer: Any,
         lines: Any, indices: Any, begin: int, end: int,
     ) -> int:  # fmt: skip
-        """Lines ``begin..end`` of x from y; both are memory, as bytes."""
+        """Units of work ``begin..end`` of x from y; both are memory, as bytes."""
         x, y = views(x_memory), views(y_memory)
         row_taps, column_taps = bare(rows_taps), bare(columns_taps)
-        scratch = bare(lines)
+        scratch = bare_aligned(lines)
         g = geometry[0]
         rows, columns, neighbours = g.rows, g.columns, g.neighbours
         kept, offsets = bare(indices[: g.ring]), bare(indices[g.ring :])
-        total = g.ring * g.span
-        folded = total + g.span
-        weights = folded + g.span
-        work = weights + g.ring
         previous = -1
+        p0, count, width, x0, y_start = 0, 0, 0, 0, 0
         for unit in range(begin, end):
-            r, block = unit % rows.length, unit // rows.length
-            if block != previous:
+            r, which = find_line(g, unit, rows.length)
+            if which != previous:
+                p0, count, width, x0, y_start = locate(g, outer, which, columns.length)
                 for slot in range(g.ring):
                     kept[slot] = -1
-                previous = block
-            p0, count, width, x_start, y_start = locate(g, outer, block, columns.length)
-            x_start += r * rows.x_stride + p0 * columns.x_stride
+                previous = which
+            x_start = x0 + r * rows.x_stride + p0 * columns.x_stride
 
             stride, inner = columns.x_stride, neighbours.x_stride
             if rows.filtered:
-                direct = needs_no_conversion(g.x_kind, scratch)
-                direct = direct and packed(count, stride, width, inner)
-                into, at = (samples_like(x, scratch), x_start) if direct else (scratch, total)
-                _sum_reaching(
-                    y, g, row_taps, column_taps, r, y_start, p0, count, width, weights, work,
-                    scratch, kept, offsets, into, at,
-                )  # fmt: skip
-                # Then the rows beyond the ends that fold onto it.
+                into, at = (samples_like(x, scratch), x_start) if g.x_direct else (scratch, g.total)
+                # Rows beyond the ends fold onto those near them.
                 near = r <= rows.radius or r >= rows.length - 1 - rows.radius
-                for beyond in range(2 * rows.radius if near and rows.boundary != ZEROS else 0):
+                near = near and rows.boundary != ZEROS
+                stream = g.stream and g.x_direct and not near
+                _sum_reaching(
+                    y, g, row_taps, column_taps, r, y_start, p0, count, width, scratch, kept,
+                    offsets, into, at, stream, fixed_stride, fixed_width,
+                )  # fmt: skip
+                for beyond in range(2 * rows.radius if near else 0):
                     e = beyond - rows.radius
                     if e >= 0:
                         e += rows.length
                     if fold(rows, e) == r:
                         _sum_reaching(
-                            y, g, row_taps, column_taps, e, y_start, p0, count, width, weights,
-                            work, scratch, kept, offsets, scratch, folded,
+                            y, g, row_taps, column_taps, e, y_start, p0, count, width, scratch,
+                            kept, offsets, scratch, g.folded, False, fixed_stride, fixed_width,
                         )  # fmt: skip
                         for j in range(count * width):
-                            into[at + j] += scratch[folded + j]
-                if not direct:
-                    store(scratch, total, x, g.x_kind, x_start, count, stride, width, inner)
+                            into[at + j] += scratch[g.folded + j]
+                if not g.x_direct:
+                    store(scratch, g.total, x, g.x_kind, x_start, count, stride, width, inner)
             else:
                 _spread(
-                    y, g, column_taps, 0, y_start, p0, count, width, work, scratch, offsets, total
-                )
-                store(scratch, total, x, g.x_kind, x_start, count, stride, width, inner)
+                    y, g, column_taps, 0, y_start, p0, count, width, scratch, offsets, g.total,
+                    fixed_stride, fixed_width,
+                )  # fmt: skip
+                store(scratch, g.total, x, g.x_kind, x_start, count, stride, width, inner)
+        if g.stream:
+            fence()
         return fingerprint
 
     return adjoint

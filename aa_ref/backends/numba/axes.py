@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import helper
+from .compiling import inlined
 from .geometry import REFLECT, REPLICATE, ZEROS
 
-__all__ = ["centre", "first_output", "fold", "locate"]
+__all__ = ["centre", "find_line", "first_output", "fold", "locate"]
 
 
-@helper
+@inlined
 def centre(axis: Any, i: int) -> int:
     """The input position under the middle tap of output ``i``."""
     if axis.spacing > 0:
@@ -18,7 +18,7 @@ def centre(axis: Any, i: int) -> int:
     return min(np.int64(np.floor(np.float32(np.float32(i) * axis.step))), axis.length - 1)
 
 
-@helper
+@inlined
 def first_output(axis: Any, position: int) -> int:
     """The first output whose centre is at or beyond a position; how many there are, if none."""
     if axis.spacing > 0:
@@ -33,7 +33,7 @@ def first_output(axis: Any, position: int) -> int:
     return low
 
 
-@helper
+@inlined
 def fold(axis: Any, e: int) -> int:
     """The position that stands in for ``e``; -1 for a zero."""
     n = axis.length
@@ -51,7 +51,22 @@ def fold(axis: Any, e: int) -> int:
     return e % n
 
 
-@helper
+@inlined
+def find_line(g: Any, unit: int, lines: int) -> Any:
+    """Which of the ``lines`` lines a unit of work is in, and the number of its block.
+
+    Some of a line's blocks follow one another, then come the same of the next line; lines that are
+    kept are kept for one block.
+    """
+    if g.across == 1:
+        which = unit // lines
+        return unit - which * lines, which
+    above = unit // g.across
+    which = above // lines
+    return above - which * lines, which * g.across + unit - above * g.across
+
+
+@inlined
 def locate(g: Any, outer: Any, block: int, length: int) -> Any:
     """What a block covers, counted over neighbours, then columns, then outer dimensions.
 

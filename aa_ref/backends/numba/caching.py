@@ -7,7 +7,7 @@ package in a closure variable, and those are part of the cache's key.
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -15,15 +15,20 @@ from typing import Any
 
 import numpy as np
 from numba import from_dtype, njit, types
+from numba.core.registry import cpu_target
 
 from .adjoint import make_adjoint
-from .compiling import OPTIONS
+from .compiling import OPTIONS, named
 from .forward import make_forward
 from .geometry import GEOMETRY
+from .variants import GENERIC, VARIANTS, Variant
 
-__all__ = ["Compiled", "cache_folder", "compiled", "compiled_so_far", "fingerprint"]
+__all__ = ["Compiled", "cache_folder", "compiled", "compiled_so_far", "fingerprint", "states"]
 
-_MAKERS: dict[str, Callable[[int], Any]] = {"forward": make_forward, "adjoint": make_adjoint}
+_MAKERS: dict[str, Callable[[int, int, int], Any]] = {
+    "forward": make_forward,
+    "adjoint": make_adjoint,
+}
 _lock = RLock()
 
 
@@ -45,9 +50,8 @@ if hasattr(os, "register_at_fork"):
 class Compiled:
     """One compiled function, and where its machine code is kept, or why it is not."""
 
-    def __init__(self, name: str, compute: type) -> None:
-        function = _MAKERS[name](fingerprint())
-        signature = _signature(name, compute)
+    def __init__(self, name: str, compute: type, variant: Variant) -> None:
+        function, signature = _function(name, variant), _signature(name, compute)
         self.cache_folder, self.not_cached = "", ""
         try:
             dispatcher = njit(cache=True, nogil=True, **OPTIONS)(function)
@@ -63,31 +67,63 @@ class Compiled:
         self.call = dispatcher
 
 
-_compiled: dict[tuple[str, type], Compiled] = {}
+_compiled: dict[tuple[str, type, Variant], Compiled] = {}
 
 
-def compiled(name: str, compute: type) -> Compiled:
+def compiled(name: str, compute: type, variant: Variant = GENERIC) -> Compiled:
     """``"forward"`` or ``"adjoint"``, for np.float32 or np.float64, compiled when first needed."""
-    found = _compiled.get((name, compute))
+    found = _compiled.get((name, compute, variant))
     if found is None:
         with _lock:
-            found = _compiled.get((name, compute))
+            found = _compiled.get((name, compute, variant))
             if found is None:
-                found = _compiled[name, compute] = Compiled(name, compute)
+                found = _compiled[name, compute, variant] = Compiled(name, compute, variant)
     return found
 
 
 def cache_folder() -> str:
     """Where compiled code is kept on disk, or why it cannot be; compiles nothing."""
     try:
-        return str(njit(cache=True, **OPTIONS)(make_forward(fingerprint())).stats.cache_path)
+        return str(
+            njit(cache=True, **OPTIONS)(make_forward(fingerprint(), *GENERIC)).stats.cache_path
+        )
     except RuntimeError as error:
         return f"none: {error}"
 
 
-def compiled_so_far() -> dict[tuple[str, type], Compiled]:
+def compiled_so_far() -> dict[tuple[str, type, Variant], Compiled]:
     """What this process has compiled or loaded."""
     return dict(_compiled)
+
+
+def states() -> Iterator[tuple[str, str]]:
+    """Each function that there is, and whether it is compiled, here or in the cache on disk."""
+    every = [(name, np.float32, v) for v in (GENERIC, *VARIANTS) for name in _MAKERS]
+    for name, compute, variant in [*every, *((name, np.float64, GENERIC) for name in _MAKERS)]:
+        found = _compiled.get((name, compute, variant))
+        if found is None:
+            state = "in the cache" if _is_cached(name, compute, variant) else "not compiled yet"
+        else:
+            state = f"compiled, not kept: {found.not_cached}" if found.not_cached else "compiled"
+        yield f"{name}, {compute.__name__}, {variant}", state
+
+
+def _is_cached(name: str, compute: type, variant: Variant) -> bool:
+    # Numba has no public way to ask without loading the code, which would take a second for all.
+    try:
+        cached = njit(cache=True, nogil=True, **OPTIONS)(_function(name, variant))._cache
+        key = cached._index_key(_signature(name, compute), cpu_target.target_context.codegen())
+        return key in cached._cache_file._load_index()
+    except Exception:
+        return False
+
+
+def _function(name: str, variant: Variant) -> Any:
+    """The Python function to compile. Each has a name of its own, and so its own files."""
+    function = _MAKERS[name](fingerprint(), *variant)
+    if variant != GENERIC:
+        named(f"{name}_stride_{variant.stride}_width_{variant.width}", function)
+    return function
 
 
 @cache

@@ -8,162 +8,179 @@ from typing import Any
 
 import numpy as np
 
-from .axes import centre, fold, locate
-from .compiling import bare, helper
+from .axes import centre, find_line, fold, locate
+from .compiling import bare, bare_aligned, helper, inlined
+from .footprints import accumulate, gather
 from .geometry import ZEROS
-from .lines import (
-    load,
-    needs_no_conversion,
-    packed,
-    samples_like,
-    split_phases,
-    store,
-    sum_terms,
-    views,
-    zero,
-)
+from .lines import load, samples_like, store, views, zero
+from .phases import split_phases
+from .sums import sum_terms
+from .vectors import fence, until_aligned
 
 __all__ = ["make_forward"]
 
-_CHUNK = 2048  # samples summed at a time: they stay in the first-level cache
-_AT_ONCE = 4  # lines loaded before they are summed
-
 
 @helper
-def _sum_rows(
-    x: Any, g: Any, taps: Any, i: int, start: int, count: int, width: int, loads: int,
-    scratch: Any, offsets: Any, at: int,
+def _sum_rows_at(
+    x: Any, g: Any, taps: Any, i: int, start: int, width: int, scratch: Any, work: int, at: int
+) -> None:
+    """The same for one column."""
+    rows = g.rows
+    zero(scratch, at, width)
+    for k in range(taps.size):
+        row = fold(rows, centre(rows, i) - rows.radius + k)
+        if row >= 0:
+            load_from, inner = start + row * rows.x_stride, g.neighbours.x_stride
+            load(x, g.x_kind, load_from, 1, 0, width, inner, scratch, work)
+            for c in range(width):
+                scratch[at + c] += taps[k] * scratch[work + c]
+
+
+@inlined
+def _extend(
+    x: Any, g: Any, taps: Any, i: int, start: int, first: int, last: int, width: int, scratch: Any,
+    work: int, line: int,
 ) -> None:  # fmt: skip
-    """The sum over a footprint's rows, ascending, of ``count`` columns from ``start`` on."""
-    rows, stride, inner = g.rows, g.columns.x_stride, g.neighbours.x_stride
-    first = centre(rows, i) - rows.radius
-    begin, end = 0, taps.size
-    if rows.boundary == ZEROS:
-        begin, end = max(0, -first), min(end, rows.length - first)
-    terms, size = end - begin, count * width
-    for k in range(terms):
-        offsets[k] = start + fold(rows, first + begin + k) * rows.x_stride
-    if needs_no_conversion(g.x_kind, scratch) and packed(count, stride, width, inner):
-        source = samples_like(x, scratch)
-        for done in range(0, size, _CHUNK):
-            some = min(_CHUNK, size - done)
-            sum_terms(scratch, at + done, some, terms, taps, begin, source, offsets, 0, False)
-            for k in range(terms):
-                offsets[k] += _CHUNK
+    """What a line of positions ``first..last`` has beyond the signal's ends."""
+    columns = g.columns
+    low, high = max(first, 0), min(last, columns.length)
+    if columns.boundary == ZEROS:
+        zero(scratch, line, (low - first) * width)
+        zero(scratch, line + (high - first) * width, (last - high) * width)
         return
-    for k in range(0, terms, _AT_ONCE):
-        some = min(_AT_ONCE, terms - k)
-        for q in range(some):
-            load(
-                x, g.x_kind, offsets[k + q], count, stride, width, inner, scratch, loads + q * size
-            )
-            offsets[k + q] = loads + q * size
-        sum_terms(scratch, at, size, some, taps, begin + k, scratch, offsets, k, k > 0)
+    for outside in range(low - first + last - high):
+        e = first + outside
+        if e >= low:
+            e += high - low
+        at = line + (e - first) * width
+        source = fold(columns, e)
+        if low <= source < high:
+            for c in range(width):
+                scratch[at + c] = scratch[line + (source - first) * width + c]
+        elif g.rows.filtered:
+            column = start + source * columns.x_stride
+            _sum_rows_at(x, g, taps, i, column, width, scratch, work, at)
+        else:
+            column, inner = start + source * columns.x_stride, g.neighbours.x_stride
+            load(x, g.x_kind, column, 1, 0, width, inner, scratch, at)
 
 
 @helper
-def _sum_columns(
-    columns: Any, taps: Any, line: int, first: int, last: int, j0: int, count: int, width: int,
-    split: int, scratch: Any, offsets: Any, into: Any, at: int,
+def _sum_columns_unevenly(
+    columns: Any, taps: Any, line: int, first: int, j0: int, count: int, width: int, scratch: Any,
+    offsets: Any, at: int,
 ) -> None:  # fmt: skip
-    """The sum along a line of positions ``first..last``, for ``count`` outputs from ``j0`` on."""
-    spacing = columns.spacing
-    if spacing > 0:
-        room = ((last - first + spacing - 1) // spacing) * width
-        source = line
-        if spacing > 1:
-            phases = min(spacing, taps.size)
-            split_phases(scratch, line, last - first, width, spacing, phases, room, split)
-            source = split
-        for k in range(taps.size):
-            offsets[k] = source + (k % spacing) * room + (k // spacing) * width
-        sum_terms(into, at, count * width, taps.size, taps, 0, scratch, offsets, 0, False)
-    else:
-        for j in range(count):
-            reads = centre(columns, j0 + j) - columns.radius - first
-            offsets[j] = line + reads * width
-        zero(into, at, count * width)
-        to, wide = np.uintp(at), np.uintp(width)
-        for k in range(taps.size):
-            shift = np.uintp(k * width)
-            for j in range(np.uintp(count)):
-                reads = np.uintp(offsets[j]) + shift
-                for c in range(wide):
-                    into[to + j * wide + c] += taps[k] * scratch[reads + c]
+    """The sum along a line whose position 0 is ``first``, for ``count`` outputs from ``j0`` on."""
+    for j in range(count):
+        reads = centre(columns, j0 + j) - columns.radius - first
+        offsets[j] = line + reads * width
+    zero(scratch, at, count * width)
+    to, wide = np.uintp(at), np.uintp(width)
+    for k in range(taps.size):
+        shift = np.uintp(k * width)
+        for j in range(np.uintp(count)):
+            reads = np.uintp(offsets[j]) + shift
+            for c in range(wide):
+                scratch[to + j * wide + c] += taps[k] * scratch[reads + c]
 
 
-@helper
-def _fetch(
-    x: Any, g: Any, taps: Any, i: int, start: int, count: int, width: int, loads: int,
-    scratch: Any, offsets: Any, at: int,
-) -> None:  # fmt: skip
-    """A line's columns, summed over rows where those are filtered."""
-    if g.rows.filtered:
-        _sum_rows(x, g, taps, i, start, count, width, loads, scratch, offsets, at)
-    else:
-        stride, inner = g.columns.x_stride, g.neighbours.x_stride
-        load(x, g.x_kind, start, count, stride, width, inner, scratch, at)
-
-
-def make_forward(fingerprint: int) -> Any:
+def make_forward(fingerprint: int, stride: int, width: int) -> Any:
     """The Python function to compile, for either compute type.
 
-    ``fingerprint`` stands for the sources; it takes part in the key of Numba's cache on disk.
+    Parameters
+    ----------
+    fingerprint : int
+        Stands for the sources; it takes part in the key of Numba's cache on disk.
+    stride, width : int
+        Of a variant: the columns' stride and the number of neighbours, always. Otherwise 0.
     """
+    fixed_stride, fixed_width = stride, width
 
     def forward(
         x_memory: Any, y_memory: Any, rows_taps: Any, columns_taps: Any, geometry: Any, outer: Any,
         lines: Any, indices: Any, begin: int, end: int,
     ) -> int:  # fmt: skip
-        """Lines ``begin..end`` of the result; x and y are memory, as bytes."""
+        """Units of work ``begin..end``; x and y are memory, as bytes."""
         x, y = views(x_memory), views(y_memory)
         row_taps, column_taps = bare(rows_taps), bare(columns_taps)
-        scratch, offsets = bare(lines), bare(indices)
+        scratch = bare_aligned(lines)
         g = geometry[0]
         rows, columns, neighbours = g.rows, g.columns, g.neighbours
-        loads, line = 0, _AT_ONCE * g.span
-        total = line + g.span
-        split = total + columns.block * neighbours.block
+        blocks, offsets = bare(indices[: 2 * g.across]), bare(indices[2 * g.across :])
+        spacing, taps = columns.spacing, column_taps.size
+        direct_y = samples_like(y, scratch)
+        for b in range(g.across):
+            blocks[2 * b] = -1
         for unit in range(begin, end):
-            i, block = unit % rows.outputs, unit // rows.outputs
-            j0, count, width, x_start, y_start = locate(g, outer, block, columns.outputs)
+            i, which = find_line(g, unit, rows.outputs)
+            j0, count, width, x_start, y_start = locate(g, outer, which, columns.outputs)
+            if count <= 0:
+                continue
             y_start += i * rows.y_stride + j0 * columns.y_stride
 
             # The line reaches from position `first` to `last`; `low` to `high` are in the signal.
             first = centre(columns, j0) - columns.radius
             last = centre(columns, j0 + count - 1) + columns.radius + 1
             low, high = max(first, 0), min(last, columns.length)
-            start = x_start + low * columns.x_stride
-            body = line + (low - first) * width
-            _fetch(x, g, row_taps, i, start, high - low, width, loads, scratch, offsets, body)
-            for outside in range(low - first + last - high):
-                e = first + outside
-                if e >= low:
-                    e += high - low
-                at = line + (e - first) * width
-                source = fold(columns, e)
-                if source < 0:
-                    zero(scratch, at, width)
-                elif low <= source < high:
-                    for c in range(width):
-                        scratch[at + c] = scratch[line + (source - first) * width + c]
-                else:
-                    start = x_start + source * columns.x_stride
-                    _fetch(x, g, row_taps, i, start, 1, width, loads, scratch, offsets, at)
-
-            stride, inner = columns.y_stride, neighbours.y_stride
-            if columns.filtered:
-                direct = needs_no_conversion(g.y_kind, scratch)
-                direct = direct and packed(count, stride, width, inner)
-                into, at = (samples_like(y, scratch), y_start) if direct else (scratch, total)
-                _sum_columns(
-                    columns, column_taps, line, first, last, j0, count, width, split, scratch,
-                    offsets, into, at,
+            start, line = x_start + low * columns.x_stride, g.line
+            before = (low - first) * width
+            line += -before % 16
+            if not rows.filtered:
+                stride, inner = columns.x_stride, neighbours.x_stride
+                load(x, g.x_kind, start, high - low, stride, width, inner, scratch, line + before)
+            elif g.active == 0:
+                gather(
+                    x, g, row_taps, i, x_start, start, high - low, width, scratch, offsets,
+                    line + before,
                 )  # fmt: skip
-                if not direct:
-                    store(scratch, total, y, g.y_kind, y_start, count, stride, width, inner)
             else:
-                store(scratch, line, y, g.y_kind, y_start, count, stride, width, inner)
+                # Each block has sums of its own, and knows which rows are in them.
+                b = which % g.across
+                sums = line + b * g.active * g.span
+                group = i if blocks[2 * b] != which else blocks[2 * b + 1]
+                accumulate(
+                    x, g, row_taps, i, group, x_start, start, high - low, width, scratch, offsets,
+                    sums + before,
+                )  # fmt: skip
+                blocks[2 * b], blocks[2 * b + 1] = which, i + g.active
+                line = sums + i % g.active * g.span
+            _extend(x, g, row_taps, i, x_start, first, last, width, scratch, g.total, line)
+
+            done = line
+            if columns.filtered and spacing == 0:
+                done = g.total
+                _sum_columns_unevenly(
+                    columns, column_taps, line, first, j0, count, width, scratch, offsets, done
+                )
+            elif columns.filtered:
+                source, room = line, (last - first) * width
+                if spacing > 1:
+                    source, phases = g.split, min(spacing, taps)
+                    room = g.room
+                    split_phases(
+                        scratch, line, last - first, width, spacing, phases, room, source,
+                        fixed_stride, fixed_width,
+                    )  # fmt: skip
+                at, phase = source, 0
+                for k in range(taps):
+                    offsets[k] = at + phase * room
+                    phase += 1
+                    if phase == spacing:
+                        at, phase = at + width, 0
+                done = g.total
+                into, at, aligned = scratch, done, np.uintp(0)
+                if g.y_direct:
+                    into, at, aligned = direct_y, y_start, until_aligned(direct_y, y_start)
+                sum_terms(
+                    into, at, count * width, taps, column_taps, 0, scratch, offsets, False,
+                    aligned, g.stream, 0, 0, 0,
+                )  # fmt: skip
+                if g.y_direct:
+                    continue
+            stride, inner = columns.y_stride, neighbours.y_stride
+            store(scratch, done, y, g.y_kind, y_start, count, stride, width, inner)
+        if g.stream:
+            fence()
         return fingerprint
 
     return forward

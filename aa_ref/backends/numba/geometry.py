@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...boundary import BOUNDARIES
+from ...dtypes import STORAGE
 from ...plans import AxisPlan
 from .convert import KINDS
+from .variants import GENERIC, Variant, find_variant
 
 __all__ = ["GEOMETRY", "REFLECT", "REPLICATE", "ZEROS", "Geometry", "Operand", "make_geometry"]
 
@@ -50,14 +52,39 @@ GEOMETRY = np.dtype(
         ("y_kind", "i8"),
         ("x_start", "i8"),  # the first sample's place in memory
         ("y_start", "i8"),
-        ("span", "i8"),  # the longest line, in samples
-        ("ring", "i8"),  # adjoint: how many lines are kept
+        ("across", "i8"),  # how many of a line's blocks are done before the next line's
+        (
+            "x_direct",
+            "i8",
+        ),  # whether lines lie in memory as they do in scratch: type, order, no gaps
+        ("y_direct", "i8"),
+        ("stream", "i8"),  # whether to write the result past the caches
+        # Scratch, in samples: lines that are kept for several lines of the result, then one region
+        # after the other. What is in them differs between the directions.
+        ("ring", "i8"),  # how many lines are kept
+        ("span", "i8"),  # apart
+        ("loads", "i8"),  # forward: lines converted
+        ("chunk", "i8"),  # forward: how many samples of a group of rows are summed at a time
+        ("active", "i8"),  # forward: outputs that a row is part of, where those are accumulated
+        ("line", "i8"),  # forward: the line that is summed; adjoint: the line of `g`
+        ("split", "i8"),  # a line by phases
+        ("room", "i8"),  # each phase
+        ("total", "i8"),  # the result, before it is rounded
+        ("folded", "i8"),  # adjoint: what the boundary folds onto it
+        ("weights", "i8"),  # adjoint: taps in the order of the terms
     ],
     align=True,
 )
 
-_SPAN = 1 << 14  # samples in a line: with its companions 0.4 MiB of scratch in binary32
 _SCRATCH = 900 << 10  # bytes, for all lines of one thread
+AT_ONCE = 4  # rows converted, and then summed, at a time
+_CACHED = 1 << 20  # bytes of rows that a second-level cache holds beside the scratch
+_CHUNK = (
+    1024  # samples of a group of rows: they stay in the first-level cache, and are one chunk ahead
+)
+_BLOCK = 1024  # samples in a line, forward: with its phases it stays in the first-level cache
+_STREAM = 1 << 22  # bytes of a result; a smaller one may well be read from a cache next
+_SPAN = 1 << 14  # samples in a line of which several are kept
 _APART = 256  # columns in a line where rows lie closer: as many pages of memory are read at a time
 
 
@@ -79,8 +106,10 @@ class Geometry:
     outer : ndarray of shape (n, 3)
         Size, stride in x and stride in y of each outer dimension, slowest first.
     rows, columns : AxisPlan or None
-    lines : int
-        Units of work: lines of the result, blocks counted apart.
+    units : int
+        Of work: lines of the result, blocks counted apart.
+    variant : Variant
+        Which variant can do it; `GENERIC` if none can.
     scratch, indices : int
         Samples of scratch and whole numbers that one thread needs besides.
     """
@@ -89,7 +118,8 @@ class Geometry:
     outer: NDArray[np.int64]
     rows: AxisPlan | None
     columns: AxisPlan | None
-    lines: int
+    units: int
+    variant: Variant
     scratch: int
     indices: int
 
@@ -116,19 +146,36 @@ def make_geometry(
 
     record = np.zeros(1, GEOMETRY)
     g = record[0]
+    g["across"] = 1
     _fill(g["rows"], rows, dimensions, forward)
     _fill(g["columns"], columns, dimensions, forward)
     g["neighbours"]["length"] = neighbours.size
     g["neighbours"]["x_stride"], g["neighbours"]["y_stride"] = neighbours[1:]
     g["x_kind"], g["y_kind"] = KINDS[x.kind], KINDS[y.kind]
     g["x_start"], g["y_start"] = x.start, y.start
-    most = _SCRATCH // (8 if "float64" in (x.kind if forward else y.kind) else 4)
-    scratch = _cut_forward(g, most) if forward else _cut_adjoint(g, most)
+    itemsize = 8 if "float64" in (x.kind if forward else y.kind) else 4
+    for side, operand in (("x", x), ("y", y)):
+        g[side + "_direct"] = _is_direct(g, side, operand, itemsize)
+    variant = GENERIC
+    if itemsize == 4:
+        variant = find_variant(int(g["columns"]["spacing"]), int(neighbours.size))
+    cut = _cut_forward if forward else _cut_adjoint
+    scratch = 0
+    for region, samples in cut(g, _SCRATCH // itemsize, variant).items():
+        if region != "ring":  # the first
+            g[region] = scratch
+        scratch += _whole_vectors(samples)
+    scratch += 16  # to begin at a whole vector
+    if g["neighbours"]["blocks"] > 1:
+        variant = GENERIC
+    lengths = {a.axis: a.out_length for a in group} if forward else {}
+    count = math.prod(lengths.get(i, d.size) for i, d in enumerate(dimensions))
+    g["stream"] = g["y_direct" if forward else "x_direct"] and count * itemsize >= _STREAM
     blocks = int(g["columns"]["blocks"] * g["neighbours"]["blocks"])
     lines = int(g["rows"]["outputs" if forward else "length"])
     return Geometry(
         record, np.array(outer, np.int64).reshape(-1, 3), rows, columns,
-        lines * blocks * math.prod(d.size for d in outer), scratch, _indices(g, forward),
+        lines * blocks * math.prod(d.size for d in outer), variant, scratch, _indices(g, forward),
     )  # fmt: skip
 
 
@@ -193,9 +240,22 @@ def _fill(axis: Any, a: AxisPlan | None, dimensions: list[_Dimension], forward: 
     axis["y_stride"] = dimensions[a.axis].y_stride
 
 
-def _cut_forward(g: Any, most: int) -> int:
-    """Choose blocks of the output's columns; returns the scratch a thread needs, in samples."""
+def _is_direct(g: Any, side: str, operand: Operand, itemsize: int) -> bool:
+    """Whether lines lie in memory as they do in scratch: of one type, in order, without gaps."""
     columns, neighbours = g["columns"], g["neighbours"]
+    size = STORAGE[operand.kind]
+    apart = columns[side + "_stride"] == neighbours["length"]
+    return bool(
+        size.kind == "f"
+        and size.itemsize == itemsize
+        and (neighbours["length"] == 1 or neighbours[side + "_stride"] == 1)
+        and (columns["length"] == 1 or apart)
+    )
+
+
+def _cut_forward(g: Any, most: int, variant: Variant) -> dict[str, int]:
+    """Choose blocks of the output's columns; returns the regions of scratch and their samples."""
+    rows, columns, neighbours = g["rows"], g["columns"], g["neighbours"]
     taps = 2 * int(columns["radius"]) + 1
     step, slack = int(columns["spacing"]), 0
     if step == 0:
@@ -204,52 +264,123 @@ def _cut_forward(g: Any, most: int) -> int:
     outputs = int(columns["outputs"])
     whole = (outputs - 1) * step + taps + slack  # positions that the line of all outputs has
     least = min(whole, 4 * taps + slack)  # below that, blocks would read too much twice
-    span = min(_longest_line(g), most // 8)
-    width = _cut(neighbours, int(neighbours["length"]), span // least)
-    positions = max(span // width, least)
+    active = 0
+    if rows["filtered"] and rows["spacing"] > 1 and (rows["spacing"] >= 4 or not g["x_direct"]):
+        active = 2 * int(rows["radius"]) // int(rows["spacing"]) + 1
+    loads = 0 if g["x_direct"] else AT_ONCE
+    if (active + loads + 4) * least > most:
+        active = 0
+    longest = _APART
+    if not _rows_are_closer(g):
+        longest = max(_BLOCK, 16 * taps * int(neighbours["length"]))
+        longest = min(longest, _SPAN) + taps * int(neighbours["length"])
+    longest = min(longest, most // (active + loads + 4))
+    direct = g["x_direct"]
+    width = _cut_neighbours(g, longest // least)
+    if direct and not g["x_direct"]:
+        return _cut_forward(g, most, GENERIC)  # for lines that are to be loaded
+    positions = max(longest // width, least)
     block = _cut(columns, outputs, (positions - taps - slack) // step + 1)
     positions = (block - 1) * step + taps + slack
-    g["span"] = positions * width
-    # Four lines loaded, one summed, one split by phases, one of outputs.
-    return int((6 * positions + min(step, taps) + block) * width)
+    g["room"], overhang = _room(positions, step, width, variant)
+    g["span"] = span = _whole_vectors(positions * width + overhang) + 16
+    g["active"] = active
+    g["chunk"] = max(64, _CHUNK // max(int(rows["spacing"]), 1) // 64 * 64)
+    loads = 0 if g["x_direct"] else AT_ONCE * positions * width
+    split = (variant.stride or min(step, taps)) * int(g["room"])
+    lines = max(int(g["active"]), 1)
+    _walk_across(g, (most - loads - split - block * width) // (lines * span))
+    return {
+        "line": (int(g["across"]) if active else 1) * lines * span,
+        "split": split,
+        "total": block * width,
+        "loads": loads,
+    }
 
 
-def _cut_adjoint(g: Any, most: int) -> int:
-    """Choose blocks of the result's columns; returns the scratch a thread needs, in samples."""
+def _cut_neighbours(g: Any, most: int) -> int:
+    """Cut the neighbours; then there are gaps between those of one column and the next."""
+    width = _cut(g["neighbours"], int(g["neighbours"]["length"]), most)
+    if g["neighbours"]["blocks"] > 1 and g["columns"]["length"] > 1:
+        g["x_direct"] = g["y_direct"] = False
+    return width
+
+
+def _walk_across(g: Any, most: int) -> None:
+    """Let the blocks of a line follow one another, as in memory, as far as the rows stay cached."""
     rows, columns, neighbours = g["rows"], g["columns"], g["neighbours"]
+    active, blocks = int(g["active"]), int(columns["blocks"])
+    if neighbours["blocks"] > 1:
+        g["across"] = 1 if active else blocks * int(neighbours["blocks"])
+        return
+    # Rows that are read, and lines of sums, or rows that are read again for the next line.
+    kept = int(rows["spacing"]) + (active or 2 * int(rows["radius"]) + 1)
+    cached = _CACHED // (4 * kept * int(neighbours["length"]))  # columns
+    across = min(blocks, cached // -(-int(columns["length"]) // blocks))
+    if active:
+        across = min(across, most)
+    across = max(1, across)
+    groups = -(-blocks // across)
+    g["across"] = across = -(-blocks // groups)
+    columns["blocks"] = groups * across  # the last ones may have no columns
+
+
+def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
+    """Choose blocks of the result's columns; returns the regions of scratch and their samples."""
+    rows, columns = g["rows"], g["columns"]
     step = int(rows["spacing"]) or int(rows["step"])
-    g["ring"] = max(4, min(2 * int(rows["radius"]) // step + 2, int(rows["outputs"])))
+    ring = max(4, min(2 * int(rows["radius"]) // step + 2, int(rows["outputs"])))
     step = int(columns["spacing"]) or int(columns["step"])
     reach = 2 * int(columns["radius"]) // step
-
-    def lines(block: int) -> int:
-        """Samples for each neighbour: the ring, two sums; the outputs under a block, one phase."""
-        return (int(g["ring"]) + 2) * block + 2 * (block // step) + reach + 8
-
     length = int(columns["length"])
-    span = _longest_line(g)
+
+    def regions(block: int, width: int) -> dict[str, int]:
+        g["room"], overhang = _room(block, step, width, variant)
+        g["span"] = _whole_vectors(block * width + overhang)
+        return {
+            "ring": ring * int(g["span"]),
+            "total": block * width,
+            "folded": block * width,
+            "line": (block // step + reach + 4) * width,
+            "split": (variant.stride or min(step, block)) * int(g["room"]),
+            "weights": max(ring, reach + 1),
+        }
+
+    span = _APART if _rows_are_closer(g) else _SPAN
     least = min(length, 64)
-    width = _cut(neighbours, int(neighbours["length"]), min(span // least, most // lines(least)))
+    fit = most // sum(regions(least, 1).values())
+    width = _cut_neighbours(g, min(span // least, fit))
     block = min(length, max(span // width, 1))
-    while block > 16 and lines(block) * width > most:
+    while block > 16 and sum(regions(block, width).values()) > most:
         block -= block // 8 + 1
     block = _cut(columns, length, block)
-    g["span"] = block * width
-    return int(lines(block) * width + reach + 1 + g["ring"])
+    chosen = regions(block, width)
+    g["ring"] = ring
+    return chosen
 
 
-def _longest_line(g: Any) -> int:
-    """How many samples a line should have at most."""
-    rows_are_closer = 0 < abs(g["rows"]["x_stride"]) < abs(g["columns"]["x_stride"])
-    return _APART if rows_are_closer else _SPAN
+def _room(positions: int, step: int, width: int, variant: Variant) -> tuple[int, int]:
+    """Samples for one phase of a line; and how many are read or written beyond the line's end."""
+    each = -(-positions // step)
+    if variant == GENERIC:
+        return each * width, 0
+    each = _whole_vectors(each)
+    return each * width, each * step * width - positions * width
+
+
+def _whole_vectors(samples: int) -> int:
+    return -(-samples // 16) * 16
+
+
+def _rows_are_closer(g: Any) -> bool:
+    return bool(0 < abs(g["rows"]["x_stride"]) < abs(g["columns"]["x_stride"]))
 
 
 def _indices(g: Any, forward: bool) -> int:
     """How many offsets one sum needs: one a term, or one an output; and the ring's line numbers."""
     rows, columns = (2 * int(g[axis]["radius"]) + 1 for axis in ("rows", "columns"))
-    if forward:
-        return max(rows, columns, int(g["columns"]["block"]))
-    return int(g["ring"]) + max(int(g["ring"]), columns)
+    terms = max(rows, columns, AT_ONCE, int(g["columns"]["block"] if forward else g["ring"]))
+    return (2 * int(g["across"]) if forward else int(g["ring"])) + terms
 
 
 def _cut(axis: Any, length: int, most: int) -> int:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from ...dtypes import STORAGE
 from ...plans import Plan
 from ..base import Backend
-from .caching import cache_folder, compiled, compiled_so_far
+from .caching import cache_folder, compiled, states
 from .crew import run_pieces
 from .geometry import Geometry, Operand, make_geometry
 from .threads import get_num_threads
+from .variants import worth_it
 
 __all__ = ["NumbaBackend"]
 
@@ -33,12 +34,7 @@ class NumbaBackend(Backend):
 
     def details(self) -> dict[str, str]:
         """See `Backend.details`."""
-        return {"cache folder": cache_folder()} | {
-            f"{name}, {compute.__name__}": "compiled"
-            if f.cache_folder
-            else f"compiled, not kept: {f.not_cached}"
-            for (name, compute), f in compiled_so_far().items()
-        }
+        return {"cache folder": cache_folder(), **dict(states())}
 
     def forward(self, plan: Plan, x: NDArray[Any], out: NDArray[Any]) -> None:
         """See `Backend.forward`."""
@@ -146,21 +142,22 @@ def _memory(a: NDArray[Any]) -> NDArray[np.uint8]:
 def _carry_out(
     step: _Step, compute: np.dtype[Any], source: NDArray[Any], result: NDArray[Any]
 ) -> None:
-    call = compiled(step.function, compute.type).call
     geometry = step.geometry
+    variant = worth_it(step.function, geometry.variant, step.multiplications)
+    call = compiled(step.function, compute.type, variant).call
     x, y = (source, result) if step.forward else (result, source)
     arguments = (_memory(x), _memory(y), *step.taps, geometry.record, geometry.outer)
     threads = get_num_threads() if step.multiplications > _LITTLE else 1
-    threads = min(threads, geometry.lines)
+    threads = min(threads, geometry.units)
     scratch = np.empty((threads, geometry.scratch), compute)
     indices = np.empty((threads, geometry.indices), np.int64)
     if threads == 1:
-        call(*arguments, scratch[0], indices[0], 0, geometry.lines)
+        call(*arguments, scratch[0], indices[0], 0, geometry.units)
         return
-    pieces = min(threads * _PIECES, geometry.lines)
+    pieces = min(threads * _PIECES, geometry.units)
 
     def work(piece: int, worker: int) -> None:
-        begin, end = (geometry.lines * p // pieces for p in (piece, piece + 1))
+        begin, end = (geometry.units * p // pieces for p in (piece, piece + 1))
         call(*arguments, scratch[worker], indices[worker], begin, end)
 
     run_pieces(work, pieces, threads)

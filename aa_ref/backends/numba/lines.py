@@ -31,14 +31,9 @@ from .convert import (
 )
 
 __all__ = [
-    "join_phase",
     "load",
-    "needs_no_conversion",
-    "packed",
     "samples_like",
-    "split_phases",
     "store",
-    "sum_terms",
     "views",
     "zero",
 ]
@@ -50,142 +45,6 @@ def zero(scratch: Any, at: int, size: int) -> None:
     start = np.uintp(at)
     for j in range(np.uintp(size)):
         scratch[start + j] = 0
-
-
-@helper
-def sum_terms(
-    total: Any, at: int, size: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
-    offset: int, go_on: bool,
-) -> None:  # fmt: skip
-    """Add a tap times a line of ``source``, for so many terms, in order.
-
-    The taps stand from ``taps[tap]`` on, the lines where ``offsets[offset]`` and its followers say.
-    Every product and every sum is rounded. The total starts at +0.0, or goes on from what is there.
-    """
-    k = 0
-    if not go_on:
-        if terms >= 5:  # the filter of an integer stride has 4 n + 1 taps
-            _begin_5(total, at, size, taps, tap, source, offsets, offset)
-            k = 5
-        else:
-            zero(total, at, size)
-    while k + 8 <= terms:
-        _add_8(total, at, size, taps, tap + k, source, offsets, offset + k)
-        k += 8
-    while k + 4 <= terms:
-        _add_4(total, at, size, taps, tap + k, source, offsets, offset + k)
-        k += 4
-    while k < terms:
-        _add_1(total, at, size, taps, tap + k, source, offsets, offset + k)
-        k += 1
-
-
-@helper
-def _begin_5(
-    total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
-) -> None:
-    t0, t1, t2, t3 = taps[tap], taps[tap + 1], taps[tap + 2], taps[tap + 3]
-    a, b = np.uintp(offsets[offset]), np.uintp(offsets[offset + 1])
-    c, d = np.uintp(offsets[offset + 2]), np.uintp(offsets[offset + 3])
-    t4, e, to = taps[tap + 4], np.uintp(offsets[offset + 4]), np.uintp(at)
-    for j in range(np.uintp(size)):
-        two = (np.float32(0) + t0 * source[a + j]) + t1 * source[b + j]  # +0.0 in either type
-        four = (two + t2 * source[c + j]) + t3 * source[d + j]
-        total[to + j] = four + t4 * source[e + j]
-
-
-@helper
-def _add_8(
-    total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
-) -> None:
-    t0, t1, t2, t3 = taps[tap], taps[tap + 1], taps[tap + 2], taps[tap + 3]
-    t4, t5, t6, t7 = taps[tap + 4], taps[tap + 5], taps[tap + 6], taps[tap + 7]
-    a, b = np.uintp(offsets[offset]), np.uintp(offsets[offset + 1])
-    c, d = np.uintp(offsets[offset + 2]), np.uintp(offsets[offset + 3])
-    e, f = np.uintp(offsets[offset + 4]), np.uintp(offsets[offset + 5])
-    g, h = np.uintp(offsets[offset + 6]), np.uintp(offsets[offset + 7])
-    to = np.uintp(at)
-    for j in range(np.uintp(size)):
-        two = (total[to + j] + t0 * source[a + j]) + t1 * source[b + j]
-        four = (two + t2 * source[c + j]) + t3 * source[d + j]
-        six = (four + t4 * source[e + j]) + t5 * source[f + j]
-        total[to + j] = (six + t6 * source[g + j]) + t7 * source[h + j]
-
-
-@helper
-def _add_4(
-    total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
-) -> None:
-    t0, t1, t2, t3 = taps[tap], taps[tap + 1], taps[tap + 2], taps[tap + 3]
-    a, b = np.uintp(offsets[offset]), np.uintp(offsets[offset + 1])
-    c, d = np.uintp(offsets[offset + 2]), np.uintp(offsets[offset + 3])
-    to = np.uintp(at)
-    for j in range(np.uintp(size)):
-        two = (total[to + j] + t0 * source[a + j]) + t1 * source[b + j]
-        total[to + j] = (two + t2 * source[c + j]) + t3 * source[d + j]
-
-
-@helper
-def _add_1(
-    total: Any, at: int, size: int, taps: Any, tap: int, source: Any, offsets: Any, offset: int
-) -> None:
-    t0, a, to = taps[tap], np.uintp(offsets[offset]), np.uintp(at)
-    for j in range(np.uintp(size)):
-        total[to + j] += t0 * source[a + j]
-
-
-@helper
-def split_phases(
-    scratch: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int
-) -> None:
-    """Sort positions by their remainder, so that every stride-th one becomes a neighbour.
-
-    ::
-
-        line    a b c d e f g h i j     stride 4
-        split   a e i | b f j | c g | d h        each part `room` samples apart
-    """
-    for q in range(phases):
-        source, target = np.uintp(at + q * width), np.uintp(to + q * room)
-        positions = np.uintp((count - q + stride - 1) // stride)
-        # The common strides by name, so that the compiler can vectorise their loads.
-        if width == 1 and stride == 2:
-            for m in range(positions):
-                scratch[target + m] = scratch[source + m * np.uintp(2)]
-        elif width == 1 and stride == 4:
-            for m in range(positions):
-                scratch[target + m] = scratch[source + m * np.uintp(4)]
-        elif width == 1:
-            for m in range(positions):
-                scratch[target + m] = scratch[source + m * np.uintp(stride)]
-        elif width == 3:
-            step = np.uintp(3 * stride)
-            for m in range(positions):
-                for c in range(np.uintp(3)):
-                    scratch[target + m * np.uintp(3) + c] = scratch[source + m * step + c]
-        else:
-            step, wide = np.uintp(width * stride), np.uintp(width)
-            for m in range(positions):
-                for c in range(wide):
-                    scratch[target + m * wide + c] = scratch[source + m * step + c]
-
-
-@helper
-def join_phase(scratch: Any, at: int, count: int, width: int, stride: int, to: int) -> None:
-    """Put one phase's positions back, ``stride`` positions apart."""
-    source, target = np.uintp(at), np.uintp(to)
-    step, wide, n = np.uintp(width * stride), np.uintp(width), np.uintp(count)
-    if width == 1:
-        for m in range(n):
-            scratch[target + m * step] = scratch[source + m]
-    elif width == 3:
-        for m in range(n):
-            for c in range(np.uintp(3)):
-                scratch[target + m * step + c] = scratch[source + m * np.uintp(3) + c]
-    else:
-        for m in range(n):
-            for c in range(wide):
-                scratch[target + m * step + c] = scratch[source + m * wide + c]
 
 
 @helper

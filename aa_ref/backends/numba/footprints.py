@@ -1,0 +1,141 @@
+"""The sum over a footprint's rows, in either of two orders of work; the sums are the same.
+
+*Gathered*, a line of sums is made at once from all rows of its footprint. So each row is read anew
+for each of the lines it is part of: from the second-level cache, at best.
+
+*Accumulated*, rows come in groups of one stride, and each group is added to all the lines that it
+is part of, the oldest of which it completes. So each row is read, and converted, once. In::
+
+    rows      0 1 | 2 3 | 4 5 | 6 7      stride 2, radius 2: output 0 reads 0…4, output 1 reads 2…6
+    output 0  * *   * *   *
+    output 1        * *   * *   *
+
+group 2 (rows 4 and 5) goes on with output 1 and completes output 0. The first group of an output is
+the one of its own number.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .axes import centre, fold
+from .compiling import inlined
+from .geometry import AT_ONCE, ZEROS
+from .lines import load, samples_like
+from .sums import PAIRED, sum_pair, sum_terms
+from .vectors import until_aligned
+
+__all__ = ["accumulate", "gather"]
+
+_AHEAD = 512  # samples: far enough for memory to answer in time, near enough to be still cached
+
+
+@inlined
+def gather(
+    x: Any, g: Any, taps: Any, i: int, x_start: int, start: int, count: int, width: int,
+    scratch: Any, offsets: Any, at: int,
+) -> None:  # fmt: skip
+    """Output ``i``'s sums of ``count`` columns from ``start`` on."""
+    rows, size = g.rows, count * width
+    first = centre(rows, i) - rows.radius
+    begin, end = 0, taps.size
+    if rows.boundary == ZEROS:
+        begin, end = max(0, -first), min(end, rows.length - first)
+    below, place = first + taps.size, start - x_start + _AHEAD
+    ahead, lines = _soon(g, x_start, below - rows.spacing, below, place)
+    source, at_once, aligned = scratch, AT_ONCE, np.uintp(0)
+    if g.x_direct:
+        source, at_once = samples_like(x, scratch), end - begin
+        aligned = until_aligned(source, start)
+    for k in range(begin, end, at_once):
+        some = min(at_once, end - k)
+        _find(x, g, first + k, some, start, count, width, scratch, offsets)
+        sum_terms(
+            scratch, at, size, some, taps, k, source, offsets, k > begin, aligned, False, ahead,
+            rows.x_stride, lines,
+        )  # fmt: skip
+
+
+@inlined
+def accumulate(
+    x: Any, g: Any, taps: Any, i: int, group: int, x_start: int, start: int, count: int,
+    width: int, scratch: Any, offsets: Any, at: int,
+) -> None:  # fmt: skip
+    """Add groups from ``group`` on to the sums, until output ``i`` is complete.
+
+    The sums of output n begin at ``at + n % g.active * g.span``.
+    """
+    rows, size = g.rows, count * width
+    source = samples_like(x, scratch) if g.x_direct else scratch
+    at_once = rows.spacing if g.x_direct else AT_ONCE
+    for now in range(group, i + g.active):
+        first = now * rows.spacing - rows.radius
+        begin, end = 0, rows.spacing
+        if rows.boundary == ZEROS:
+            begin, end = max(0, -first), min(end, rows.length - first)
+        # At least once, even if all of the group is outside: an output's first group clears it.
+        for q in range(begin, max(end, begin + 1), at_once):
+            some = max(0, min(at_once, end - q))
+            _find(x, g, first + q, some, start, count, width, scratch, offsets)
+            chunk = 0
+            while chunk < size:
+                samples = min(g.chunk, size - chunk)
+                if samples > PAIRED:
+                    samples -= samples % PAIRED
+                place = start - x_start + chunk + g.chunk
+                ahead, lines = _soon(g, x_start, first + q, first + q + rows.spacing, place)
+                output = min(now, rows.outputs - 1)
+                while output >= i:
+                    tap = (now - output) * rows.spacing + q
+                    terms = max(0, min(some, taps.size - tap))
+                    to = at + output % g.active * g.span + chunk
+                    go_on = output < now or q > begin
+                    if output > i and samples % PAIRED == 0:
+                        older_tap = tap + rows.spacing
+                        older_terms = max(0, min(some, taps.size - older_tap))
+                        older = at + (output - 1) % g.active * g.span + chunk
+                        sum_pair(
+                            scratch, to, older, samples, terms, older_terms, taps, tap, older_tap,
+                            source, offsets, go_on, ahead, rows.x_stride, 0 if go_on else lines,
+                        )  # fmt: skip
+                        output -= 1
+                    else:
+                        sum_terms(
+                            scratch, to, samples, terms, taps, tap, source, offsets, go_on, 0,
+                            False, ahead, rows.x_stride, 0 if go_on else lines,
+                        )  # fmt: skip
+                    output -= 1
+                for k in range(some):
+                    offsets[k] += samples
+                chunk += samples
+
+
+@inlined
+def _find(
+    x: Any, g: Any, first: int, some: int, start: int, count: int, width: int, scratch: Any,
+    offsets: Any,
+) -> None:  # fmt: skip
+    """Where ``some`` rows from ``first`` on are: in x itself, or converted."""
+    for k in range(some):
+        offsets[k] = start + fold(g.rows, first + k) * g.rows.x_stride
+        if not g.x_direct:
+            to, stride = g.loads + k * count * width, g.columns.x_stride
+            inner = g.neighbours.x_stride
+            load(x, g.x_kind, offsets[k], count, stride, width, inner, scratch, to)
+            offsets[k] = to
+
+
+@inlined
+def _soon(g: Any, x_start: int, begin: int, end: int, place: int) -> Any:
+    """Which samples to ask for: those from ``place`` on of rows ``begin..end``.
+
+    If that is beyond the rows' end, those at the beginning of as many rows below. Returns where the
+    first row's are in memory, and how many rows have some; none if they are converted anyway.
+    """
+    rows, length = g.rows, g.columns.length * g.neighbours.length
+    if place >= length:
+        place -= length
+        begin, end = end, end + end - begin
+    begin, end = max(begin, 0), min(end, rows.length)
+    lines = max(0, end - begin) if g.x_direct else 0
+    return x_start + begin * rows.x_stride + place, lines
