@@ -8,6 +8,7 @@ from typing import Any
 
 import aa_ref
 
+from ..backends.numba.variants import from_the_first_call
 from .cases import Case
 from .contenders import Contender, backends_of, copies_of, first_levels_of
 from .inputs import input_of
@@ -74,10 +75,11 @@ def measure_case(case: Case, run: Run) -> Block:
     free = available_memory()
     if free is not None and _COPIES_IN_MEMORY * case.large_bytes > free:
         return Block(case, (), {"all": f"{free >> 20} MiB of free memory are too little"})
-    contenders = _contenders(case, run, left_out)
-    checks = [c.check() if c.check else None for c in contenders]
-    entrants = [Entrant(c.call, c.before, c.settle) for c in contenders]
-    timings = interleave(entrants, run.effort, run.clock, run.wait)
+    with from_the_first_call():
+        contenders = _contenders(case, run, left_out)
+        checks = [c.check() if c.check else None for c in contenders]
+        entrants = [Entrant(c.call, c.before, c.settle) for c in contenders]
+        timings = interleave(entrants, run.effort, run.clock, run.wait)
     rows = [
         _row(c, timing, check) for c, timing, check in zip(contenders, timings, checks, strict=True)
     ]

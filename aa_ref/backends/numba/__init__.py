@@ -1,18 +1,23 @@
 """The fused CPU backend: one pass over the input, no full-resolution intermediate.
 
-===========  ==============================================================================
-`compiling`  how functions are compiled: nothing fused, nothing reordered
-`convert`    the six types from and to the compute type, on bits
-`axes`       positions along an axis: centres, boundary, who reaches what
-`lines`      what both directions do to a line of samples: load, sum, split, store
-`forward`    the compiled forward operation
-`adjoint`    the compiled adjoint
-`geometry`   shapes and strides as these see them
-`caching`    compiles once, keeps the code on disk, tied to the sources it came from
-`threads`    how many threads
-`crew`       how work is split among them
-`launch`     the backend: cuts a plan into steps and the work into pieces
-===========  ==============================================================================
+============  ==============================================================================
+`compiling`   how functions are compiled: nothing fused, nothing reordered
+`vectors`     vectors of 64 bytes: loads, stores past the caches, permutations
+`convert`     the six types from and to the compute type, on bits
+`axes`        positions along an axis: centres, boundary, who reaches what
+`lines`       lines of samples out of memory and into it, converted
+`sums`        the one sum: taps times lines
+`footprints`  the sum over rows, each row read once where that pays
+`phases`      lines sorted by phase, and put back
+`forward`     the compiled forward operation
+`adjoint`     the compiled adjoint
+`variants`    the closed list of functions for one stride and one layout
+`geometry`    shapes and strides as these see them
+`caching`     compiles once, keeps the code on disk, tied to the sources it came from
+`threads`     how many threads
+`crew`        how work is split among them
+`launch`      the backend: cuts a plan into steps and the work into pieces
+============  ==============================================================================
 
 Nothing here imports Numba until the backend is asked for.
 """

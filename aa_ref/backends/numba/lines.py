@@ -29,6 +29,7 @@ from .convert import (
     encode_uint8,
     encode_uint16,
 )
+from .vectors import lanes, load_vector, store_integers, store_vector, widen_vector
 
 __all__ = [
     "load",
@@ -89,7 +90,7 @@ def _samples_like(memory: Any, line: Any) -> Any:
 
 def _make_gather(name: str, decode: Any) -> Any:
     # A closure each, since a compiled function passed as an argument would bar the disk cache.
-    def gather(
+    def scalar_gather(
         source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
     ) -> None:
         a, to = np.uintp(start), np.uintp(at)
@@ -102,7 +103,7 @@ def _make_gather(name: str, decode: Any) -> Any:
                 for c in range(wide):
                     line[to + m * wide + c] = decode(source[a + m * step + c * next_])
 
-    return helper(named(name, gather))
+    return helper(named(name, scalar_gather))
 
 
 def _make_scatter(name: str, encode: Any) -> Any:
@@ -120,6 +121,36 @@ def _make_scatter(name: str, encode: Any) -> Any:
                     target[to + m * step + c * next_] = encode(line[a + m * wide + c])
 
     return helper(named(name, scatter))
+
+
+@helper
+def _gather_integers(
+    source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
+) -> None:
+    done = 0
+    if packed(count, stride, width, inner):
+        some = int(lanes(line))
+        while done + some <= count * width:
+            vector = widen_vector(source, np.uintp(start + done), line)
+            store_vector(line, np.uintp(at + done), vector)
+            done += some
+        count, stride, width = count * width - done, 1, 1
+    _gather(source, start + done, count, stride, width, inner, line, at + done)
+
+
+@helper
+def _scatter_vectors(
+    line: Any, at: int, target: Any, start: int, count: int, stride: int, width: int, inner: int
+) -> int:
+    """The whole vectors, where samples are packed; returns how many samples are done."""
+    done = 0
+    if packed(count, stride, width, inner):
+        some = int(lanes(line))
+        while done + some <= count * width:
+            vector = load_vector(line, np.uintp(at + done))
+            store_integers(target, np.uintp(start + done), vector)
+            done += some
+    return done
 
 
 _gather = _make_gather("gather", as_is)
@@ -161,9 +192,9 @@ def _load(
         if kind == FLOAT32:
             _gather(memory[2], start, count, stride, width, inner, line, at)
         elif kind == UINT8:
-            _gather(memory[0], start, count, stride, width, inner, line, at)
+            _gather_integers(memory[0], start, count, stride, width, inner, line, at)
         elif kind == UINT16:
-            _gather(memory[1], start, count, stride, width, inner, line, at)
+            _gather_integers(memory[1], start, count, stride, width, inner, line, at)
         elif kind == FLOAT16:
             _gather_float16(memory[1], start, count, stride, width, inner, line, at)
         else:
@@ -183,8 +214,14 @@ def store(
     elif kind == FLOAT64:
         _scatter(line, at, memory[3], start, count, stride, width, inner)
     elif kind == UINT8:
+        done = _scatter_vectors(line, at, memory[0], start, count, stride, width, inner)
+        if done > 0:
+            at, start, count, stride, width = at + done, start + done, count * width - done, 1, 1
         _scatter_uint8(line, at, memory[0], start, count, stride, width, inner)
     elif kind == UINT16:
+        done = _scatter_vectors(line, at, memory[1], start, count, stride, width, inner)
+        if done > 0:
+            at, start, count, stride, width = at + done, start + done, count * width - done, 1, 1
         _scatter_uint16(line, at, memory[1], start, count, stride, width, inner)
     elif kind == FLOAT16:
         _scatter_float16(line, at, memory[1], start, count, stride, width, inner)

@@ -5,9 +5,19 @@ phase, and put back, by permutations of whole vectors; all else is the generic f
 The bits are the same.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-__all__ = ["GENERIC", "LITTLE", "VARIANTS", "Variant", "find_variant", "worth_it"]
+__all__ = [
+    "GENERIC",
+    "LITTLE",
+    "VARIANTS",
+    "Variant",
+    "find_variant",
+    "from_the_first_call",
+    "worth_it",
+]
 
 
 class Variant(NamedTuple):
@@ -53,3 +63,14 @@ def worth_it(function: str, variant: Variant, multiplications: int) -> Variant:
     if done < LITTLE:
         done = _done[function, variant] = done + multiplications
     return variant if done >= LITTLE else GENERIC
+
+
+@contextmanager
+def from_the_first_call() -> Iterator[None]:
+    """Take variants at once, as a process does that has been at work for a while."""
+    global LITTLE
+    before, LITTLE = LITTLE, 0
+    try:
+        yield
+    finally:
+        LITTLE = before
