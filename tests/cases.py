@@ -88,10 +88,16 @@ def lay_out(x: NDArray[Any], layout: str, rng: np.random.Generator) -> NDArray[A
         shifted = room[1:].view(x.dtype).reshape(x.shape)
         shifted[...] = x
         return shifted
+    if layout == "offset":  # without gaps, from a sample on that begins no vector of 64 bytes
+        room = np.zeros(x.size + 32, x.dtype)
+        skipped = int(rng.integers(32))
+        offset = room[skipped : skipped + x.size].reshape(x.shape)
+        offset[...] = x
+        return offset
     return np.ascontiguousarray(x).reshape(x.shape)
 
 
-LAYOUTS = ("c", "fortran", "permuted", "strided", "broadcast", "unaligned", "shifted")
+LAYOUTS = ("c", "fortran", "permuted", "strided", "broadcast", "unaligned", "shifted", "offset")
 
 
 @st.composite

@@ -77,7 +77,7 @@ def every_layout_gives_the_same_bits(backend: str, case: Case) -> None:
 def out_gets_the_result_and_is_returned(backend: str, case: Case) -> None:
     expected = case.run(backend)
     rng = np.random.default_rng(case.seed)
-    for layout in ("c", "fortran", "permuted", "strided", "unaligned", "shifted"):
+    for layout in ("c", "fortran", "permuted", "strided", "unaligned", "shifted", "offset"):
         out = lay_out(np.zeros_like(expected), layout, rng)
         assert case.run(backend, out=out) is out
         assert_same_bits(out, expected)
@@ -88,7 +88,7 @@ def adjoint_out_gets_the_result(backend: str, case: Case) -> None:
     g = gradient(case, case.x.dtype.name)
     expected = run_adjoint(case, g, backend)
     rng = np.random.default_rng(case.seed)
-    for layout in ("c", "fortran", "strided", "unaligned", "shifted"):
+    for layout in ("c", "fortran", "strided", "unaligned", "shifted", "offset"):
         out = lay_out(np.zeros_like(expected), layout, rng)
         assert run_adjoint(case, g, backend, out=out) is out
         assert_same_bits(out, expected)

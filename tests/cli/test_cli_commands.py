@@ -11,6 +11,8 @@ import pytest
 from cli_helpers import call, pixels_of
 
 import aa_ref
+from aa_ref.backends.numba import caching
+from aa_ref.backends.numba.variants import GENERIC, VARIANTS
 from aa_ref.cli import demo_command, scenes
 from aa_ref.cli.app import app
 
@@ -91,6 +93,20 @@ def test_info_as_json():
             details = aa_ref.backends.get_backend(entry.name).details()
             assert backends[entry.name]["details"].keys() == details.keys()
     assert facts["default_backend"] in backends
+
+
+def test_info_lists_every_compiled_function():
+    caching.compiled("forward", np.float32, VARIANTS[-1])
+    backends = {b["name"]: b for b in json.loads(call("info", "--json").stdout)["backends"]}
+    details = backends["numba"]["details"]
+    stdout = call("info").stdout
+    for variant in (GENERIC, *VARIANTS):
+        for direction in ("forward", "adjoint"):
+            heading = f"{direction}, float32, {variant}"
+            assert f"numba: {heading}: {details[heading]}\n" in stdout
+    assert details[f"forward, float32, {VARIANTS[-1]}"] == "compiled"
+    assert len({str(variant) for variant in (GENERIC, *VARIANTS)}) == 1 + len(VARIANTS)
+    assert len(details) == 1 + 2 * (1 + len(VARIANTS)) + 2  # the folder; binary32; binary64
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from cli_helpers import PHOTOS, expected, pixels_of, samples
 from PIL import Image
 
 import aa_ref
+from aa_ref.backends.numba.variants import VARIANTS
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(aa_ref.__file__).parents[1])}
 PHOTO = str(PHOTOS / "coffee.png")
@@ -114,11 +115,32 @@ def test_info_shows_the_cache_folder_without_compiling(tmp_path):
         assert result.stderr == ""
         if "--json" in arguments:
             backends = {b["name"]: b for b in json.loads(result.stdout)["backends"]}
-            told = backends["numba"]["details"]["cache folder"]
+            details = backends["numba"]["details"]
+            told = details.pop("cache folder")
+            assert set(details.values()) == {"not compiled yet"}
         else:
             (told,) = re.findall("^numba: cache folder: (.+)$", result.stdout, re.MULTILINE)
         assert Path(told).is_relative_to(tmp_path / "here")
     assert not list(tmp_path.rglob("*.nb?"))
+
+
+def test_info_finds_what_another_process_compiled(tmp_path):
+    environment = ENVIRONMENT | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    code = (
+        "import numpy\n"
+        "from aa_ref.backends.numba.caching import compiled\n"
+        "from aa_ref.backends.numba.variants import VARIANTS\n"
+        "compiled('forward', numpy.float32, VARIANTS[0])\n"
+    )
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    result = subprocess.run(
+        [sys.executable, "-m", "aa_ref.cli", "info", "--json"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    backends = {b["name"]: b for b in json.loads(result.stdout)["backends"]}
+    details = backends["numba"]["details"]
+    found = [heading for heading, state in details.items() if state == "in the cache"]
+    assert found == [f"forward, float32, {VARIANTS[0]}"]
 
 
 @pytest.mark.parametrize(

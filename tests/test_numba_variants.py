@@ -1,0 +1,478 @@
+"""The Numba backend's variants, and its ways through memory: the same bits, whichever it takes."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import BOUNDARIES, Case, lay_out, values
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+from numpy.typing import NDArray
+from support import TYPES, assert_same_bits, numpy_type
+
+import aa_ref
+from aa_ref.backends.numba import caching, geometry, launch, variants
+from aa_ref.backends.numba.compiling import OPTIONS
+from aa_ref.backends.numba.phases import join_phases, overhang, split_phases
+from aa_ref.backends.numba.variants import GENERIC, VARIANTS, Variant, worth_it
+
+DIRECTIONS = ("forward", "adjoint")
+EVERY = [
+    pytest.param(direction, variant, id=f"{direction}-{variant.stride}-{variant.width}")
+    for variant in VARIANTS
+    for direction in DIRECTIONS
+]
+FEW = settings(max_examples=max(1, settings().max_examples // 5))  # each is a call for each variant
+NARROW = {
+    # so that little has several blocks of columns, and of what is summed at a time
+    "forward": {"_BLOCK": 64, "_SPAN": 4096, "_CHUNK": 64},
+    "adjoint": {"_SPAN": 256},
+}
+
+
+@dataclass
+class Ran:
+    """What ran: compiled functions, and the steps that they were called for."""
+
+    functions: list[tuple[str, Variant]] = field(default_factory=list)
+    steps: list[Any] = field(default_factory=list)
+
+
+class Guarded:
+    """A compiled function that is given scratch with more behind it, which it must leave alone."""
+
+    def __init__(self, compiled: caching.Compiled) -> None:
+        self.compiled = compiled
+
+    def call(self, *arguments: Any) -> None:
+        *arrays, scratch, indices, begin, end = arguments
+        longer = [np.full(a.size + 4096, 77, a.dtype) for a in (scratch, indices)]
+        own = [a[:-4096] for a in longer]
+        self.compiled.call(*arrays, *own, begin, end)
+        for name, a in zip(("scratch", "indices"), longer, strict=True):
+            overrun = np.flatnonzero(a[-4096:] != 77)
+            assert not len(overrun), (
+                f"{name}: {overrun[-1] + 1} beyond the {a.size - 4096} there are"
+            )
+
+
+@contextmanager
+def conditions(*, little: float, threads: int = 1, **constants: int) -> Iterator[Ran]:
+    """Variants come after ``little`` work, and `geometry` has these constants."""
+    ran = Ran()
+    carry_out = launch._carry_out
+
+    def note_function(name: str, compute: type, variant: Variant) -> Any:
+        ran.functions.append((name, variant))
+        return Guarded(caching.compiled(name, compute, variant))
+
+    def note_step(step: Any, *arguments: Any) -> None:
+        ran.steps.append(step)
+        carry_out(step, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in constants.items():
+            patch.setattr(geometry, name, value)
+        patch.setattr(variants, "LITTLE", little)
+        patch.setattr(variants, "_done", {})
+        patch.setattr(launch, "compiled", note_function)
+        patch.setattr(launch, "_carry_out", note_step)
+        patch.setattr(launch, "_LITTLE", -1)
+        launch._steps.cache_clear()
+        aa_ref.set_num_threads(threads)
+        try:
+            yield ran
+        finally:
+            aa_ref.set_num_threads(None)
+            launch._steps.cache_clear()
+
+
+def operate(case: Case, direction: str, backend: str, out: Any = None) -> Any:
+    """For the adjoint, ``case.x`` has the result's shape of its last option, ``shape``."""
+    options = case.options.copy()
+    shape = options.pop("shape")
+    if direction == "forward":
+        return aa_ref.downsample(case.x, case.scale, **options, out=out, backend=backend)
+    lengths = [shape[a] for a in options["axes"]]
+    return aa_ref.downsample_adjoint(
+        case.x, case.scale, lengths, **options, out=out, backend=backend
+    )
+
+
+@st.composite
+def calls(draw: st.DrawFn, direction: str, variant: Variant) -> Case:
+    """A call that the variant can do, unless it has one output column."""
+    stride, width = variant
+    columns = draw(st.one_of(st.integers(1, 70), st.integers(stride + 1, 3000)))
+    batch = draw(st.lists(st.integers(1, 3), max_size=2))
+    most = max(1, 150_000 // (columns * width * math.prod(batch)))
+    rows = min(most, draw(st.one_of(st.integers(1, 9), st.integers(1, 80))))
+    shape = (*batch, rows, columns, *([width] if width > 1 else []))
+    sigmas = st.one_of(
+        st.none(), st.sampled_from((0, 0.2, 12, 40)), st.floats(0, 3), st.floats(0, 3)
+    )
+    scales = [draw(st.sampled_from((0.5, 0.25, 0.125, Fraction(1, 3), 0.2, 1)))]
+    scales.append(draw(st.sampled_from((Fraction(1, stride), 1 / stride))))
+    sigma = [draw(sigmas), draw(sigmas)]
+    if width > 1 and sigma[0] is None and scales[0] == 1:
+        sigma[0] = 0.6  # or the columns are alone, and are seen as rows
+    dtypes = ("float32", "float16", "bfloat16")
+    if direction == "forward":
+        dtypes = (*dtypes, "uint8", "uint16")
+    first = len(batch)
+    options: dict[str, Any] = {
+        "axes": (first, first + 1),
+        "sigma": tuple(sigma),
+        "boundary": tuple(draw(st.sampled_from(BOUNDARIES)) for _ in range(2)),
+        "dtype": draw(st.one_of(st.none(), st.sampled_from(TYPES))),
+    }
+    dtype = draw(st.sampled_from(dtypes))
+    plan = aa_ref.plan(shape, tuple(scales), input_dtype=dtype, **options)
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    kind = draw(st.sampled_from(("normal", "wide", "subnormal", "special")))
+    own = plan.shape if direction == "forward" else plan.out_shape
+    x = values(dtype, math.prod(own), kind, rng).reshape(own)
+    layout = draw(st.sampled_from(("c", "offset", "strided", "shifted")))
+    return Case(lay_out(x, layout, rng), tuple(scales), options | {"shape": shape}, seed)
+
+
+def in_a_room(like: NDArray[Any], skipped: int) -> tuple[NDArray[Any], Callable[[], None]]:
+    """An array like this one, so many samples after a multiple of 64 bytes; and a check of what
+    lies around it."""
+    room = np.full(like.size + skipped + 128, 77).astype(like.dtype)
+    start = -room.ctypes.data % 64 // like.itemsize + skipped
+    end = start + like.size
+
+    def check() -> None:
+        around = np.concatenate([room[:start], room[end:]])
+        assert (around == np.array(77).astype(like.dtype)).all()
+
+    return room[start:end].reshape(like.shape), check
+
+
+# ------------------------------------------------------------------------------ the same bits
+
+
+@pytest.mark.parametrize(("direction", "variant"), EVERY)
+def test_a_variant_has_the_bits_of_the_generic_function(direction: str, variant: Variant) -> None:
+    @FEW
+    @given(
+        case=calls(direction, variant),
+        threads=st.integers(1, 2),
+        cuts=st.sampled_from(({}, NARROW[direction])),
+        cached=st.sampled_from((1 << 20, 1 << 14, 0)),
+        stream=st.sampled_from((1 << 22, 0)),
+        layout=st.sampled_from(("offset", "c", "strided", "shifted")),
+    )
+    def check(
+        case: Case, threads: int, cuts: dict[str, int], cached: int, stream: int, layout: str
+    ) -> None:
+        expected = operate(case, direction, "numpy")
+        given_ = case.x.copy()
+        for little, wanted in ((0, variant), (math.inf, GENERIC)):
+            with conditions(
+                little=little, threads=threads, _CACHED=cached, _STREAM=stream, **cuts
+            ) as ran:
+                assert_same_bits(operate(case, direction, "numba"), expected)
+                rng = np.random.default_rng(case.seed)
+                out = lay_out(np.zeros_like(expected), layout, rng)
+                operate(case, direction, "numba", out)
+                assert_same_bits(out, expected)
+            small = expected.shape if direction == "forward" else case.x.shape
+            if small[case.options["axes"][1]] > 1:
+                assert ran.functions == [(direction, wanted)] * 2
+        assert_same_bits(case.x, given_)
+
+    check()
+    assert (direction, np.float32, variant) in caching.compiled_so_far()
+
+
+WIDE = [
+    # variant, shape, sigma: three blocks of columns and more, as they are cut by default
+    (Variant(2, 1), (2, 9, 20_011), None),
+    (Variant(3, 1), (7, 33_331), (0.8, 30)),
+    (Variant(4, 1), (13, 16_385), None),
+    (Variant(8, 1), (11, 40_009), (None, 0)),
+    (Variant(2, 3), (5, 12_007, 3), None),
+    (Variant(3, 3), (2, 4, 11_003, 3), (0, 9)),
+    (Variant(4, 3), (9, 16_385, 3), None),
+    (Variant(8, 3), (9, 20_000, 3), None),
+]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(
+    ("variant", "shape", "sigma"), WIDE, ids=[f"{c[0].stride}-{c[0].width}" for c in WIDE]
+)
+def test_many_blocks(variant: Variant, shape: tuple[int, ...], sigma: Any, direction: str) -> None:
+    axes = (-2, -1) if variant.width == 1 else (-3, -2)
+    scale = Fraction(1, variant.stride)
+    p = aa_ref.plan(shape, scale, axes=axes, sigma=sigma, boundary="circular")
+    act, shape = (p, p.shape) if direction == "forward" else (p.adjoint, p.out_shape)
+    x = values("float32", math.prod(shape), "normal", np.random.default_rng(0)).reshape(shape)
+    expected = act(x, backend="numpy")
+    for threads in (1, 2):
+        with conditions(little=0, threads=threads) as ran:
+            assert_same_bits(act(x, backend="numba"), expected)
+        assert ran.functions == [(direction, variant)]
+        assert ran.steps[0].geometry.record["columns"]["blocks"] > 1
+
+
+# ------------------------------------------------------------------------------ ways through memory
+
+
+@pytest.mark.parametrize("little", [0, math.inf], ids=["variant", "generic"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("layout", ["C×H×W", "H×W×C"])
+@pytest.mark.parametrize("boundary", ["zeros", "reflect"])
+def test_results_written_past_the_caches(
+    layout: str, direction: str, dtype: str, little: float, boundary: str
+) -> None:
+    rng = np.random.default_rng(0)
+    wanted = GENERIC
+    if little == 0 and dtype == "float32":
+        wanted = Variant(2, 1 if layout == "C×H×W" else 3)
+    for columns in (3, 15, 16, 17, 33, 63, 65, 130, 257, 400):
+        shape, axes = (
+            ((2, 11, columns), (1, 2)) if layout == "C×H×W" else ((11, columns, 3), (0, 1))
+        )
+        p = aa_ref.plan(shape, 0.5, axes=axes, input_dtype=dtype, boundary=boundary)
+        act, own = (p, p.shape) if direction == "forward" else (p.adjoint, p.out_shape)
+        x = values(dtype, math.prod(own), "wide", rng).reshape(own)
+        expected = act(x, backend="numpy")
+        for skipped in (0, 1, 3, 8, 15):
+            out, check_around = in_a_room(expected, skipped)
+            with conditions(little=little, _STREAM=0) as ran:
+                act(x, out=out, backend="numba")
+            assert ran.functions == [(direction, wanted)]
+            assert ran.steps[0].geometry.record["stream"]
+            assert_same_bits(out, expected)
+            check_around()
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_only_large_results_are_written_past_the_caches(direction: str) -> None:
+    for side, stream in ((1023, False), (1024, True)):
+        rows = 2 * side if direction == "forward" else side
+        p = aa_ref.plan((rows, 1024), (0.5, 1), sigma=0.5)
+        act, own = (p, p.shape) if direction == "forward" else (p.adjoint, p.out_shape)
+        with conditions(little=math.inf) as ran:
+            act(np.ones(own, np.float32), backend="numba")
+        assert bool(ran.steps[0].geometry.record["stream"]) == stream
+
+
+@pytest.mark.parametrize(("width", "little"), [(1, 0), (3, 0), (1, math.inf), (3, math.inf)])
+@pytest.mark.parametrize("stride", [2, 4, 8])
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_groups_of_columns(stride: int, width: int, little: float, dtype: str) -> None:
+    """A few blocks of each line, then the same of the next line; the last blocks may be empty."""
+    columns = 1700 if stride == 2 else 2900
+    shape, axes = ((2, 23, columns), (1, 2)) if width == 1 else ((23, columns, 3), (0, 1))
+    p = aa_ref.plan(shape, Fraction(1, stride), axes=axes, input_dtype=dtype, boundary="reflect")
+    x = values(dtype, math.prod(shape), "normal", np.random.default_rng(0)).reshape(shape)
+    expected = p(x, backend="numpy")
+    seen = set()
+    for cached in (*range(0, 3 << 17, 5 << 12), 1 << 20):
+        for threads in (1, 2):
+            with conditions(little=little, threads=threads, _CACHED=cached, _BLOCK=64) as ran:
+                assert_same_bits(p(x, backend="numba"), expected)
+            assert ran.functions == [("forward", GENERIC if little else Variant(stride, width))]
+        g = ran.steps[0].geometry.record[0]
+        across, blocks = int(g["across"]), int(g["columns"]["blocks"])
+        needed = -(-int(g["columns"]["outputs"]) // int(g["columns"]["block"]))
+        assert blocks % across == 0
+        seen.add("one" if across == 1 else "some" if across < needed else "all")
+        seen |= {"empty"} if blocks > needed else set()
+    assert seen == {"one", "some", "all", "empty"}
+
+
+def test_more_blocks_than_columns() -> None:
+    p = aa_ref.plan((9, 17), (0.5, 0.125), sigma=(1, 0))
+    x = values("float32", 9 * 17, "normal", np.random.default_rng(0)).reshape(9, 17)
+    for little in (0, math.inf):
+        with conditions(little=little, _BLOCK=1, _SPAN=1, _CACHED=768) as ran:
+            assert_same_bits(p(x, backend="numba"), p(x, backend="numpy"))
+        columns = ran.steps[0].geometry.record["columns"]
+        assert columns["blocks"] > columns["outputs"] == 3
+
+
+SPARSE = [
+    # label, shape, scale, sigma, axes: strides longer than the filter, few columns
+    ("rows", (40, 1), (0.1, 0.5), (0, 0), (0, 1)),
+    ("rows, far apart", (3000, 3), (0.001, 0.5), 0, (0, 1)),
+    ("rows alone", (300, 2), 0.01, 0.3, (0,)),
+    ("columns", (5, 3000), (0.5, 0.001), 0, (0, 1)),
+    ("both", (900, 900), 0.01, 0.4, (0, 1)),
+    ("with channels", (900, 70, 3), (0.005, 0.125), 0, (0, 1)),
+]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize(
+    ("label", "shape", "scale", "sigma", "axes"), SPARSE, ids=[c[0] for c in SPARSE]
+)
+def test_scratch_is_enough_where_strides_are_longer_than_filters(
+    label: str, shape: tuple[int, ...], scale: Any, sigma: Any, axes: tuple[int, ...], dtype: str,
+    direction: str,
+) -> None:  # fmt: skip
+    p = aa_ref.plan(shape, scale, sigma=sigma, axes=axes, input_dtype=dtype)
+    act, own = (p, p.shape) if direction == "forward" else (p.adjoint, p.out_shape)
+    kind = "float32" if direction == "adjoint" and dtype == "uint8" else dtype
+    x = values(kind, math.prod(own), "normal", np.random.default_rng(0)).reshape(own)
+    for little in (0, math.inf):
+        with conditions(little=little):
+            assert_same_bits(act(x, backend="numba"), act(x, backend="numpy"))
+
+
+# ---------------------------------------------------------------------------- which, and when
+
+
+def test_a_variant_comes_after_some_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variants, "_done", {})
+    monkeypatch.setattr(variants, "LITTLE", 100)
+    first, other = VARIANTS[:2]
+    assert [worth_it("forward", first, 40) for _ in range(4)] == [GENERIC, GENERIC, first, first]
+    assert worth_it("forward", first, 0) == first
+    assert worth_it("adjoint", first, 99) == GENERIC  # each counts its own
+    assert worth_it("forward", other, 99) == GENERIC
+    assert worth_it("forward", other, 1) == other
+    assert [worth_it("forward", GENERIC, 1000) for _ in range(2)] == [GENERIC, GENERIC]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_calls_take_a_variant_after_some_work(direction: str) -> None:
+    p = aa_ref.plan((3, 20, 30), 0.5)
+    act, own = (p, p.shape) if direction == "forward" else (p.adjoint, p.out_shape)
+    x = np.ones(own, np.float32)
+    with conditions(little=math.inf) as ran:
+        act(x, backend="numba")
+    with conditions(little=2.5 * ran.steps[0].multiplications) as ran:
+        for _ in range(4):
+            act(x, backend="numba")
+    chosen = [variant for _, variant in ran.functions]
+    assert chosen == [GENERIC, GENERIC, Variant(2, 1), Variant(2, 1)]
+
+
+CHW, HWC = {"axes": (-2, -1)}, {"axes": (-3, -2)}
+CHOSEN = [
+    # label, shape, scale, options, variant
+    *((f"C×H×W, {s}", (3, 40, 50), Fraction(1, s), CHW, Variant(s, 1)) for s in (2, 3, 4, 8)),
+    *((f"H×W×3, {s}", (40, 50, 3), Fraction(1, s), HWC, Variant(s, 3)) for s in (2, 3, 4, 8)),
+    ("one plane", (40, 50), 0.5, CHW, Variant(2, 1)),
+    ("one channel, innermost", (40, 50, 1), 0.5, HWC, Variant(2, 1)),
+    ("a batch of H×W×3", (2, 40, 50, 3), 0.5, HWC, Variant(2, 3)),
+    ("columns alone", (3, 40, 50), 0.25, {"axes": -1}, Variant(4, 1)),
+    ("the columns' stride counts", (40, 50), (0.25, 0.5), CHW, Variant(2, 1)),
+    ("a scale near by", (40, 50), 0.24, CHW, Variant(4, 1)),
+    ("even nearest", (40, 50), 0.5, CHW | {"sampling": "nearest"}, Variant(2, 1)),
+    ("uint8", (40, 50, 3), 0.5, HWC | {"input_dtype": "uint8"}, Variant(2, 3)),
+    ("float64 out", (40, 50), 0.5, CHW | {"dtype": "float64"}, Variant(2, 1)),
+    ("stride 1", (40, 50), 1, CHW | {"sigma": 1}, GENERIC),
+    ("stride 5", (40, 50), 0.2, CHW, GENERIC),
+    ("stride 16", (40, 50), 1 / 16, CHW, GENERIC),
+    ("two channels", (40, 50, 2), 0.5, HWC, GENERIC),
+    ("four channels", (40, 50, 4), 0.5, HWC, GENERIC),
+    ("float64", (40, 50), 0.5, CHW | {"input_dtype": "float64"}, GENERIC),
+    ("uneven nearest", (40, 50), 0.3, CHW | {"sampling": "nearest"}, GENERIC),
+    ("one output column", (40, 2), 0.5, CHW, GENERIC),
+    ("rows alone", (3, 40, 50), 0.5, {"axes": -2}, GENERIC),
+    ("neighbours cut", (1000, 90_000, 3), 0.5, HWC | {"sigma": (200, 8000)}, GENERIC),
+]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(
+    ("label", "shape", "scale", "options", "variant"), CHOSEN, ids=[c[0] for c in CHOSEN]
+)
+def test_which_plans_get_which_variant(
+    label: str, shape: tuple[int, ...], scale: Any, options: dict[str, Any], variant: Variant,
+    direction: str,
+) -> None:  # fmt: skip
+    p = aa_ref.plan(shape, scale, **options)
+    strides = (
+        np.empty(s, t).strides
+        for s, t in ((p.shape, numpy_type(p.input_dtype)), (p.out_shape, numpy_type(p.dtype)))
+    )
+    ends = tuple(strides) if direction == "forward" else tuple(reversed(tuple(strides)))
+    (step,) = launch._steps(p, direction == "forward", *ends)
+    assert step.geometry.variant == variant
+
+
+def test_a_volume_takes_a_variant_where_it_can() -> None:
+    """Its last two axes are fused; the first one goes alone."""
+    p = aa_ref.plan((9, 20, 30), 0.5, axes=(0, 1, 2))
+    for act, own, chosen in (
+        (p, p.shape, [("forward", GENERIC), ("forward", Variant(2, 1))]),
+        (p.adjoint, p.out_shape, [("adjoint", Variant(2, 1)), ("adjoint", GENERIC)]),
+    ):
+        x = values("float32", math.prod(own), "normal", np.random.default_rng(0)).reshape(own)
+        with conditions(little=0) as ran:
+            assert_same_bits(act(x, backend="numba"), act(x, backend="numpy"))
+        assert sorted(ran.functions) == sorted(chosen)
+
+
+# ------------------------------------------------------------------------------------- phases
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("stride", "width", "fixed"),
+    [*((*v, v) for v in VARIANTS), *((s, w, GENERIC) for s in (2, 3, 5, 8) for w in (1, 3, 4))],
+)  # fmt: skip
+def test_phases_split_and_joined(stride: int, width: int, fixed: Variant, dtype: str) -> None:
+    split, join = phase_functions(fixed)
+    rng = np.random.default_rng(stride)
+    for count in (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 40, 63, 64, 65, 127, 128, 129, 200, 517):
+        each = -(-count // stride)
+        lanes = 64 // np.dtype(dtype).itemsize
+        room = (-(-each // lanes) * lanes if fixed.stride else each) * width
+        line = values(dtype, count * width, "wide", rng)
+        more = overhang(stride, width) if fixed.stride else 0
+        at, to = 5, 5 + count * width + more + 3
+        back = to + stride * room + 1
+        a = values(dtype, back + count * width + more, "wide", rng)
+        a[at : at + len(line)] = line
+        before = a.copy()
+        split(a, at, count, width, stride, stride, room, to)
+        for q in range(stride):
+            phase = line.reshape(count, width)[q::stride].ravel()
+            assert_same_bits(a[to + q * room :][: len(phase)], phase)
+        assert_same_bits(a[:to], before[:to])
+        assert_same_bits(a[to + stride * room :], before[to + stride * room :])
+        a[at : at + len(line)] = 0
+        join(a, to, count, width, stride, stride, room, back)
+        assert_same_bits(a[back : back + len(line)], line)
+        assert_same_bits(a[to + stride * room : back], before[to + stride * room : back])
+
+
+def phase_functions(fixed: Variant) -> tuple[Any, Any]:
+    """`split_phases` and `join_phases` as compiled functions of their own."""
+    stride, width = fixed
+
+    @njit(**OPTIONS)
+    def split(a, at, count, wide, step, phases, room, to):  # type: ignore[no-untyped-def]
+        split_phases(a, at, count, wide, step, phases, room, to, stride, width)
+
+    @njit(**OPTIONS)
+    def join(a, at, count, wide, step, phases, room, to):  # type: ignore[no-untyped-def]
+        join_phases(a, at, count, wide, step, phases, room, to, stride, width)
+
+    return split, join
+
+
+def test_only_phases_asked_for_are_split() -> None:
+    """A filter shorter than its stride reads no others."""
+    split, _ = phase_functions(GENERIC)
+    a = np.arange(60, dtype=np.float32)
+    split(a, 0, 10, 3, 5, 2, 6, 40)
+    assert a[40:52].tolist() == [0, 1, 2, 15, 16, 17, 3, 4, 5, 18, 19, 20]
+    assert a[52:].tolist() == list(range(52, 60))
