@@ -70,7 +70,7 @@ def accumulate(
     at_once = rows.spacing if g.x_direct else AT_ONCE
     for now in range(group, i + g.active):
         first = now * rows.spacing - rows.radius
-        begin, end = 0, rows.spacing
+        begin, end = 0, min(rows.spacing, taps.size)  # rows beyond are between footprints
         if rows.boundary == ZEROS:
             begin, end = max(0, -first), min(end, rows.length - first)
         # At least once, even if all of the group is outside: an output's first group clears it.

@@ -49,7 +49,7 @@ def zero(scratch: Any, at: int, size: int) -> None:
 
 
 @helper
-def packed(count: int, stride: int, width: int, inner: int) -> bool:
+def _packed(count: int, stride: int, width: int, inner: int) -> bool:
     """Whether the line's samples lie in memory without gaps, in the line's own order."""
     return (width == 1 or inner == 1) and (count == 1 or stride == width)
 
@@ -64,12 +64,6 @@ def views(memory: Any) -> Any:
         carray(at, (n // 4,), np.float32),
         carray(at, (n // 8,), np.float64),
     )
-
-
-@helper
-def needs_no_conversion(kind: int, line: Any) -> bool:
-    """Whether samples of a kind are of a line's type already."""
-    return kind == (FLOAT32 if line.itemsize == 4 else FLOAT64)
 
 
 def samples_like(memory: Any, line: Any) -> Any:
@@ -94,7 +88,7 @@ def _make_gather(name: str, decode: Any) -> Any:
         source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
     ) -> None:
         a, to = np.uintp(start), np.uintp(at)
-        if packed(count, stride, width, inner):
+        if _packed(count, stride, width, inner):
             for j in range(np.uintp(count * width)):
                 line[to + j] = decode(source[a + j])
         else:
@@ -111,7 +105,7 @@ def _make_scatter(name: str, encode: Any) -> Any:
         line: Any, at: int, target: Any, start: int, count: int, stride: int, width: int, inner: int
     ) -> None:
         a, to = np.uintp(at), np.uintp(start)
-        if packed(count, stride, width, inner):
+        if _packed(count, stride, width, inner):
             for j in range(np.uintp(count * width)):
                 target[to + j] = encode(line[a + j])
         else:
@@ -128,7 +122,7 @@ def _gather_integers(
     source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
 ) -> None:
     done = 0
-    if packed(count, stride, width, inner):
+    if _packed(count, stride, width, inner):
         some = int(lanes(line))
         while done + some <= count * width:
             vector = widen_vector(source, np.uintp(start + done), line)
@@ -144,7 +138,7 @@ def _scatter_vectors(
 ) -> int:
     """The whole vectors, where samples are packed; returns how many samples are done."""
     done = 0
-    if packed(count, stride, width, inner):
+    if _packed(count, stride, width, inner):
         some = int(lanes(line))
         while done + some <= count * width:
             vector = load_vector(line, np.uintp(at + done))
