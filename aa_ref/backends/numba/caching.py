@@ -84,9 +84,8 @@ def compiled(name: str, compute: type, variant: Variant = GENERIC) -> Compiled:
 def cache_folder() -> str:
     """Where compiled code is kept on disk, or why it cannot be; compiles nothing."""
     try:
-        return str(
-            njit(cache=True, **OPTIONS)(make_forward(fingerprint(), *GENERIC)).stats.cache_path
-        )
+        function = njit(cache=True, **OPTIONS)(_function("forward", GENERIC))
+        return str(function.stats.cache_path)
     except RuntimeError as error:
         return f"none: {error}"
 

@@ -24,7 +24,7 @@ __all__ = ["make_forward"]
 def _sum_rows_at(
     x: Any, g: Any, taps: Any, i: int, start: int, width: int, scratch: Any, work: int, at: int
 ) -> None:
-    """The same for one column."""
+    """The sum over a footprint's rows of one column."""
     rows = g.rows
     zero(scratch, at, width)
     for k in range(taps.size):

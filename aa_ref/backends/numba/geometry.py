@@ -23,7 +23,16 @@ from ...plans import AxisPlan
 from .convert import KINDS
 from .variants import GENERIC, Variant, find_variant
 
-__all__ = ["GEOMETRY", "REFLECT", "REPLICATE", "ZEROS", "Geometry", "Operand", "make_geometry"]
+__all__ = [
+    "AT_ONCE",
+    "GEOMETRY",
+    "REFLECT",
+    "REPLICATE",
+    "ZEROS",
+    "Geometry",
+    "Operand",
+    "make_geometry",
+]
 
 ZEROS, REPLICATE, REFLECT = map(BOUNDARIES.index, ("zeros", "replicate", "reflect"))
 
@@ -53,15 +62,12 @@ GEOMETRY = np.dtype(
         ("x_start", "i8"),  # the first sample's place in memory
         ("y_start", "i8"),
         ("across", "i8"),  # how many of a line's blocks are done before the next line's
-        (
-            "x_direct",
-            "i8",
-        ),  # whether lines lie in memory as they do in scratch: type, order, no gaps
+        ("x_direct", "i8"),  # whether lines lie in memory as in scratch: type, order, no gaps
         ("y_direct", "i8"),
         ("stream", "i8"),  # whether to write the result past the caches
         # Scratch, in samples: lines that are kept for several lines of the result, then one region
         # after the other. What is in them differs between the directions.
-        ("ring", "i8"),  # how many lines are kept
+        ("ring", "i8"),  # adjoint: how many lines are kept
         ("span", "i8"),  # apart
         ("loads", "i8"),  # forward: lines converted
         ("chunk", "i8"),  # forward: how many samples of a group of rows are summed at a time
@@ -79,9 +85,7 @@ GEOMETRY = np.dtype(
 _SCRATCH = 900 << 10  # bytes, for all lines of one thread
 AT_ONCE = 4  # rows converted, and then summed, at a time
 _CACHED = 1 << 20  # bytes of rows that a second-level cache holds beside the scratch
-_CHUNK = (
-    1024  # samples of a group of rows: they stay in the first-level cache, and are one chunk ahead
-)
+_CHUNK = 1024  # samples of a group of rows: summed, and asked for ahead, at a time
 _BLOCK = 1024  # samples in a line, forward: with its phases it stays in the first-level cache
 _STREAM = 1 << 22  # bytes of a result; a smaller one may well be read from a cache next
 _SPAN = 1 << 14  # samples in a line of which several are kept

@@ -1,4 +1,4 @@
-"""What both directions do to a line of samples: load, sum, split by phase, store.
+"""Lines of samples: out of memory, widened, and back into it, rounded.
 
 A line is ``count`` positions of ``width`` neighbouring samples each, in the compute type, without
 gaps. ``width`` is the number of channels where those are innermost (H×W×C), else 1. Lines lie in
@@ -31,13 +31,7 @@ from .convert import (
 )
 from .vectors import lanes, load_vector, store_integers, store_vector, widen_vector
 
-__all__ = [
-    "load",
-    "samples_like",
-    "store",
-    "views",
-    "zero",
-]
+__all__ = ["load", "samples_like", "store", "views", "zero"]
 
 
 @helper
@@ -84,7 +78,7 @@ def _samples_like(memory: Any, line: Any) -> Any:
 
 def _make_gather(name: str, decode: Any) -> Any:
     # A closure each, since a compiled function passed as an argument would bar the disk cache.
-    def scalar_gather(
+    def gather(
         source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
     ) -> None:
         a, to = np.uintp(start), np.uintp(at)
@@ -97,7 +91,7 @@ def _make_gather(name: str, decode: Any) -> Any:
                 for c in range(wide):
                     line[to + m * wide + c] = decode(source[a + m * step + c * next_])
 
-    return helper(named(name, scalar_gather))
+    return helper(named(name, gather))
 
 
 def _make_scatter(name: str, encode: Any) -> Any:
@@ -132,27 +126,33 @@ def _gather_integers(
     _gather(source, start + done, count, stride, width, inner, line, at + done)
 
 
-@helper
-def _scatter_vectors(
-    line: Any, at: int, target: Any, start: int, count: int, stride: int, width: int, inner: int
-) -> int:
-    """The whole vectors, where samples are packed; returns how many samples are done."""
-    done = 0
-    if _packed(count, stride, width, inner):
-        some = int(lanes(line))
-        while done + some <= count * width:
-            vector = load_vector(line, np.uintp(at + done))
-            store_integers(target, np.uintp(start + done), vector)
-            done += some
-    return done
+def _make_integer_scatter(name: str, scatter_rest: Any) -> Any:
+    def scatter_integers(
+        line: Any, at: int, target: Any, start: int, count: int, stride: int, width: int, inner: int
+    ) -> None:
+        done = 0
+        if _packed(count, stride, width, inner):
+            some = int(lanes(line))
+            while done + some <= count * width:
+                vector = load_vector(line, np.uintp(at + done))
+                store_integers(target, np.uintp(start + done), vector)
+                done += some
+            count, stride, width = count * width - done, 1, 1
+        scatter_rest(line, at + done, target, start + done, count, stride, width, inner)
+
+    return helper(named(name, scatter_integers))
 
 
 _gather = _make_gather("gather", as_is)
 _gather_float16 = _make_gather("gather_float16", decode_float16)
 _gather_bfloat16 = _make_gather("gather_bfloat16", decode_bfloat16)
 _scatter = _make_scatter("scatter", as_is)
-_scatter_uint8 = _make_scatter("scatter_uint8", encode_uint8)
-_scatter_uint16 = _make_scatter("scatter_uint16", encode_uint16)
+_scatter_uint8 = _make_integer_scatter(
+    "scatter_uint8", _make_scatter("scatter_uint8_rest", encode_uint8)
+)
+_scatter_uint16 = _make_integer_scatter(
+    "scatter_uint16", _make_scatter("scatter_uint16_rest", encode_uint16)
+)
 _scatter_float16 = _make_scatter("scatter_float16", encode_float16)
 _scatter_bfloat16 = _make_scatter("scatter_bfloat16", encode_bfloat16)
 
@@ -208,14 +208,8 @@ def store(
     elif kind == FLOAT64:
         _scatter(line, at, memory[3], start, count, stride, width, inner)
     elif kind == UINT8:
-        done = _scatter_vectors(line, at, memory[0], start, count, stride, width, inner)
-        if done > 0:
-            at, start, count, stride, width = at + done, start + done, count * width - done, 1, 1
         _scatter_uint8(line, at, memory[0], start, count, stride, width, inner)
     elif kind == UINT16:
-        done = _scatter_vectors(line, at, memory[1], start, count, stride, width, inner)
-        if done > 0:
-            at, start, count, stride, width = at + done, start + done, count * width - done, 1, 1
         _scatter_uint16(line, at, memory[1], start, count, stride, width, inner)
     elif kind == FLOAT16:
         _scatter_float16(line, at, memory[1], start, count, stride, width, inner)

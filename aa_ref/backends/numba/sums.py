@@ -20,7 +20,7 @@ from .vectors import (
 
 __all__ = ["PAIRED", "sum_pair", "sum_terms"]
 
-PAIRED = 64  # samples that `sum_pair` takes at a time, or their half for binary64
+PAIRED = 64  # `sum_pair` takes so many samples at a time, of binary64 half as many
 
 # Four vectors at a time: their sums hide one another's latency, and AVX2 has registers for them.
 
