@@ -7,12 +7,12 @@ sum of the kept lines whose footprint it lies in, then of what the boundary fold
 from typing import Any
 
 from .axes import centre, find_line, first_output, fold, locate
-from .compiling import bare, bare_aligned, helper, inlined
+from .compiling import bare, helper, inlined
 from .geometry import ZEROS
 from .lines import load, samples_like, store, views, zero
 from .phases import join_phases
 from .sums import sum_terms
-from .vectors import fence, until_aligned
+from .vectors import bare_aligned, fence, until_aligned
 
 __all__ = ["make_adjoint"]
 

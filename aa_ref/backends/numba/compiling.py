@@ -10,7 +10,7 @@ from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["OPTIONS", "address", "bare", "bare_aligned", "helper", "inlined", "named"]
+__all__ = ["OPTIONS", "address", "bare", "helper", "inlined", "named"]
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath": False}
 
@@ -39,13 +39,6 @@ def address(a: Any) -> Any:
 def bare(a: Any) -> Any:
     """The same array without a count of its references, which each hand-over would change."""
     return carray(address(a), (a.size,), a.dtype)
-
-
-@helper
-def bare_aligned(a: Any) -> Any:
-    """The same from the first multiple of 64 bytes on."""
-    skipped = (-a.ctypes.data) % 64 // a.itemsize
-    return bare(a[skipped:])
 
 
 def named(name: str, function: Any) -> Any:

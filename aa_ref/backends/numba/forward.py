@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from .axes import centre, find_line, fold, locate
-from .compiling import bare, bare_aligned, helper, inlined
+from .compiling import bare, helper, inlined
 from .footprints import accumulate, gather
 from .geometry import ZEROS
 from .lines import load, samples_like, store, views, zero
 from .phases import split_phases
 from .sums import sum_terms
-from .vectors import fence, until_aligned
+from .vectors import bare_aligned, fence, until_aligned
 
 __all__ = ["make_forward"]
 

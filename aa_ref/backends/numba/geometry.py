@@ -21,6 +21,7 @@ from ...boundary import BOUNDARIES
 from ...dtypes import STORAGE
 from ...plans import AxisPlan
 from .convert import KINDS
+from .phases import overhang
 from .variants import GENERIC, Variant, find_variant
 
 __all__ = [
@@ -286,8 +287,8 @@ def _cut_forward(g: Any, most: int, variant: Variant) -> dict[str, int]:
     positions = max(longest // width, least)
     block = _cut(columns, outputs, (positions - taps - slack) // step + 1)
     positions = (block - 1) * step + taps + slack
-    g["room"], overhang = _room(positions, step, width, variant)
-    g["span"] = span = _whole_vectors(positions * width + overhang) + 16
+    g["room"] = _room(positions, step, width, variant)
+    g["span"] = span = _whole_vectors(positions * width + overhang(*variant)) + 16
     g["active"] = active
     g["chunk"] = max(64, _CHUNK // max(int(rows["spacing"]), 1) // 64 * 64)
     loads = 0 if g["x_direct"] else AT_ONCE * positions * width
@@ -339,8 +340,8 @@ def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
     length = int(columns["length"])
 
     def regions(block: int, width: int) -> dict[str, int]:
-        g["room"], overhang = _room(block, step, width, variant)
-        g["span"] = _whole_vectors(block * width + overhang)
+        g["room"] = _room(block, step, width, variant)
+        g["span"] = _whole_vectors(block * width + overhang(*variant))
         return {
             "ring": ring * int(g["span"]),
             "total": block * width,
@@ -363,13 +364,10 @@ def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
     return chosen
 
 
-def _room(positions: int, step: int, width: int, variant: Variant) -> tuple[int, int]:
-    """Samples for one phase of a line; and how many are read or written beyond the line's end."""
+def _room(positions: int, step: int, width: int, variant: Variant) -> int:
+    """Samples for one phase of a line."""
     each = -(-positions // step)
-    if variant == GENERIC:
-        return each * width, 0
-    each = _whole_vectors(each)
-    return each * width, each * step * width - positions * width
+    return (each if variant == GENERIC else _whole_vectors(each)) * width
 
 
 def _whole_vectors(samples: int) -> int:

@@ -41,7 +41,7 @@ def join_phases(
 
 
 def overhang(stride: int, width: int) -> int:
-    """How many samples are moved at a time where stride and width are constants."""
+    """How many samples are moved at a time where stride and width are constants; 0 where not."""
     return stride * width * BYTES // 4
 
 

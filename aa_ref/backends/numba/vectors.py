@@ -15,11 +15,12 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-from .compiling import helper
+from .compiling import bare, helper
 
 __all__ = [
     "BYTES",
     "Vector",
+    "bare_aligned",
     "broadcast",
     "fence",
     "lanes",
@@ -323,3 +324,9 @@ def until_aligned(a: Any, i: int) -> Any:
     """How many samples from ``a[i]`` to the next one at a multiple of 64 bytes."""
     at = np.uintp(a.ctypes.data) + np.uintp(i) * np.uintp(a.itemsize)
     return (np.uintp(0) - at) % np.uintp(BYTES) // np.uintp(a.itemsize)
+
+
+@helper
+def bare_aligned(a: Any) -> Any:
+    """`bare`, from the first multiple of 64 bytes on."""
+    return bare(a[until_aligned(a, 0) :])
