@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .arrays import Source, allocate, check_kind, read, read_out, share_memory, wrap
-from .backends import default_backend, get_backend
+from .backends import Backend, default_backend, get_backend
 from .dtypes import FLOATING
 from .errors import DtypeError, OutError, ScaleError, ShapeError
 from .options import as_axes, checked_shape
@@ -92,7 +92,7 @@ def downsample(
     """
     source = read(x)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
-    call = _Call(p, source, out, backend, "forward")
+    call = _Call(p, source, out, _backend(backend, p), "forward")
     _warn_of_no_decimation(p)
     return call.run()
 
@@ -160,7 +160,7 @@ def downsample_adjoint(
             f"lengths {lengths} lead to shape {p.out_shape}, but g has {source.storage.shape}; "
             "give the lengths of the array that was downsampled"
         )
-    call = _Call(p, source, out, backend, "adjoint")
+    call = _Call(p, source, out, _backend(backend, p), "adjoint")
     _warn_of_no_decimation(p)
     return call.run()
 
@@ -219,20 +219,26 @@ def pyramid(
     outs = [None] * len(levels) if out is None else list(out)
     if len(outs) != len(levels):
         raise OutError(f"out has {len(outs)} arrays for {len(levels)} scales; give one for each")
-    calls = [_Call(p, source, o, backend, "forward") for p, o in zip(levels, outs, strict=True)]
-    _check_apart([call.result for call in calls])
+    chosen = _backend(backend, *levels)
+    calls = [_Call(p, source, o, chosen, "forward") for p, o in zip(levels, outs, strict=True)]
+    results = [call.result for call in calls]
+    _check_apart(results)
     _warn_of_no_decimation(*levels)
-    return [call.run() for call in calls]
+    chosen.pyramid(levels, source.storage, results)
+    return [call.answer() for call in calls]
+
+
+def _backend(name: str | None, *plans: Plan) -> Backend:
+    return default_backend(*plans) if name is None else get_backend(name)
 
 
 class _Call:
     """One direction of one plan on one array; what can fail fails before anything is written."""
 
     def __init__(
-        self, p: Plan, source: Source, out: Any, backend: str | None, direction: Direction
+        self, p: Plan, source: Source, out: Any, backend: Backend, direction: Direction
     ) -> None:
-        self.plan, self.source, self.out = p, source, out
-        self.backend = default_backend(p) if backend is None else get_backend(backend)
+        self.plan, self.source, self.out, self.backend = p, source, out, backend
         self.forward = direction == "forward"
         shape = p.out_shape if self.forward else p.shape
         if out is None:
@@ -242,9 +248,13 @@ class _Call:
             self.result = read_out(out, shape, p.dtype, source.memory)
 
     def run(self) -> Any:
-        """Compute, and give the result the caller's kind."""
+        """Compute and answer."""
         act = self.backend.forward if self.forward else self.backend.adjoint
         act(self.plan, self.source.storage, self.result)
+        return self.answer()
+
+    def answer(self) -> Any:
+        """The computed result, in the caller's kind."""
         if self.out is not None:
             return self.out
         return wrap(self.source, self.result, self.plan.dtype)
@@ -268,7 +278,7 @@ def _carry_out_plan(p: Plan, x: Any, out: Any, backend: str | None, direction: D
             f"the plan takes arrays of shape {shape} here, this one has {source.storage.shape}; "
             "make a plan for this shape"
         )
-    call = _Call(p, source, out, backend, direction)
+    call = _Call(p, source, out, _backend(backend, p), direction)
     _warn_of_no_decimation(p)
     return call.run()
 

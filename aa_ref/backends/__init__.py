@@ -64,7 +64,7 @@ def _load(name: str) -> Backend:
     return _loaded[name]
 
 
-def default_backend(plan: Plan | None = None) -> Backend:
+def default_backend(*plans: Plan) -> Backend:
     """What ``backend=None`` means: Numba, or NumPy where that is missing or would not pay yet.
 
     To load Numba takes a process about as long as NumPy takes for `_WORTH_LOADING` multiplications.
@@ -72,8 +72,8 @@ def default_backend(plan: Plan | None = None) -> Backend:
     loaded Numba. Without a plan: what a large one would get.
     """
     global _done_by_numpy
-    if plan is not None and "numba" not in _loaded:
-        _done_by_numpy += plan.multiplications + prod(plan.out_shape)
+    if plans and "numba" not in _loaded:
+        _done_by_numpy += sum(plan.multiplications + prod(plan.out_shape) for plan in plans)
         if _done_by_numpy < _WORTH_LOADING:
             return get_backend("numpy")
     try:

@@ -5,6 +5,7 @@ To add one: a module with a subclass of `Backend`, a line in `aa_ref.backends`, 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -37,3 +38,11 @@ class Backend(ABC):
     @abstractmethod
     def adjoint(self, plan: Plan, g: NDArray[Any], out: NDArray[Any]) -> None:
         """Apply the transpose to ``g``, into ``out``."""
+
+    def pyramid(self, plans: Sequence[Plan], x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
+        """Low-pass and subsample ``x`` by each of ``plans`` into the ``outs`` in its place.
+
+        The plans differ in scale alone. A backend for which reading ``x`` once pays does so here.
+        """
+        for plan, out in zip(plans, outs, strict=True):
+            self.forward(plan, x, out)
