@@ -6,12 +6,11 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from numpy.typing import NDArray
-
-from .arrays import Source, allocate, check_kind, read, read_out, share_memory, wrap
+from .arrays import Source, Storage, allocate, check_kind, read, read_out, share_memory, wrap
 from .backends import Backend, default_backend, get_backend
+from .device_arrays import DeviceArray
 from .dtypes import FLOATING
-from .errors import DtypeError, OutError, ScaleError, ShapeError
+from .errors import DeviceError, DtypeError, OutError, ScaleError, ShapeError
 from .options import as_axes, checked_shape
 from .plans import AxisPlan, Direction, Plan, make_plan, set_executor
 
@@ -46,7 +45,8 @@ def downsample(
     Parameters
     ----------
     x : array
-        NumPy or anything on the CPU that exports DLPack. Of type float64, float32, float16,
+        NumPy, anything on the CPU that exports DLPack, or anything on a CUDA device that exports
+        ``__cuda_array_interface__`` (PyTorch, CuPy, Numba). Of type float64, float32, float16,
         bfloat16, uint8 or uint16. Never written to.
     scale : float, Fraction, or one for each axis
         Output size over input size, in (0, 1]. A Fraction is exact: write ``Fraction(1, 3)``.
@@ -65,9 +65,11 @@ def downsample(
         Type of the result; by default that of ``x``. Rounded once, half to even; integers clipped.
     out : array, optional
         Where to put the result: a writable array of its exact shape and type.
-    backend : {"reference", "numpy", "numba"}, optional
-        Which one computes. By default Numba; NumPy where that is missing, or as long as the work
-        of the process would not repay loading it. Never changes the result.
+    backend : {"reference", "numpy", "numba", "cuda"}, optional
+        Which one computes. By default ``"cuda"`` for arrays on a GPU, on the stream that is current
+        there, without waiting. Otherwise Numba; NumPy where that is missing, or as long as the work
+        of the process would not repay loading it. ``"cuda"`` by name copies arrays of the CPU to
+        the GPU and back. Never changes the result.
 
     Returns
     -------
@@ -92,7 +94,7 @@ def downsample(
     """
     source = read(x)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
-    call = _Call(p, source, out, _backend(backend, p), "forward")
+    call = _Call(p, source, out, _backend(backend, source, p), "forward")
     _warn_of_no_decimation(p)
     return call.run()
 
@@ -160,7 +162,7 @@ def downsample_adjoint(
             f"lengths {lengths} lead to shape {p.out_shape}, but g has {source.storage.shape}; "
             "give the lengths of the array that was downsampled"
         )
-    call = _Call(p, source, out, _backend(backend, p), "adjoint")
+    call = _Call(p, source, out, _backend(backend, source, p), "adjoint")
     _warn_of_no_decimation(p)
     return call.run()
 
@@ -219,7 +221,7 @@ def pyramid(
     outs = [None] * len(levels) if out is None else list(out)
     if len(outs) != len(levels):
         raise OutError(f"out has {len(outs)} arrays for {len(levels)} scales; give one for each")
-    chosen = _backend(backend, *levels)
+    chosen = _backend(backend, source, *levels)
     calls = [_Call(p, source, o, chosen, "forward") for p, o in zip(levels, outs, strict=True)]
     results = [call.result for call in calls]
     _check_apart(results)
@@ -228,8 +230,17 @@ def pyramid(
     return [call.answer() for call in calls]
 
 
-def _backend(name: str | None, *plans: Plan) -> Backend:
-    return default_backend(*plans) if name is None else get_backend(name)
+def _backend(name: str | None, source: Source, *plans: Plan) -> Backend:
+    on_gpu = isinstance(source.storage, DeviceArray)
+    if name is None:
+        return get_backend("cuda") if on_gpu else default_backend(*plans)
+    backend = get_backend(name)
+    if on_gpu and "cuda" not in backend.devices:
+        raise DeviceError(
+            f"backend is {name!r}, which computes on the CPU, but the array is on a GPU; "
+            "leave backend out, or copy the array to the CPU first"
+        )
+    return backend
 
 
 class _Call:
@@ -241,11 +252,12 @@ class _Call:
         self.plan, self.source, self.out, self.backend = p, source, out, backend
         self.forward = direction == "forward"
         shape = p.out_shape if self.forward else p.shape
+        self.result: Any
         if out is None:
             check_kind(source, p.dtype)
             self.result = allocate(shape, p.dtype, source.storage)
         else:
-            self.result = read_out(out, shape, p.dtype, source.memory)
+            self.result = read_out(out, shape, p.dtype, source)
 
     def run(self) -> Any:
         """Compute and answer."""
@@ -278,7 +290,7 @@ def _carry_out_plan(p: Plan, x: Any, out: Any, backend: str | None, direction: D
             f"the plan takes arrays of shape {shape} here, this one has {source.storage.shape}; "
             "make a plan for this shape"
         )
-    call = _Call(p, source, out, _backend(backend, p), direction)
+    call = _Call(p, source, out, _backend(backend, source, p), direction)
     _warn_of_no_decimation(p)
     return call.run()
 
@@ -296,7 +308,7 @@ def _read_floating(g: Any) -> Source:
     return source
 
 
-def _check_apart(results: list[NDArray[Any]]) -> None:
+def _check_apart(results: list[Storage]) -> None:
     """No two results of a pyramid may share memory."""
     for i, a in enumerate(results):
         if any(share_memory(a, b) for b in results[:i]):

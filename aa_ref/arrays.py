@@ -1,8 +1,9 @@
-"""Containers: any array on the CPU in, the same kind of array out.
+"""Containers: any array in, the same kind of array out.
 
-Inside the library there is one kind of array, the *storage* array (see `aa_ref.dtypes`). This
-module reads storage out of a caller's array without copying, through DLPack or NumPy's own
-protocols, and wraps a result in the caller's kind again. It knows no framework by name.
+Inside the library there is one kind of array on the CPU, the *storage* array (see `aa_ref.dtypes`),
+and one on GPUs (see `aa_ref.device_arrays`). This module reads them out of a caller's array without
+copying, through DLPack or NumPy's own protocols, and wraps a result in the caller's kind again. It
+knows no framework by name.
 """
 
 import sys
@@ -12,12 +13,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .device_arrays import DeviceArray, as_addresses, read_device_array
 from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError
 
-__all__ = ["Source", "allocate", "check_kind", "read", "read_out", "share_memory", "wrap"]
+__all__ = [
+    "Source",
+    "Storage",
+    "allocate",
+    "check_kind",
+    "read",
+    "read_out",
+    "share_memory",
+    "wrap",
+]
 
+Storage = NDArray[Any] | DeviceArray
 _HOST_DEVICES = (1, 3, 11)  # DLPack: CPU, and the pinned host memory of CUDA and ROCm
+_CUDA = 2
 _EXPORT_ERRORS = (BufferError, RuntimeError, TypeError, ValueError, AttributeError)
 _NATIVE = {dtype: name for name, dtype in STORAGE.items() if name != "bfloat16"}
 _DEVICE_NAMES = {2: "cuda", 4: "opencl", 7: "vulkan", 8: "metal", 10: "rocm", 13: "cuda managed"}
@@ -28,9 +41,10 @@ class Source(NamedTuple):
 
     ``memory`` is what the caller sees, ``storage`` the same unless something had to be converted.
     ``make`` takes storage and a type's name; it is None where storage is the caller's kind already.
+    On a GPU, ``storage`` is a `DeviceArray` and ``memory`` its addresses.
     """
 
-    storage: NDArray[Any]
+    storage: Any
     dtype: str
     memory: NDArray[Any]
     make: Callable[[NDArray[Any], str], Any] | None
@@ -46,7 +60,7 @@ def read(x: Any) -> Source:
     DtypeError
         If its type is none of the six.
     DeviceError
-        If its memory is not the CPU's.
+        If its memory is neither the CPU's nor a CUDA device's.
     """
     if type(x) is np.ndarray:
         name = _NATIVE.get(x.dtype)
@@ -67,6 +81,8 @@ def read(x: Any) -> Source:
     if not isinstance(x, type):
         if hasattr(x, "__dlpack__"):
             return _read_dlpack(x)
+        if hasattr(x, "__cuda_array_interface__"):
+            return _read_device_array(x)
         if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
             return read(np.asarray(x))
     raise ContainerError(
@@ -74,58 +90,77 @@ def read(x: Any) -> Source:
     )
 
 
-def read_out(out: Any, shape: tuple[int, ...], dtype: str, memory: NDArray[Any]) -> NDArray[Any]:
-    """See a caller's ``out`` as writable storage for a result.
+def read_out(out: Any, shape: tuple[int, ...], dtype: str, source: Source) -> Any:
+    """See a caller's ``out`` as writable storage for a result made from ``source``.
 
     Raises
     ------
     OutError
-        If it is no writable array of just this shape and type, or overlaps the input's
-        ``memory`` or itself.
+        If it is no writable array of just this shape and type, or overlaps the source or itself.
     DeviceError
-        If its memory is not the CPU's.
+        If it is on another device than the source.
     """
-    if type(out) is not np.ndarray and not hasattr(out, "__dlpack__"):
+    exports = hasattr(out, "__dlpack__") or hasattr(type(out), "__cuda_array_interface__")
+    if type(out) is not np.ndarray and not exports:
         raise OutError(
             f"out is a {type(out).__name__}, which cannot be written into; pass an array of shape "
             f"{shape} and type {dtype}"
         )
     try:
-        source = read(out)
+        result = read(out)
     except (ContainerError, DtypeError) as error:
         raise OutError(f"out cannot be written into: {error}") from None
-    storage = source.storage
+    storage = result.storage
+    if _place(storage) != _place(source.storage):
+        raise DeviceError(
+            f"out is on {_place(storage)}, but the input is on {_place(source.storage)}; "
+            "pass an array beside the input"
+        )
     if hasattr(out, "is_neg") and out.is_neg():
         raise OutError("out is a view that negates what is written; pass a plain tensor")
     if storage.shape != shape:
         raise OutError(f"out has shape {storage.shape}, but the result has shape {shape}")
-    if source.dtype != dtype:
+    if result.dtype != dtype:
         raise OutError(
-            f"out has type {source.dtype}, but the result is {dtype}; "
-            f"pass dtype={source.dtype!r} if that was meant"
+            f"out has type {result.dtype}, but the result is {dtype}; "
+            f"pass dtype={result.dtype!r} if that was meant"
         )
     if isinstance(out, np.ndarray) and not out.dtype.isnative:
         raise OutError(
             f"out has type {out.dtype!s}, but the result is {dtype} in native byte order; "
             "pass an array of that"
         )
-    if not storage.flags.writeable:
+    writeable = storage.flags.writeable if isinstance(storage, np.ndarray) else storage.writeable
+    if not writeable:
         raise OutError("out is read-only; pass an array that can be written into")
-    if share_memory(storage, memory):
+    if share_memory(storage, source.memory):
         raise OutError("out overlaps the input; pass an array with memory of its own")
-    if _overlaps_itself(storage):
+    if _overlaps_itself(_addresses(storage)):
         raise OutError(f"out overlaps itself (strides {storage.strides}); pass a plain array")
     return storage
 
 
-def allocate(shape: tuple[int, ...], dtype: str, like: NDArray[Any]) -> NDArray[Any]:
+def _place(storage: Storage) -> str:
+    if isinstance(storage, np.ndarray):
+        return "the CPU"
+    return "the current GPU" if storage.device is None else f"cuda:{storage.device}"
+
+
+def _addresses(storage: Storage) -> NDArray[Any]:
+    return storage if isinstance(storage, np.ndarray) else as_addresses(storage)
+
+
+def allocate(shape: tuple[int, ...], dtype: str, like: Storage) -> Storage:
     """Storage for a result, its dimensions in memory in the order of ``like``'s."""
+    if isinstance(like, DeviceArray):
+        made: DeviceArray = like.empty(shape, dtype)
+        return made
     if like.flags.c_contiguous:
         return np.empty(shape, STORAGE[dtype])
     return np.empty_like(like, STORAGE[dtype], order="K", subok=False, shape=shape)
 
 
-def wrap(source: Source, result: NDArray[Any], dtype: str) -> Any:
+def wrap(source: Source, result: Storage, dtype: str) -> Any:
     """A result in the kind of the array it came from.
 
     Raises
@@ -133,6 +168,8 @@ def wrap(source: Source, result: NDArray[Any], dtype: str) -> Any:
     DtypeError
         If arrays of that kind cannot have this type.
     """
+    if isinstance(result, DeviceArray):
+        return result.owner
     if source.make is not None:
         return source.make(result, dtype)
     return result if dtype != "bfloat16" else _as_bfloat16(result, dtype)
@@ -146,12 +183,13 @@ def check_kind(source: Source, dtype: str) -> None:
     DtypeError
         If they cannot.
     """
-    if dtype != source.dtype:
+    if dtype != source.dtype and not isinstance(source.storage, DeviceArray):
         wrap(source, np.empty(0, STORAGE[dtype]), dtype)
 
 
-def share_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
+def share_memory(a: Storage, b: Storage) -> bool:
     """Whether any byte belongs to both; also where strides are too tangled to tell in a moment."""
+    a, b = _addresses(a), _addresses(b)
     try:
         return np.shares_memory(a, b, max_work=1_000_000)  # type: ignore[arg-type]  # any int will do
     except np.exceptions.TooHardError:
@@ -181,6 +219,8 @@ def _read_dlpack(x: Any) -> Source:
         device = int(x.__dlpack_device__()[0])
     except _EXPORT_ERRORS as error:
         raise _unreadable(x, error) from None
+    if device == _CUDA and hasattr(type(x), "__cuda_array_interface__"):
+        return _read_device_array(x)
     if device not in _HOST_DEVICES:
         raise DeviceError(
             f"the array is on device {_DEVICE_NAMES.get(device, device)}, which no backend here "
@@ -219,6 +259,11 @@ def _read_dlpack(x: Any) -> Source:
         return wrapped
 
     return Source(storage, name, memory, make)
+
+
+def _read_device_array(x: Any) -> Source:
+    array = read_device_array(x)
+    return Source(array, array.dtype, as_addresses(array), None)
 
 
 def _unreadable(x: Any, error: Exception) -> ContainerError:

@@ -1,0 +1,147 @@
+"""Arrays in a GPU's memory, as addresses and strides. Nothing here needs a GPU or its packages.
+
+They are read through ``__cuda_array_interface__``, version 2 or 3. Where PyTorch or CuPy made the
+array, its own package, looked up among the loaded modules, makes the result and names the stream.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dtypes import ARRAYS_TYPE, STORAGE, name_of
+from .errors import ContainerError, DtypeError
+
+__all__ = ["DeviceArray", "as_addresses", "c_strides", "read_device_array"]
+
+
+class DeviceArray(NamedTuple):
+    """A caller's array on a GPU, or one that stands in for it.
+
+    ``strides`` are in bytes. ``device`` is its number, None for the current one; ``stream`` the
+    handle of the stream that orders work on it, 0 for the default one. ``owner`` keeps the memory.
+    ``empty`` makes another, of a shape and a type, its dimensions in memory in the order of these.
+    """
+
+    address: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: str
+    writeable: bool
+    device: int | None
+    stream: int
+    owner: Any
+    empty: Callable[[tuple[int, ...], str], Any]
+
+
+def c_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """The strides in bytes of an array whose last dimension varies fastest, without gaps."""
+    strides: list[int] = []
+    for length in reversed(shape):
+        strides.insert(0, itemsize)
+        itemsize *= max(length, 1)
+    return tuple(strides)
+
+
+def read_device_array(x: Any) -> DeviceArray:
+    """See an array on a GPU as addresses, without a copy.
+
+    Raises
+    ------
+    ContainerError
+        If it does not let itself be exported, is masked, or has elements at odd addresses.
+    DtypeError
+        If its type is none of the six.
+    """
+    kind = type(x).__name__
+    try:
+        interface = x.__cuda_array_interface__
+        pointer, read_only = interface["data"]
+        shape, typestr = tuple(interface["shape"]), interface["typestr"]
+    except Exception as error:  # of many kinds, as each package has its own
+        raise ContainerError(
+            f"{kind} cannot be read through __cuda_array_interface__: {error}"
+        ) from None
+    if interface.get("mask") is not None:
+        raise ContainerError(f"{kind} is masked; a filter would read what is masked: fill it first")
+    if typestr[:1] == ">":
+        raise DtypeError(f"{ARRAYS_TYPE} is {typestr!r}, in foreign byte order; convert it first")
+    dtype = name_of(getattr(x, "dtype", typestr), ARRAYS_TYPE)
+    size = STORAGE[dtype].itemsize
+    strides = tuple(interface.get("strides") or c_strides(shape, size))
+    if pointer % size or any(s % size for s, n in zip(strides, shape, strict=True) if n > 1):
+        raise ContainerError(
+            f"{kind} has elements at addresses that are no multiples of {size} bytes, from which a "
+            "GPU cannot load; copy it first"
+        )
+    maker = _MAKERS.get(type(x).__module__.partition(".")[0], _Maker())
+    device = maker.device(x)
+    stream = interface.get("stream") or maker.stream(x)
+
+    def empty(shape: tuple[int, ...], dtype: str) -> DeviceArray:
+        return read_device_array(maker.empty(x, shape, dtype, _order(strides)))
+
+    return DeviceArray(pointer, shape, strides, dtype, not read_only, device, stream, x, empty)
+
+
+def as_addresses(a: DeviceArray) -> NDArray[Any]:
+    """A NumPy array of the same addresses, which are not the host's: for comparing them alone."""
+
+    class Addresses:
+        __array_interface__ = {  # noqa: RUF012 (never changed)
+            "data": (a.address, False),
+            "shape": a.shape,
+            "strides": a.strides,
+            "typestr": STORAGE[a.dtype].str,
+            "version": 3,
+        }
+
+    return np.asarray(Addresses())
+
+
+def _order(strides: tuple[int, ...]) -> list[int]:
+    """The dimensions, slowest first."""
+    return sorted(range(len(strides)), key=lambda d: -abs(strides[d]))
+
+
+class _Maker:
+    """What is known of arrays of no known package: results are Numba's, on the default stream."""
+
+    def device(self, x: Any) -> int | None:
+        return int(x.__dlpack_device__()[1]) if hasattr(x, "__dlpack_device__") else None
+
+    def stream(self, x: Any) -> int:
+        return 0
+
+    def empty(self, x: Any, shape: tuple[int, ...], dtype: str, order: list[int]) -> Any:
+        if dtype == "bfloat16":
+            raise DtypeError("dtype is 'bfloat16', which Numba's device arrays cannot have")
+        return sys.modules["numba.cuda"].device_array(shape, dtype)
+
+
+class _Torch(_Maker):
+    def stream(self, x: Any) -> int:
+        return int(sys.modules["torch"].cuda.current_stream(x.device).cuda_stream)
+
+    def empty(self, x: Any, shape: tuple[int, ...], dtype: str, order: list[int]) -> Any:
+        torch = sys.modules["torch"]
+        made = [shape[d] for d in order]
+        made = torch.empty(made, dtype=getattr(torch, dtype), device=x.device)
+        return made.permute([order.index(d) for d in range(len(order))])
+
+
+class _CuPy(_Maker):
+    def stream(self, x: Any) -> int:
+        return int(sys.modules["cupy"].cuda.get_current_stream().ptr)
+
+    def empty(self, x: Any, shape: tuple[int, ...], dtype: str, order: list[int]) -> Any:
+        if dtype == "bfloat16":
+            raise DtypeError("dtype is 'bfloat16', which CuPy's arrays cannot have")
+        with x.device:
+            made = sys.modules["cupy"].empty([shape[d] for d in order], dtype)
+        return made.transpose([order.index(d) for d in range(len(order))])
+
+
+_MAKERS = {"torch": _Torch(), "cupy": _CuPy()}
