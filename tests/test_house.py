@@ -32,12 +32,14 @@ HOUSE = {
     "options": {"errors"},
     "plans": {"errors", "dtypes", "filters", "boundary", "options"},
     "reference": CORE,
-    "arrays": {"errors", "dtypes"},
+    "device_arrays": {"errors", "dtypes"},
+    "arrays": {"errors", "dtypes", "device_arrays"},
     "backends": CORE,  # what all backends share: the base class, the table
     "backends.reference": CORE | {"backends", "reference"},
     "backends.numpy": CORE | {"backends"},
     "backends.numba": CORE | {"backends"},
-    "api": CORE | {"arrays", "backends"},
+    "backends.cuda": CORE | {"backends", "device_arrays"},
+    "api": CORE | {"arrays", "device_arrays", "backends"},
     "__init__": CORE | {"api", "backends", "backends.numba"},
     "__main__": {"cli"},
     "bench": CORE | {"__init__", "api", "backends", "backends.numba"},
@@ -47,6 +49,7 @@ OUTSIDE = {
     # room: the packages from outside the standard library that it may import, NumPy apart
     "arrays": {"ml_dtypes"},
     "backends.numba": {"numba", "llvmlite"},
+    "backends.cuda": {"numba", "llvmlite"},
     "cli": {"typer", "rich", "PIL", "tifffile", "numba", "click"},
 }
 LAZY = {("arrays", "ml_dtypes"), ("__init__", "cli")}
@@ -233,6 +236,8 @@ def module_at(path: Path) -> ModuleType:
             pytest.importorskip(needed)
     if "numba" in parts:
         pytest.importorskip("numba")
+    if "cuda" in parts:
+        pytest.importorskip("numba_cuda")
     return importlib.import_module(".".join(parts).removesuffix(".__init__"))
 
 

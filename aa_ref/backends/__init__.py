@@ -15,6 +15,7 @@ _CLASSES = {
     "reference": (".reference", "ReferenceBackend"),
     "numpy": (".numpy", "NumpyBackend"),
     "numba": (".numba", "NumbaBackend"),
+    "cuda": (".cuda", "CudaBackend"),
 }
 _loaded: dict[str, Backend] = {}
 _WORTH_LOADING = 100_000_000

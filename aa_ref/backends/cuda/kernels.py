@@ -1,0 +1,108 @@
+"""The kernels by what they are for, each compiled when it is first wanted, and kept."""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import typeof
+
+from ...dtypes import FLOATING, NAMES, compute_type
+from .adjoint_strips import make_adjoint_strips
+from .elements import Elements, make_adjoint, make_convert, make_forward
+from .forward_strips import make_forward_strips
+from .positions import Axis, Free
+from .strips import STRIDES, Strips, run_of
+from .toolkit import SIMULATOR, cuda, types
+
+__all__ = ["Kernel", "compiled", "function_of", "shipped", "signature_of", "threads_of"]
+
+
+class Kernel(NamedTuple):
+    """What tells one kernel from another.
+
+    ``stride`` is that of a kernel for strips, with ``planar`` and ``aligned`` as in
+    `forward_strips`. It is 0 for a kernel of `elements`, which filters ``axes`` axes, none if it
+    only converts.
+    """
+
+    direction: str
+    kind: str
+    result: str
+    compute: str
+    axes: int
+    stride: int = 0
+    planar: bool = False
+    aligned: bool = False
+
+    @property
+    def name(self) -> str:
+        """What tables and profilers call it."""
+        words = [self.direction, self.kind]
+        if self.result != self.kind:
+            words += ["to", self.result]
+        if self.stride:
+            words += ["stride", str(self.stride), "planar" if self.planar else "interleaved"]
+            words += ["aligned"] if self.aligned else []
+        elif self.axes:
+            words += ["axes", str(self.axes)]
+        else:
+            words[0] = "convert"
+        return "_".join(words)
+
+
+def shipped() -> Iterator[Kernel]:
+    """All kernels for arrays that keep their type."""
+    for direction, kinds in (("forward", NAMES), ("adjoint", FLOATING)):
+        for kind in kinds:
+            common = direction, kind, kind, compute_type(kind).name
+            yield Kernel(*common, 1)
+            yield Kernel(*common, 2)
+            for stride, planar, aligned in product(STRIDES, (True, False), (True, False)):
+                yield Kernel(*common, 2, stride, planar, aligned)
+    for kind in NAMES:
+        yield Kernel("forward", kind, kind, compute_type(kind).name, 0)
+
+
+def threads_of(kernel: Kernel) -> int:
+    """How many threads its blocks have. In the simulator each is a thread of the host."""
+    if not kernel.stride:
+        return 2 if SIMULATOR else 256
+    if SIMULATOR:
+        lanes = 128 if kernel.planar else 256  # enough for a footprint
+        return lanes // run_of(kernel.kind if kernel.direction == "forward" else kernel.result)
+    return 128 if kernel.planar else 256
+
+
+def function_of(kernel: Kernel) -> Any:
+    """The kernel in Python."""
+    kinds = kernel.kind, kernel.result, kernel.compute
+    forward = kernel.direction == "forward"
+    if kernel.stride:
+        make = make_forward_strips if forward else make_adjoint_strips
+        threads = threads_of(kernel)
+        function = make(kernel.stride, *kinds, threads, kernel.planar, kernel.aligned)
+    elif kernel.axes:
+        function = (make_forward if forward else make_adjoint)(*kinds, kernel.axes)
+    else:
+        function = make_convert(*kinds)
+    function.__name__ = function.__qualname__ = kernel.name
+    return function
+
+
+def signature_of(kernel: Kernel) -> Any:
+    """The types of its arguments: the addresses of x and y, the geometry."""
+    free, axis = Free(0, 0, 0), Axis(0, 0, 0, 0, np.float32(0), 0, 0, 0, 0)
+    geometry: Any = Elements(free, free, axis, axis, free)
+    if kernel.stride:
+        geometry = Strips(free, free, axis, axis, 0, 0, 0, 0, 0, 0)
+    return types.void(types.int64, types.int64, typeof(geometry))
+
+
+@cache
+def compiled(kernel: Kernel) -> Any:
+    """The kernel, ready to be configured and launched."""
+    if SIMULATOR:
+        return cuda.jit(function_of(kernel))
+    return cuda.jit(signature_of(kernel))(function_of(kernel))

@@ -1,0 +1,50 @@
+"""Device memory of this backend's own: for arrays of the host, for taps, and between steps."""
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...device_arrays import DeviceArray, c_strides
+from ...dtypes import STORAGE
+from .toolkit import SIMULATOR, cuda
+
+__all__ = ["download", "empty", "resident", "upload"]
+
+
+def empty(shape: tuple[int, ...], dtype: str) -> DeviceArray:
+    """Memory on the current device for an array of storage."""
+    size = STORAGE[dtype].itemsize
+    owner = cuda.device_array(max(math.prod(shape), 1) * size, np.uint8)
+    strides = c_strides(shape, size)
+    return DeviceArray(_address(owner), shape, strides, dtype, True, None, 0, owner, empty)
+
+
+def upload(x: NDArray[Any], dtype: str) -> DeviceArray:
+    """A copy of storage on the current device."""
+    copied = empty(x.shape, dtype)
+    if x.size:
+        copied.owner.copy_to_device(np.ascontiguousarray(x).reshape(-1).view(np.uint8))
+    return copied
+
+
+def download(a: DeviceArray, out: NDArray[Any]) -> None:
+    """Wait for a result of `empty`'s and copy it into storage of the host."""
+    if out.size:
+        samples = a.owner.copy_to_host().view(STORAGE[a.dtype])
+        out[...] = samples.reshape(a.shape)
+
+
+@lru_cache(maxsize=512)
+def resident(constants: bytes, device: int) -> tuple[int, Any]:
+    """The address of constants on a device, and what keeps them there."""
+    owner = cuda.to_device(np.frombuffer(constants, np.uint8))
+    return _address(owner), owner
+
+
+def _address(owner: Any) -> int:
+    if SIMULATOR:
+        return int(owner.ctypes.data)
+    return int(owner.__cuda_array_interface__["data"][0])

@@ -1,0 +1,215 @@
+"""From a plan to launches: which kernel does which axes, over how many blocks."""
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise, product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...device_arrays import c_strides
+from ...dtypes import STORAGE
+from ...plans import AxisPlan, Plan
+from .elements import Elements
+from .kernels import Kernel, threads_of
+from .layout import Layout, make_axis, make_layout
+from .memory import resident
+from .positions import Axis
+from .strips import MOST_CHANNELS, STRIDES, Strips, filter_of, run_of
+from .toolkit import SIMULATOR, multiprocessors
+
+__all__ = ["Step", "steps_of"]
+
+_MOST_TERMS = 64  # of a sum of sums, for each input; beyond, axes go one by one
+_LEAST_DOWN = 4  # steps of a chunk, the first few of which its neighbour above has done, too
+_BLOCKS = 8 if SIMULATOR else 16  # for each multiprocessor, so that all have work to the end
+_MOST_BLOCKS = 2 if SIMULATOR else 2**31 - 1
+
+
+class Step(NamedTuple):
+    """A kernel over arrays of certain shapes and strides.
+
+    Attributes
+    ----------
+    kernel : Kernel
+        The one that takes arrays at any address.
+    run_bytes : int
+        There is another for x at multiples of this; 0 if there is none.
+    geometry : Elements or Strips
+    blocks : int
+    shape : tuple of int
+        The result's.
+    offsets : tuple
+        Where each launch begins in the source and in the result, in bytes.
+    kept : tuple
+        What holds the taps on the device.
+    """
+
+    kernel: Kernel
+    run_bytes: int
+    geometry: Any
+    blocks: int
+    shape: tuple[int, ...]
+    offsets: tuple[tuple[int, int], ...]
+    kept: tuple[Any, ...]
+
+    def kernel_at(self, x: int) -> Kernel:
+        """The kernel for x at this address."""
+        if self.run_bytes and x % self.run_bytes == 0:
+            return self.kernel._replace(aligned=True)
+        return self.kernel
+
+
+class _Side(NamedTuple):
+    """An array before or after a step."""
+
+    kind: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @property
+    def itemsize(self) -> int:
+        return STORAGE[self.kind].itemsize
+
+
+@lru_cache(maxsize=512)
+def steps_of(
+    plan: Plan, forward: bool, source: tuple[int, ...], result: tuple[int, ...], device: int
+) -> tuple[Step, ...]:
+    """A plan's launches for arrays of these strides (in bytes), on the device of this number.
+
+    The last two axes are filtered by one kernel, as a rule. Axes before them go one at a time,
+    through memory that is reduced along the axes done; for the adjoint in the opposite order.
+    """
+    passes = plan.passes
+    single = [(a,) for a in passes]
+    for groups in ([*single[:-2], passes[-2:]], single):
+        ordered = groups if forward else groups[::-1]
+        ends = pairwise(_sides(plan, ordered, forward, source, result))
+        steps = [
+            _step(plan, forward, group, before, after, device)
+            for group, (before, after) in zip(ordered, ends, strict=True)
+        ]
+        if None not in steps:
+            break
+    return tuple(step for step in steps if step is not None)
+
+
+def _sides(
+    plan: Plan,
+    groups: Sequence[Sequence[AxisPlan]],
+    forward: bool,
+    source: tuple[int, ...],
+    result: tuple[int, ...],
+) -> Iterator[_Side]:
+    """The arrays that steps begin and end with."""
+    shape = list(plan.shape if forward else plan.out_shape)
+    yield _Side(plan.input_dtype, tuple(shape), source)
+    for n, group in enumerate(groups):
+        for a in group:
+            shape[a.axis] = a.out_length if forward else a.length
+        if n == len(groups) - 1:
+            yield _Side(plan.dtype, tuple(shape), result)
+        else:
+            compute = plan.compute_dtype
+            yield _Side(compute.name, tuple(shape), c_strides(tuple(shape), compute.itemsize))
+
+
+def _step(
+    plan: Plan,
+    forward: bool,
+    group: Sequence[AxisPlan],
+    source: _Side,
+    result: _Side,
+    device: int,
+) -> Step | None:
+    """The launches for one or two axes; None for two that had better go one by one."""
+    forward = forward or not group  # a conversion goes from x to y
+    x, y = (source, result) if forward else (result, source)
+    layout = make_layout(x.shape, x.strides, y.strides, [a.axis for a in group])
+    kept, axes = [], []
+    for a in group:
+        taps, owner = resident(a.taps.tobytes(), device)
+        kept.append(owner)
+        axes.append(make_axis(a, taps, x.strides[a.axis], y.strides[a.axis]))
+    kinds = source.kind, result.kind, plan.compute_dtype.name
+    kernel = Kernel("forward" if forward else "adjoint", *kinds, len(group))
+    run_bytes = 0
+    geometry: Any = None
+    if len(group) == 2:
+        kernel, geometry = _strips(kernel, group, layout, axes, x, y)
+        terms = math.prod(len(a.taps) / (a.spacing or a.stride) for a in group)
+        if geometry is None and terms > _MOST_TERMS:
+            return None
+    if geometry is not None:
+        planes = layout.outer.length * layout.middle.length
+        blocks = geometry.strips * geometry.chunks * planes
+        run_bytes = run_of(x.kind) * x.itemsize
+        if any(f.x % run_bytes for f in (layout.outer, layout.middle, axes[0])):
+            run_bytes = 0
+    else:
+        rows, columns = [*[make_axis(None, 0, 0, 0)] * (2 - len(axes)), *axes]
+        geometry = Elements(layout.outer, layout.middle, rows, columns, layout.inner)
+        done = math.prod(result.shape) // math.prod(f.length for f in layout.more)
+        blocks = min(-(-done // threads_of(kernel)), _MOST_BLOCKS)
+    starts = [
+        [(n * f.x, n * f.y) if forward else (n * f.y, n * f.x) for n in range(f.length)]
+        for f in layout.more
+    ]
+    offsets = tuple(
+        (sum(s for s, _ in chosen), sum(r for _, r in chosen)) for chosen in product(*starts)
+    )
+    return Step(kernel, run_bytes, geometry, blocks, result.shape, offsets, tuple(kept))
+
+
+def _strips(
+    kernel: Kernel,
+    group: Sequence[AxisPlan],
+    layout: Layout,
+    axes: Sequence[Axis],
+    x: _Side,
+    y: _Side,
+) -> tuple[Kernel, Strips | None]:
+    """The kernel for strips and how it cuts the arrays; None where the other kernels serve."""
+    rows, columns = axes
+    stride, channels = columns.spacing, layout.inner.length
+    kernel_for_strips = kernel._replace(stride=stride, planar=channels == 1)
+    forward = kernel.direction == "forward"
+    fits = (
+        stride in STRIDES
+        and rows.spacing == stride
+        and all(np.array_equal(a.taps, filter_of(stride, kernel.compute).taps) for a in group)
+        and channels <= MOST_CHANNELS
+        and all(
+            line == channels * side.itemsize and step in (0, side.itemsize)
+            for side, line, step in (
+                (x, columns.x, layout.inner.x),
+                (y, columns.y, layout.inner.y),
+            )
+        )
+        and (forward or all(a.boundary == "zeros" for a in group))
+    )
+    if not fits:
+        return kernel, None
+    filter_, run = filter_of(stride, kernel.compute), run_of(x.kind)
+    lanes = run * threads_of(kernel_for_strips)
+    before = -filter_.radius * channels % run
+    if forward:
+        footprint = len(filter_.taps) * channels
+        even = run // math.gcd(run, stride * channels)  # strips apart by whole runs
+        block_columns = ((lanes - before - footprint) // (stride * channels) + 1) // even * even
+        if 2 * block_columns * stride * channels < lanes:
+            return kernel, None
+        strips, down = -(-columns.outputs // block_columns), rows.outputs
+    else:
+        block_columns, strips = 0, -(-columns.length * channels // lanes)
+        down = (rows.length - 1 + filter_.radius) // stride + 1
+    planes = layout.outer.length * layout.middle.length
+    wanted = -(-_BLOCKS * multiprocessors() // (strips * planes))
+    chunk = max(-(-down // wanted), min(_LEAST_DOWN, down))
+    geometry = Strips(
+        layout.outer, layout.middle, rows, columns, channels, before, strips, block_columns,
+        -(-down // chunk), chunk,
+    )  # fmt: skip
+    return kernel_for_strips, geometry

@@ -1,0 +1,62 @@
+"""The one place that imports `numba.cuda`, and what is said where that cannot run.
+
+With ``NUMBA_ENABLE_CUDASIM=1`` kernels run in Numba's simulator: as Python, a thread of the host
+for each of the device's, in the host's memory. There every address is one of the host's.
+"""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+if find_spec("numba_cuda") is None:  # numba.cuda is then an older one, deprecated
+    raise ImportError(
+        "the package numba-cuda is not installed; pip install 'aa-ref[cuda13]' for drivers from "
+        "580 on, 'aa-ref[cuda12]' for older ones"
+    )
+
+from numba import config, cuda, types
+
+__all__ = [
+    "SIMULATOR",
+    "check_device",
+    "cuda",
+    "device_function",
+    "device_number",
+    "multiprocessors",
+    "types",
+]
+
+SIMULATOR = bool(config.ENABLE_CUDASIM)
+
+
+def check_device() -> None:
+    """See that a kernel could be launched.
+
+    Raises
+    ------
+    ImportError
+        If there is no driver or no GPU; it says which.
+    """
+    if SIMULATOR or cuda.is_available():
+        return
+    try:
+        found = len(cuda.gpus)
+    except Exception as error:  # numba-cuda has several kinds, none of them public
+        reason = " ".join(str(error).split()).removesuffix(" :")
+        raise ImportError(f"there is no working NVIDIA driver: {reason}") from error
+    raise ImportError(f"the NVIDIA driver finds {found} GPUs, none of which can be used")
+
+
+def device_number() -> int:
+    """The number of the current device."""
+    return 0 if SIMULATOR else int(cuda.get_current_device().id)
+
+
+def multiprocessors() -> int:
+    """How many multiprocessors the current device has; in the simulator, two blocks' worth."""
+    return 2 if SIMULATOR else int(cuda.get_current_device().MULTIPROCESSOR_COUNT)
+
+
+def device_function(function: Callable[..., Any]) -> Any:
+    """A function for kernels to call. The simulator calls it as it stands."""
+    return function if SIMULATOR else cuda.jit(device=True, inline="always")(function)
