@@ -1,12 +1,16 @@
 """What several test modules share: the table of backends, and equality of bits."""
 
+import os
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-BACKENDS = ("reference", "numpy", "numba")
+BACKENDS = tuple(os.environ.get("AA_REF_TEST_BACKENDS", "reference numpy numba").split())
+"""All that run everywhere, unless the process is to test others: cuda in a simulator, on a GPU."""
+MOST_SAMPLES = 4_000 if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1" else 100_000_000
+"""More than a property may make of a small case; the simulator takes 0.1 ms for each."""
 TYPES = ("float64", "float32", "float16", "bfloat16", "uint8", "uint16")
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 _BITS = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype("u8")}

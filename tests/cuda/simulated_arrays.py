@@ -1,0 +1,217 @@
+"""Arrays on a GPU, from the public functions down. Run in the simulator by `test_simulator.py`.
+
+Stand-ins for CuPy's and PyTorch's arrays have their samples in the host's memory, which to the
+simulator is the device's.
+"""
+
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from support import TYPES, assert_same_bits, numpy_type
+
+import aa_ref
+from aa_ref.backends.cuda import launch
+from aa_ref.errors import ContainerError, DeviceError, DtypeError, OutError
+
+
+class OnGpu:
+    """What both kinds of arrays have."""
+
+    __module__ = "cupy"
+
+    def __init__(self, values: Any, number: int = 0, **interface: Any) -> None:
+        self.values, self.number, self.interface = values, number, interface
+
+    @property
+    def dtype(self) -> Any:
+        return self.values.dtype
+
+    @property
+    def device(self) -> "Device":
+        return Device(self.number)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, self.number
+
+    def __dlpack__(self, **_: Any) -> Any:
+        raise AssertionError("the interface is read instead")
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        told = self.values.__array_interface__
+        names = ("data", "shape", "strides", "typestr")
+        return {"version": 3, **{name: told[name] for name in names}, **self.interface}
+
+    def transpose(self, axes: Any) -> "OnGpu":
+        return type(self)(self.values.transpose(axes), self.number)
+
+    permute = transpose
+
+
+class Device:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: Any) -> None: ...
+
+
+class Tensor(OnGpu):
+    __module__ = "torch"
+
+
+def empty_array(shape: Any, dtype: str) -> OnGpu:
+    return OnGpu(np.full(shape, 77, dtype))
+
+
+def empty_tensor(shape: Any, dtype: str, device: Device) -> Tensor:
+    return Tensor(np.full(shape, 77, numpy_type(dtype)), device.number)
+
+
+@pytest.fixture(autouse=True)
+def streams(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Packages of those names; the handles of the streams that kernels were launched on."""
+    used: list[Any] = []
+    cupy, torch = ModuleType("cupy"), ModuleType("torch")
+    cupy.empty, torch.empty = empty_array, empty_tensor
+    cupy.cuda = SimpleNamespace(get_current_stream=lambda: SimpleNamespace(ptr=71))
+    torch.cuda = SimpleNamespace(current_stream=lambda device: SimpleNamespace(cuda_stream=72))
+    for name in TYPES:
+        setattr(torch, name, name)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+
+    def external_stream(handle: int) -> int:
+        used.append(handle)
+        return 0  # the simulator has no others
+
+    monkeypatch.setattr(launch.cuda, "external_stream", external_stream)
+    return used
+
+
+def sample(dtype: str = "float32", shape: tuple[int, ...] = (2, 13, 18)) -> Any:
+    x = np.random.default_rng(0).standard_normal(shape)
+    target = numpy_type(dtype)
+    return (x * 60 + 128).clip(0, 255).astype(target) if target.kind == "u" else x.astype(target)
+
+
+KINDS = pytest.mark.parametrize(
+    ("kind", "stream"), [(OnGpu, 71), (Tensor, 72)], ids=["cupy", "torch"]
+)
+
+
+@KINDS
+@pytest.mark.parametrize("dtype", TYPES)
+def test_same_kind_out_on_the_current_stream(
+    kind: Any, stream: int, dtype: str, streams: list[Any]
+) -> None:
+    x = sample(dtype)
+    if dtype == "bfloat16" and kind is OnGpu:
+        with pytest.raises(DtypeError, match="CuPy"):
+            aa_ref.downsample(kind(x), 0.5)
+        return
+    y = aa_ref.downsample(kind(x), 0.5)
+    assert type(y) is kind
+    assert_same_bits(y.values, aa_ref.downsample(x, 0.5, backend="numpy"))
+    assert streams == [stream]
+    if not dtype.startswith("uint"):
+        g = aa_ref.downsample_adjoint(y, 0.5, (13, 18))
+        assert type(g) is kind
+        expected = aa_ref.downsample_adjoint(y.values, 0.5, (13, 18), backend="numpy")
+        assert_same_bits(g.values, expected)
+
+
+@KINDS
+def test_pyramids_plans_and_out(kind: Any, stream: int) -> None:
+    x = sample()
+    expected = aa_ref.pyramid(x, backend="numpy")
+    for level, values in zip(aa_ref.pyramid(kind(x)), expected, strict=True):
+        assert_same_bits(level.values, values)
+    p, out = aa_ref.plan(x.shape, 0.5), kind(np.zeros_like(expected[1]))
+    assert p(kind(x), out=out) is out
+    assert_same_bits(out.values, expected[1])
+
+
+@KINDS
+@pytest.mark.parametrize("axes", [(0, 1), (0, 2), (1, 2), (0, 1, 2)])
+def test_memory_keeps_its_order(kind: Any, stream: int, axes: tuple[int, ...]) -> None:
+    x = np.moveaxis(np.ascontiguousarray(np.moveaxis(sample(), 0, -1)), -1, 0)
+    y = aa_ref.downsample(kind(x), 0.5, axes=axes)
+    expected = aa_ref.downsample(x, 0.5, axes=axes, backend="numpy")
+    assert_same_bits(y.values, expected)
+    assert y.values.strides == expected.strides
+
+
+def test_the_stream_that_an_array_names_goes_first(streams: list[Any]) -> None:
+    aa_ref.downsample(OnGpu(sample(), stream=5), 0.5)
+    assert streams == [5]
+
+
+def test_views_are_read_where_they_lie() -> None:
+    room = np.zeros((5, 40, 50), np.float32)
+    x = room[::-2, 1:27:2, 3:21]
+    x[...] = sample(shape=x.shape)
+    y = aa_ref.downsample(OnGpu(x), 0.25, boundary="reflect")
+    assert_same_bits(y.values, aa_ref.downsample(x, 0.25, boundary="reflect", backend="numpy"))
+
+
+def test_other_objects_give_no_result_of_an_unknown_kind() -> None:
+    """They get Numba's arrays; the simulator's cannot be read, which the message says."""
+    with pytest.raises(ContainerError, match="FakeCUDAArray"):
+        aa_ref.downsample(type("Other", (OnGpu,), {"__module__": "other"})(sample()), 0.5)
+
+
+def out_for(x: Any) -> Any:
+    return np.zeros(aa_ref.plan(x.shape, 0.5).out_shape, np.float32)
+
+
+def odd_address(x: Any) -> Any:
+    room = np.zeros(x.nbytes + 1, np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    room[...] = x
+    return room
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "error", "message"),
+    [
+        (OnGpu(sample()), {"backend": "numpy"}, DeviceError, "'numpy', which computes on the CPU"),
+        (OnGpu(sample()), {"out": out_for(sample())}, DeviceError, "out is on the CPU"),
+        (sample(), {"out": OnGpu(out_for(sample()))}, DeviceError, "out is on cuda:0"),
+        (
+            OnGpu(sample()),
+            {"out": OnGpu(out_for(sample()), 1)},
+            DeviceError,
+            "out is on cuda:1, but the input is on cuda:0",
+        ),
+        (OnGpu(sample(), mask=0), {}, ContainerError, "masked"),
+        (OnGpu(odd_address(sample())), {}, ContainerError, "multiples of 4 bytes"),
+        (OnGpu(sample(), typestr=">f4"), {}, DtypeError, "foreign byte order"),
+        (OnGpu(sample().astype(np.int32)), {}, DtypeError, "int32"),
+        (OnGpu(sample(), data=None), {}, ContainerError, "cannot be read through"),
+        (OnGpu(sample()), {"out": OnGpu(out_for(sample())[..., 1:])}, OutError, "shape"),
+        (OnGpu(sample()), {"out": OnGpu(out_for(sample()).astype("f8"))}, OutError, "float64"),
+        (
+            OnGpu(sample()),
+            {"out": OnGpu(out_for(sample()), data=(4096, True))},
+            OutError,
+            "read-only",
+        ),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_what_cannot_be(x: Any, options: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        aa_ref.downsample(x, 0.5, **options)
+
+
+def test_out_may_neither_overlap_the_input_nor_itself() -> None:
+    room = np.ones((40, 40), np.float32)
+    with pytest.raises(OutError, match="overlaps the input"):
+        aa_ref.downsample(OnGpu(room), 0.5, out=OnGpu(room[::2, ::2]))
+    twice = np.lib.stride_tricks.as_strided(np.ones(20, np.float32), (20, 20), (0, 4))
+    with pytest.raises(OutError, match="overlaps itself"):
+        aa_ref.downsample(OnGpu(room), 0.5, out=OnGpu(twice))

@@ -1,0 +1,73 @@
+"""Each kernel for strips, in Numba's simulator, to the bit. Run by `test_simulator.py`."""
+
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+import pytest
+from support import assert_same_bits, numpy_type
+
+import aa_ref
+from aa_ref.backends import get_backend
+from aa_ref.backends.cuda import launch
+from aa_ref.backends.cuda.kernels import Kernel, shipped
+from aa_ref.backends.cuda.toolkit import SIMULATOR
+
+STRIPS = [kernel for kernel in shipped() if kernel.stride]
+BOUNDARIES = cycle(["zeros", ("reflect", "circular"), "replicate", ("circular", "reflect")])
+FORWARD = [(k, b) for k, b in zip(STRIPS, BOUNDARIES, strict=False) if k.direction == "forward"]
+ADJOINT = [kernel for kernel in STRIPS if kernel.direction == "adjoint"]
+
+
+def test_this_is_the_simulator() -> None:
+    assert SIMULATOR
+    (info,) = [b for b in aa_ref.list_backends() if b.name == "cuda"]
+    assert info.available
+    assert get_backend("cuda").details() == {"device": "simulator"}
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[Kernel]:
+    """The kernels launched so far."""
+    found: list[Kernel] = []
+    original = launch.compiled
+
+    def compiled(kernel: Kernel) -> Any:
+        found.append(kernel)
+        return original(kernel)
+
+    monkeypatch.setattr(launch, "compiled", compiled)
+    return found
+
+
+def sample(shape: tuple[int, ...], dtype: str) -> Any:
+    x = np.random.default_rng(sum(shape)).standard_normal(shape)
+    target = numpy_type(dtype)
+    return (x * 60 + 128).clip(0, 255).astype(target) if target.kind == "u" else x.astype(target)
+
+
+def plan_for(kernel: Kernel, boundary: Any = "zeros") -> aa_ref.Plan:
+    """Rows that are multiples of 16 bytes or not; several strips; two planes or three channels."""
+    columns = 160 if kernel.aligned else 157
+    shape = (2, 21, columns) if kernel.planar else (21, columns, 3)
+    axes = (-2, -1) if kernel.planar else (0, 1)
+    options = {"input_dtype": kernel.kind, "axes": axes, "boundary": boundary}
+    return aa_ref.plan(shape, 1 / kernel.stride, **options)
+
+
+@pytest.mark.parametrize(("kernel", "boundary"), FORWARD, ids=lambda v: getattr(v, "name", str(v)))
+def test_forward_strips(kernel: Kernel, boundary: Any, launched: list[Kernel]) -> None:
+    p = plan_for(kernel, boundary)
+    x = sample(p.shape, kernel.kind)
+    got = p(x, backend="cuda")
+    assert launched == [kernel]
+    assert_same_bits(got, p(x, backend="numpy"))
+
+
+@pytest.mark.parametrize("kernel", ADJOINT, ids=lambda kernel: kernel.name)
+def test_adjoint_strips(kernel: Kernel, launched: list[Kernel]) -> None:
+    p = plan_for(kernel)
+    g = sample(p.out_shape, kernel.kind)
+    got = p.adjoint(g, backend="cuda")
+    assert launched == [kernel]
+    assert_same_bits(got, p.adjoint(g, backend="numpy"))

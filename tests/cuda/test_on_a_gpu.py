@@ -1,0 +1,142 @@
+"""The CUDA backend on a GPU: the table of properties, large arrays, and what PyTorch does with it.
+
+``pytest -m gpu`` runs these alone. Without a GPU they are skipped; `test_simulator.py` and
+`test_kernel_code.py` say what can be said then.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import FLOATS, Case
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from support import TYPES, assert_same_bits
+from test_backends import LARGE, PROPERTIES, sample
+
+import aa_ref
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning"),
+]
+
+
+@pytest.mark.parametrize(("check", "strategy"), PROPERTIES, ids=[p[0].__name__ for p in PROPERTIES])
+def test_property(check: Callable[[str, Case], None], strategy: st.SearchStrategy[Case]) -> None:
+    given(case=strategy)(lambda case: check("cuda", case))()
+
+
+HUGE = [
+    # label, shape, scale, options: whole strips and chunks, and beyond 65,535 planes
+    ("planes", (3, 1021, 2048), 0.5, {}),
+    ("planes, rows at any address", (3, 1021, 2047), 0.25, {}),
+    ("planes, reflect", (2, 1500, 1537), 0.125, {"boundary": "reflect"}),
+    ("planes, circular", (2, 700, 1536), 1 / 3, {"boundary": "circular"}),
+    ("interleaved", (1021, 1023, 3), 0.5, {"axes": (0, 1)}),
+    ("interleaved, replicate", (640, 512, 4), 0.25, {"axes": (0, 1), "boundary": "replicate"}),
+    ("many planes", (70_001, 9, 16), 0.5, {}),
+]
+
+
+by_case = pytest.mark.parametrize(
+    ("label", "shape", "scale", "options"), [*LARGE, *HUGE], ids=[c[0] for c in [*LARGE, *HUGE]]
+)
+
+
+@by_case
+@pytest.mark.parametrize("dtype", TYPES)
+def test_large_forward(
+    label: str, shape: tuple[int, ...], scale: Any, options: dict[str, Any], dtype: str
+) -> None:
+    x = sample(shape, dtype)
+    expected = aa_ref.downsample(x, scale, **options, backend="numba")
+    assert_same_bits(aa_ref.downsample(x, scale, **options, backend="cuda"), expected)
+
+
+@by_case
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_large_adjoint(
+    label: str, shape: tuple[int, ...], scale: Any, options: dict[str, Any], dtype: str
+) -> None:
+    p = aa_ref.plan(shape, scale, input_dtype=dtype, **options)
+    g = sample(p.out_shape, dtype)
+    assert_same_bits(p.adjoint(g, backend="cuda"), p.adjoint(g, backend="numba"))
+
+
+def test_more_than_two_to_the_31_elements() -> None:
+    shape = (3, 2**15 + 8, 2**15)
+    x = np.zeros(shape, np.uint8)
+    x[:, :40], x[:, -40:] = 7, sample((3, 40, 2**15), "uint8")
+    y = aa_ref.downsample(x, 0.125, backend="cuda")
+    assert_same_bits(y, aa_ref.downsample(x, 0.125, backend="numba"))
+
+
+# ------------------------------------------------------------------------------ PyTorch
+
+
+@pytest.fixture
+def torch() -> Any:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    if not torch.cuda.is_available():
+        pytest.skip("this PyTorch has no CUDA")
+    return torch
+
+
+def on_host(x: Any) -> NDArray[Any]:
+    return x.float().cpu().numpy() if "bfloat16" in str(x.dtype) else x.cpu().numpy()
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_tensors_stay_on_the_device(torch: Any, dtype: str) -> None:
+    x = torch.randn(2, 3, 70, 90, device="cuda")
+    x = (x * 60 + 128).clamp(0, 255).to(getattr(torch, dtype))
+    y = aa_ref.downsample(x, 0.25)
+    assert (type(y), y.device, y.dtype) == (torch.Tensor, x.device, x.dtype)
+    assert_same_bits(on_host(y), on_host(aa_ref.downsample(x.cpu(), 0.25)))
+
+
+def test_channels_last_stays_so(torch: Any) -> None:
+    x = torch.randn(2, 3, 64, 80, device="cuda").to(memory_format=torch.channels_last)
+    y = aa_ref.downsample(x, 0.5)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    assert_same_bits(on_host(y), on_host(aa_ref.downsample(x.cpu(), 0.5)))
+
+
+def test_the_current_stream_is_used_without_waiting(torch: Any) -> None:
+    x = torch.zeros(64, 3, 512, 512, device="cuda")
+    expected = aa_ref.downsample(torch.ones(1, 1, 512, 512), 0.5)
+    aa_ref.downsample(x, 0.5)
+    torch.cuda.synchronize()
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        torch.cuda._sleep(200_000_000)  # a kernel that takes long, then the input's new values
+        x.fill_(1)
+        y = aa_ref.downsample(x, 0.5)
+        assert not stream.query(), "the call waited"
+    stream.synchronize()
+    assert_same_bits(on_host(y[5, 1]), on_host(expected[0, 0]))
+
+
+def test_capture_in_a_graph(torch: Any) -> None:
+    x = torch.randn(2, 3, 64, 64, device="cuda")
+    out = torch.empty(2, 3, 16, 16, device="cuda")
+    aa_ref.downsample(x, 0.25, out=out)  # compiles
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        aa_ref.downsample(x, 0.25, out=out)
+    x.copy_(torch.randn_like(x))
+    graph.replay()
+    torch.cuda.synchronize()
+    assert_same_bits(on_host(out), on_host(aa_ref.downsample(x.cpu(), 0.25)))
+
+
+def test_numbas_own_arrays() -> None:
+    from aa_ref.backends.cuda.toolkit import cuda
+
+    x = sample((3, 40, 50))
+    y = aa_ref.downsample(cuda.to_device(x), 0.5)
+    assert_same_bits(y.copy_to_host(), aa_ref.downsample(x, 0.5))
