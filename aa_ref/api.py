@@ -235,7 +235,7 @@ def _backend(name: str | None, source: Source, *plans: Plan) -> Backend:
     if name is None:
         return get_backend("cuda") if on_gpu else default_backend(*plans)
     backend = get_backend(name)
-    if on_gpu and "cuda" not in backend.devices:
+    if on_gpu and backend.devices == ("cpu",):
         raise DeviceError(
             f"backend is {name!r}, which computes on the CPU, but the array is on a GPU; "
             "leave backend out, or copy the array to the CPU first"

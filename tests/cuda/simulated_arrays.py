@@ -215,3 +215,14 @@ def test_out_may_neither_overlap_the_input_nor_itself() -> None:
     twice = np.lib.stride_tricks.as_strided(np.ones(20, np.float32), (20, 20), (0, 4))
     with pytest.raises(OutError, match="overlaps itself"):
         aa_ref.downsample(OnGpu(room), 0.5, out=OnGpu(twice))
+
+
+def test_the_command_tells_that_this_is_the_simulator(tmp_path: Any) -> None:
+    typer_testing = pytest.importorskip("typer.testing")
+    from aa_ref.cli.app import app
+
+    run = typer_testing.CliRunner().invoke
+    assert "cuda: device: simulator" in run(app, ["info"]).output
+    done = run(app, ["demo", "--output", str(tmp_path / "demo.png")])
+    assert done.exit_code == 0
+    assert "cuda: not here: it would run in Numba's simulator" in done.output

@@ -23,6 +23,7 @@ def test_this_is_the_simulator() -> None:
     assert SIMULATOR
     (info,) = [b for b in aa_ref.list_backends() if b.name == "cuda"]
     assert info.available
+    assert info.devices == ("simulator",)
     assert get_backend("cuda").details() == {"device": "simulator"}
 
 

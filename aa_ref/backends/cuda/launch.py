@@ -18,7 +18,7 @@ class CudaBackend(Backend):
     """A fused kernel on the array's device and stream. Host arrays are copied there and back."""
 
     name = "cuda"
-    devices = ("cuda", "cpu")
+    devices = ("simulator",) if SIMULATOR else ("cuda", "cpu")
 
     def __init__(self) -> None:
         check_device()
