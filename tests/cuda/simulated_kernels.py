@@ -17,6 +17,7 @@ STRIPS = [kernel for kernel in shipped() if kernel.stride]
 BOUNDARIES = cycle(["zeros", ("reflect", "circular"), "replicate", ("circular", "reflect")])
 FORWARD = [(k, b) for k, b in zip(STRIPS, BOUNDARIES, strict=False) if k.direction == "forward"]
 ADJOINT = [kernel for kernel in STRIPS if kernel.direction == "adjoint"]
+PYRAMIDS = [(k, b) for k, b in zip(STRIPS, BOUNDARIES, strict=False) if k.direction == "pyramid"]
 
 
 def test_this_is_the_simulator() -> None:
@@ -47,10 +48,10 @@ def sample(shape: tuple[int, ...], dtype: str) -> Any:
     return (x * 60 + 128).clip(0, 255).astype(target) if target.kind == "u" else x.astype(target)
 
 
-def plan_for(kernel: Kernel, boundary: Any = "zeros") -> aa_ref.Plan:
+def plan_for(kernel: Kernel, boundary: Any = "zeros", rows: int = 21) -> aa_ref.Plan:
     """Rows that are multiples of 16 bytes or not; several strips; two planes or three channels."""
     columns = 160 if kernel.aligned else 157
-    shape = (2, 21, columns) if kernel.planar else (21, columns, 3)
+    shape = (2, rows, columns) if kernel.planar else (rows, columns, 3)
     axes = (-2, -1) if kernel.planar else (0, 1)
     options = {"input_dtype": kernel.kind, "axes": axes, "boundary": boundary}
     return aa_ref.plan(shape, 1 / kernel.stride, **options)
@@ -72,3 +73,15 @@ def test_adjoint_strips(kernel: Kernel, launched: list[Kernel]) -> None:
     got = p.adjoint(g, backend="cuda")
     assert launched == [kernel]
     assert_same_bits(got, p.adjoint(g, backend="numpy"))
+
+
+@pytest.mark.parametrize(("kernel", "boundary"), PYRAMIDS, ids=lambda v: getattr(v, "name", str(v)))
+def test_pyramid_strips(kernel: Kernel, boundary: Any, launched: list[Kernel]) -> None:
+    p = plan_for(kernel, boundary, 43)
+    x = sample(p.shape, kernel.kind)
+    options = {"axes": tuple(a.axis for a in p.axes), "boundary": boundary}
+    got = aa_ref.pyramid(x, (0.125, 1, 0.5, 0.25), **options, backend="cuda")
+    assert [k for k in launched if k.stride] == [kernel]
+    assert len(launched) == 2  # the level of scale 1 is a copy
+    for level, scale in zip(got, (0.125, 1, 0.5, 0.25), strict=True):
+        assert_same_bits(level, aa_ref.downsample(x, scale, **options, backend="numpy"))

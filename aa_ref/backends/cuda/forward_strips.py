@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...dtypes import STORAGE
-from .instructions import ADD, MULTIPLY, make_load, make_load_run, make_store
-from .positions import fold
+from .columns import make_columns
+from .instructions import make_store
+from .rows import make_accumulate, make_rows
 from .strips import filter_of, run_of
 from .toolkit import cuda, types
 
@@ -24,35 +25,25 @@ def make_forward_strips(
 ) -> Any:
     """The kernel for a stride and two types, for blocks of ``threads``.
 
-    ``planar``: there is one channel, and the row of sums is sorted by ``column % stride``, so that
-    neighbouring threads read neighbouring words. ``aligned``: a thread's lanes are adjacent and are
-    read at once; otherwise they lie ``threads`` apart.
+    ``planar``: there is one channel, as `columns` has it; ``aligned``: runs, as `rows` has it.
     """
-    filter_ = filter_of(stride, compute)
+    filter_, per_thread = filter_of(stride, compute), run_of(kind)
     radius, slots, all_taps = filter_.radius, filter_.slots, filter_.taps
-    length, per_thread = len(all_taps), run_of(kind)
-    run = per_thread if aligned else 1
-    runs, lanes = per_thread // run, per_thread * threads
     held, fresh = slots * per_thread, stride * per_thread
-    before = (
-        -radius % per_thread if planar else 0
-    )  # lanes of the first run before the first footprint
-    reach = -(-(length + before) // stride)
-    pitch = -(-lanes // stride) + 32 // stride
-    side = pitch * stride if planar else lanes
+    oldest, result_size = held - per_thread, STORAGE[result].itemsize
+    find_lanes, read_rows = make_rows(kind, compute, stride, threads, aligned)
+    accumulate, store = make_accumulate(stride, kind, compute), make_store(result, compute)
+    side, put, total_of = make_columns(stride, kind, compute, threads, planar, aligned)
     both_sides = 2 * side
-    size, result_size = STORAGE[kind].itemsize, STORAGE[result].itemsize
-
     number, zero = getattr(types, compute), np.dtype(compute).type(0)
-    add, multiply = ADD[compute], MULTIPLY[compute]
-    load, load_run, store = make_load(kind), make_load_run(kind, run), make_store(result, compute)
+    run = per_thread if aligned else 1
 
     def forward_strips(x: int, y: int, g: Any) -> None:
         taps = cuda.const.array_like(all_taps)
         line = cuda.shared.array(both_sides, number)
         sums = cuda.local.array(held, number)
         samples = cuda.local.array(fresh, number)
-        stands_in = cuda.local.array(per_thread, types.int64)  # for a lane; -1 where a zero does
+        stands_in = cuda.local.array(per_thread, types.int64)
 
         thread, block = np.int64(cuda.threadIdx.x), np.int64(cuda.blockIdx.x)
         rest, strip = block // g.strips, block % g.strips
@@ -62,18 +53,11 @@ def make_forward_strips(
         target = y + outer * g.outer.y + middle * g.middle.y
 
         channels = 1 if planar else g.channels
-        all_lanes = g.columns.length * channels
         outputs = g.columns.outputs * channels
         block_outputs = g.block_columns * channels
         first_lane = (strip * g.block_columns * stride - radius) * channels - g.before
         first_lane += thread * run
-        last_lane = first_lane + (runs - 1) * threads * run + run - 1
-        within = first_lane >= 0 and last_lane < all_lanes
-        for m in range(runs):
-            for n in range(run):
-                lane = first_lane + m * threads * run + n
-                column = fold(g.columns, lane // channels)
-                stands_in[m * run + n] = column * channels + lane % channels if column >= 0 else -1
+        within = find_lanes(stands_in, first_lane, g.columns, channels)
 
         for n in range(held):
             sums[n] = zero
@@ -82,35 +66,12 @@ def make_forward_strips(
         last = min(first + g.chunk, g.rows.outputs)
         for step in range(first, last + slots - 1):
             first_row = step * stride - radius
-            if within and first_row >= 0 and first_row + stride <= g.rows.length:
-                for q in range(stride):
-                    address = source + (first_row + q) * g.rows.x + first_lane * size
-                    for m in range(runs):
-                        at = q * per_thread + m * run
-                        load_run(address + m * threads * run * size, samples, at)
-            else:
-                for q in range(stride):
-                    row = fold(g.rows, first_row + q)
-                    for n in range(per_thread):
-                        samples[q * per_thread + n] = zero
-                        if row >= 0 and stands_in[n] >= 0:
-                            address = source + row * g.rows.x + stands_in[n] * size
-                            samples[q * per_thread + n] = load(address)
+            read_rows(samples, source, first_row, g.rows, first_lane, within, stands_in)
             for q in range(stride):
-                for slot in range(slots):
-                    if slot * stride + q < length:
-                        for n in range(per_thread):
-                            at = slot * per_thread + n
-                            term = multiply(taps[slot * stride + q], samples[q * per_thread + n])
-                            sums[at] = add(sums[at], term)
+                accumulate(sums, samples, q * per_thread, q, taps)
             i = step - (slots - 1)
             if i >= first:
-                for m in range(runs):
-                    for n in range(run):
-                        place = (m * threads + thread) * run + n
-                        if planar:
-                            place = place % stride * pitch + place // stride
-                        line[front + place] = sums[(slots - 1) * per_thread + m * run + n]
+                put(line, front, sums, oldest, thread)
                 # Outputs below read what other threads wrote above. That one barrier a row is
                 # enough, as rows take turns between two sides: who writes to a side again has
                 # passed the next row's barrier, which all reach after they have read this row.
@@ -118,25 +79,11 @@ def make_forward_strips(
                 for own in range(thread, block_outputs, threads):
                     output = strip * block_outputs + own
                     if output < outputs:
-                        if planar:
-                            base, next_column, next_stride = front + own, pitch, 1
-                        else:
-                            column = own // channels
-                            base = front + g.before + column * stride * channels + own % channels
-                            next_column = channels
-                            next_stride = stride * channels
-                        total = zero
-                        for u in range(reach):
-                            for q in range(stride):
-                                k = u * stride + q - before
-                                if k >= 0 and k < length:
-                                    sample = line[base + u * next_stride + q * next_column]
-                                    total = add(total, multiply(taps[k], sample))
-                        store(target + i * g.rows.y + output * result_size, total)
+                        value = total_of(line, front, own, channels, g.before, taps)
+                        store(target + i * g.rows.y + output * result_size, value)
                 front = side - front
-            for slot in range(slots - 1, 0, -1):
-                for n in range(per_thread):
-                    sums[slot * per_thread + n] = sums[(slot - 1) * per_thread + n]
+            for n in range(held - 1, per_thread - 1, -1):
+                sums[n] = sums[n - per_thread]
             for n in range(per_thread):
                 sums[n] = zero
 

@@ -13,6 +13,7 @@ from .adjoint_strips import make_adjoint_strips
 from .elements import Elements, make_adjoint, make_convert, make_forward
 from .forward_strips import make_forward_strips
 from .positions import Axis, Free
+from .pyramid_strips import PYRAMID, Level, PyramidStrips, make_pyramid_strips
 from .strips import STRIDES, Strips, run_of
 from .toolkit import SIMULATOR, cuda, types
 
@@ -22,9 +23,9 @@ __all__ = ["Kernel", "compiled", "function_of", "shipped", "signature_of", "thre
 class Kernel(NamedTuple):
     """What tells one kernel from another.
 
-    ``stride`` is that of a kernel for strips, with ``planar`` and ``aligned`` as in
-    `forward_strips`. It is 0 for a kernel of `elements`, which filters ``axes`` axes, none if it
-    only converts.
+    ``stride`` is that of a kernel for strips, a pyramid's largest, with ``planar`` and ``aligned``
+    as in `forward_strips`. It is 0 for a kernel of `elements`, which filters ``axes`` axes, none if
+    it only converts.
     """
 
     direction: str
@@ -43,7 +44,8 @@ class Kernel(NamedTuple):
         if self.result != self.kind:
             words += ["to", self.result]
         if self.stride:
-            words += ["stride", str(self.stride), "planar" if self.planar else "interleaved"]
+            words += [] if self.direction == "pyramid" else ["stride", str(self.stride)]
+            words += ["planar" if self.planar else "interleaved"]
             words += ["aligned"] if self.aligned else []
         elif self.axes:
             words += ["axes", str(self.axes)]
@@ -62,7 +64,10 @@ def shipped() -> Iterator[Kernel]:
             for stride, planar, aligned in product(STRIDES, (True, False), (True, False)):
                 yield Kernel(*common, 2, stride, planar, aligned)
     for kind in NAMES:
-        yield Kernel("forward", kind, kind, compute_type(kind).name, 0)
+        compute = compute_type(kind).name
+        yield Kernel("forward", kind, kind, compute, 0)
+        for planar, aligned in product((True, False), (True, False)):
+            yield Kernel("pyramid", kind, kind, compute, 2, PYRAMID[-1], planar, aligned)
 
 
 def threads_of(kernel: Kernel) -> int:
@@ -71,7 +76,7 @@ def threads_of(kernel: Kernel) -> int:
         return 2 if SIMULATOR else 256
     if SIMULATOR:
         lanes = 128 if kernel.planar else 256  # enough for a footprint
-        return lanes // run_of(kernel.kind if kernel.direction == "forward" else kernel.result)
+        return lanes // run_of(kernel.result if kernel.direction == "adjoint" else kernel.kind)
     return 128 if kernel.planar else 256
 
 
@@ -79,7 +84,9 @@ def function_of(kernel: Kernel) -> Any:
     """The kernel in Python."""
     kinds = kernel.kind, kernel.result, kernel.compute
     forward = kernel.direction == "forward"
-    if kernel.stride:
+    if kernel.direction == "pyramid":
+        function = make_pyramid_strips(*kinds, threads_of(kernel), kernel.planar, kernel.aligned)
+    elif kernel.stride:
         make = make_forward_strips if forward else make_adjoint_strips
         threads = threads_of(kernel)
         function = make(kernel.stride, *kinds, threads, kernel.planar, kernel.aligned)
@@ -95,7 +102,10 @@ def signature_of(kernel: Kernel) -> Any:
     """The types of its arguments: the addresses of x and y, the geometry."""
     free, axis = Free(0, 0, 0), Axis(0, 0, 0, 0, np.float32(0), 0, 0, 0, 0)
     geometry: Any = Elements(free, free, axis, axis, free)
-    if kernel.stride:
+    if kernel.direction == "pyramid":
+        level = Level(0, 0, 0, axis, axis)
+        geometry = PyramidStrips(free, free, 0, 0, 0, 0, 0, 0, level, level, level)
+    elif kernel.stride:
         geometry = Strips(free, free, axis, axis, 0, 0, 0, 0, 0, 0)
     return types.void(types.int64, types.int64, typeof(geometry))
 

@@ -1,6 +1,7 @@
 """The backend itself: runs the steps of a plan on the arrays' device and stream."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ...device_arrays import DeviceArray
@@ -8,7 +9,8 @@ from ...plans import Plan
 from ..base import Backend
 from .kernels import compiled, threads_of
 from .memory import download, empty, upload
-from .steps import steps_of
+from .pyramid_strips import PYRAMID
+from .steps import pyramid_step, steps_of
 from .toolkit import SIMULATOR, check_device, cuda, device_number
 
 __all__ = ["CudaBackend"]
@@ -34,35 +36,45 @@ class CudaBackend(Backend):
 
     def forward(self, plan: Plan, x: Any, out: Any) -> None:
         """See `Backend.forward`; ``x`` and ``out`` may also be `DeviceArray`."""
-        _run(plan, True, x, out)
+        with _on_device(plan.input_dtype, x, plan.dtype, [out]) as (source, results):
+            _launch(plan, True, source, results[0])
 
     def adjoint(self, plan: Plan, g: Any, out: Any) -> None:
         """See `Backend.adjoint`; ``g`` and ``out`` may also be `DeviceArray`."""
-        _run(plan, False, g, out)
+        with _on_device(plan.input_dtype, g, plan.dtype, [out]) as (source, results):
+            _launch(plan, False, source, results[0])
+
+    def pyramid(self, plans: Sequence[Plan], x: Any, outs: Sequence[Any]) -> None:
+        """See `Backend.pyramid`: strides 2, 4 and 8 share a kernel that reads ``x`` once."""
+        if not plans:
+            return
+        with _on_device(plans[0].input_dtype, x, plans[0].dtype, outs) as (source, results):
+            alone = set(range(len(plans))) - _launch_pyramid(plans, source, results)
+            for n in sorted(alone):
+                _launch(plans[n], True, source, results[n])
 
 
-def _run(plan: Plan, forward: bool, source: Any, out: Any) -> None:
-    if isinstance(source, DeviceArray):
-        if 0 not in out.shape:
-            with _on_device(source.device):
-                _launch(plan, forward, source, out)
-        return
-    result = empty(out.shape, plan.dtype)
-    if out.size:
-        _launch(plan, forward, upload(source, plan.input_dtype), result)
-        download(result, out)
-
-
-def _on_device(number: int | None) -> AbstractContextManager[Any]:
-    """Make a device the current one for a while, unless it is."""
-    if number is None or number == device_number():
-        return nullcontext()
-    context: AbstractContextManager[Any] = cuda.gpus[number]
-    return context
+@contextmanager
+def _on_device(
+    kind: str, source: Any, result_kind: str, outs: Sequence[Any]
+) -> Iterator[tuple[DeviceArray, Sequence[DeviceArray]]]:
+    """Make the arrays' device the current one. Arrays of the host are copied there and back."""
+    if not isinstance(source, DeviceArray):
+        results = [empty(out.shape, result_kind) for out in outs]
+        yield upload(source, kind), results
+        for result, out in zip(results, outs, strict=True):
+            download(result, out)
+    elif source.device in (None, device_number()):
+        yield source, outs
+    else:
+        with cuda.gpus[source.device]:
+            yield source, outs
 
 
 def _launch(plan: Plan, forward: bool, source: DeviceArray, result: DeviceArray) -> None:
-    stream = cuda.external_stream(source.stream) if source.stream else 0
+    if 0 in result.shape:
+        return
+    stream = _stream(source)
     steps = steps_of(plan, forward, source.strides, result.strides, device_number())
     for step in steps:
         last = step is steps[-1]
@@ -73,3 +85,30 @@ def _launch(plan: Plan, forward: bool, source: DeviceArray, result: DeviceArray)
             kernel = step.kernel_at(x)
             compiled(kernel)[step.blocks, threads_of(kernel), stream](x, y, step.geometry)
         source = target
+
+
+def _launch_pyramid(
+    plans: Sequence[Plan], source: DeviceArray, results: Sequence[DeviceArray]
+) -> set[int]:
+    """Make the levels that share a kernel, if there are any; tell which."""
+    by_stride: dict[int | None, int] = {}
+    for n, plan in enumerate(plans):
+        if len({a.spacing for a in plan.passes}) == 1:
+            by_stride.setdefault(plan.passes[0].spacing, n)
+    if 0 in source.shape or not set(PYRAMID) <= set(by_stride):
+        return set()
+    levels = [by_stride[stride] for stride in PYRAMID]
+    strides = tuple(results[n].strides for n in levels)
+    chosen = tuple(plans[n] for n in levels)
+    step = pyramid_step(chosen, source.strides, strides, device_number())
+    if step is None:
+        return set()
+    geometry = step.geometry.at([results[n].address for n in levels])
+    kernel = step.kernel_at(source.address)
+    launch = compiled(kernel)[step.blocks, threads_of(kernel), _stream(source)]
+    launch(source.address, 0, geometry)
+    return set(levels)
+
+
+def _stream(source: DeviceArray) -> Any:
+    return cuda.external_stream(source.stream) if source.stream else 0

@@ -16,10 +16,11 @@ from .kernels import Kernel, threads_of
 from .layout import Layout, make_axis, make_layout
 from .memory import resident
 from .positions import Axis
+from .pyramid_strips import PYRAMID, Level, PyramidStrips
 from .strips import MOST_CHANNELS, STRIDES, Strips, filter_of, run_of
 from .toolkit import SIMULATOR, multiprocessors
 
-__all__ = ["Step", "steps_of"]
+__all__ = ["Step", "pyramid_step", "steps_of"]
 
 _MOST_TERMS = 64  # of a sum of sums, for each input; beyond, axes go one by one
 _LEAST_DOWN = 4  # steps of a chunk, the first few of which its neighbour above has done, too
@@ -94,6 +95,47 @@ def steps_of(
         if None not in steps:
             break
     return tuple(step for step in steps if step is not None)
+
+
+@lru_cache(maxsize=512)
+def pyramid_step(
+    plans: tuple[Plan, ...],
+    source: tuple[int, ...],
+    results: tuple[tuple[int, ...], ...],
+    device: int,
+) -> Step | None:
+    """The one launch for a pyramid of strides 2, 4 and 8, in this order; None if it takes more.
+
+    Its geometry still wants the addresses of the levels.
+    """
+    steps = [
+        steps_of(plan, True, source, result, device)
+        for plan, result in zip(plans, results, strict=True)
+    ]
+    coarse = steps[-1][0]
+    if any(len(each) > 1 or len(each[0].offsets) > 1 for each in steps):
+        return None
+    kernels = tuple(each[0].kernel for each in steps)
+    if kernels != tuple(coarse.kernel._replace(stride=stride) for stride in PYRAMID):
+        return None
+    levels = [
+        Level(0, g.outer.y, g.middle.y, g.rows, g.columns)
+        for g in (each[0].geometry for each in steps)
+    ]
+    g = coarse.geometry
+    if any(_planes(each[0].geometry) != _planes(g) for each in steps):
+        return None
+    geometry = PyramidStrips(
+        g.outer, g.middle, g.channels, g.before, g.strips, g.block_columns, g.chunks, g.chunk,
+        *levels,
+    )  # fmt: skip
+    kernel = coarse.kernel._replace(direction="pyramid")
+    return coarse._replace(kernel=kernel, geometry=geometry)
+
+
+def _planes(g: Strips) -> tuple[int, ...]:
+    """Where x's planes lie."""
+    return g.outer.length, g.outer.x, g.middle.length, g.middle.x
 
 
 def _sides(
