@@ -11,6 +11,7 @@
 `phases`      lines sorted by phase, and put back
 `forward`     the compiled forward operation
 `adjoint`     the compiled adjoint
+`bands`       several levels, band by band of their input
 `variants`    the closed list of functions for one stride and one layout
 `geometry`    shapes and strides as these see them
 `caching`     compiles once, keeps the code on disk, tied to the sources it came from

@@ -18,6 +18,7 @@ from numba import from_dtype, njit, types
 from numba.core.registry import cpu_target
 
 from .adjoint import make_adjoint
+from .bands import LEVEL, make_march
 from .compiling import OPTIONS, named
 from .forward import make_forward
 from .geometry import GEOMETRY
@@ -28,6 +29,7 @@ __all__ = ["Compiled", "cache_folder", "compiled", "compiled_so_far", "fingerpri
 _MAKERS: dict[str, Callable[[int, int, int], Any]] = {
     "forward": make_forward,
     "adjoint": make_adjoint,
+    "march": make_march,
 }
 _lock = RLock()
 
@@ -65,13 +67,16 @@ class Compiled:
             dispatcher.compile(signature)
         dispatcher.disable_compile()  # a call that needs another signature is an error of ours
         self.call = dispatcher
+        (result,) = dispatcher.overloads.values()
+        # Where the machine code is, for other compiled functions to call it.
+        self.address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
 
 
 _compiled: dict[tuple[str, type, Variant], Compiled] = {}
 
 
 def compiled(name: str, compute: type, variant: Variant = GENERIC) -> Compiled:
-    """``"forward"`` or ``"adjoint"``, for np.float32 or np.float64, compiled when first needed."""
+    """A function by its name, for np.float32 or np.float64, compiled when first needed."""
     found = _compiled.get((name, compute, variant))
     if found is None:
         with _lock:
@@ -97,8 +102,9 @@ def compiled_so_far() -> dict[tuple[str, type, Variant], Compiled]:
 
 def states() -> Iterator[tuple[str, str]]:
     """Each function that there is, and whether it is compiled, here or in the cache on disk."""
-    every = [(name, np.float32, v) for v in (GENERIC, *VARIANTS) for name in _MAKERS]
-    for name, compute, variant in [*every, *((name, np.float64, GENERIC) for name in _MAKERS)]:
+    every = [(name, t, GENERIC) for t in (np.float32, np.float64) for name in _MAKERS]
+    every += [(name, np.float32, v) for v in VARIANTS for name in ("forward", "adjoint")]
+    for name, compute, variant in every:
         found = _compiled.get((name, compute, variant))
         if found is None:
             state = "in the cache" if _is_cached(name, compute, variant) else "not compiled yet"
@@ -139,7 +145,11 @@ def _signature(name: str, compute: type) -> Any:
         return types.Array(element, ndim, "C", readonly=True)
 
     sample = from_dtype(np.dtype(compute))
+    integer = types.int64
     inputs, result = read_only(types.uint8), types.Array(types.uint8, 1, "C")
+    if name == "march":
+        levels = types.Array(from_dtype(LEVEL), 1, "C")
+        return integer(inputs, levels, types.Array(sample, 1, "C"), integer, integer, integer)
     memory = (inputs, result) if name == "forward" else (result, inputs)
     return types.int64(
         *memory, read_only(sample), read_only(sample), read_only(from_dtype(GEOMETRY)),

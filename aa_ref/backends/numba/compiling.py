@@ -10,7 +10,7 @@ from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["OPTIONS", "address", "bare", "helper", "inlined", "named"]
+__all__ = ["OPTIONS", "address", "array_at", "bare", "helper", "inlined", "named"]
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "fastmath": False}
 
@@ -33,6 +33,12 @@ def _pointer(typing_context: Any, address: Any) -> Any:
 def address(a: Any) -> Any:
     """Where an array's memory begins."""
     return _pointer(np.uintp(a.ctypes.data))
+
+
+@helper
+def array_at(at: int, size: int, dtype: Any) -> Any:
+    """So many items of memory from an address on, as an array."""
+    return carray(_pointer(np.uintp(at)), (size,), dtype)
 
 
 @helper

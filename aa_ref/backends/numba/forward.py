@@ -109,8 +109,9 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
         blocks, offsets = bare(indices[: 2 * g.across]), bare(indices[2 * g.across :])
         spacing, taps = columns.spacing, column_taps.size
         direct_y = samples_like(y, scratch)
-        for b in range(g.across):
-            blocks[2 * b] = -1
+        if not g.goes_on:
+            for b in range(g.across):
+                blocks[2 * b] = -1
         for unit in range(begin, end):
             i, which = find_line(g, unit, rows.outputs)
             j0, count, width, x_start, y_start = locate(g, outer, which, columns.outputs)

@@ -66,6 +66,9 @@ GEOMETRY = np.dtype(
         ("x_direct", "i8"),  # whether lines lie in memory as in scratch: type, order, no gaps
         ("y_direct", "i8"),
         ("stream", "i8"),  # whether to write the result past the caches
+        # Forward: whether a call goes on with the sums that the one before left in its scratch and
+        # indices. Before the first, the caller sets the indices to -1.
+        ("goes_on", "i8"),
         # Scratch, in samples: lines that are kept for several lines of the result, then one region
         # after the other. What is in them differs between the directions.
         ("ring", "i8"),  # adjoint: how many lines are kept

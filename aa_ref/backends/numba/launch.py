@@ -1,5 +1,6 @@
 """The backend itself: cuts a plan into fused steps, and the work of each into pieces."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ...dtypes import STORAGE
 from ...plans import Plan
 from ..base import Backend
+from .bands import Level, count_bands, run_bands
 from .caching import cache_folder, compiled, states
 from .crew import run_pieces
 from .geometry import Geometry, Operand, make_geometry
@@ -20,6 +22,7 @@ __all__ = ["NumbaBackend"]
 
 _LITTLE = 3_000_000  # multiplications; below, waking a thread costs more than it brings
 _PIECES = 4  # a thread, so that one that is held up does not hold up all
+_FEWEST_BANDS = 32  # of a pyramid's input; a smaller one stays cached from level to level anyway
 _NO_TAPS: dict[type, NDArray[Any]] = {t: np.ones(1, t) for t in (np.float32, np.float64)}
 
 
@@ -43,6 +46,31 @@ class NumbaBackend(Backend):
     def adjoint(self, plan: Plan, g: NDArray[Any], out: NDArray[Any]) -> None:
         """See `Backend.adjoint`."""
         _run(plan, False, g, out)
+
+    def pyramid(self, plans: Sequence[Plan], x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
+        """See `Backend.pyramid`."""
+        bands = count_bands(x.nbytes)
+        arrays = (x, *outs)
+        if len(plans) < 2 or bands < _FEWEST_BANDS or not all(map(_plain, arrays)):
+            super().pyramid(plans, x, outs)
+            return
+        steps = [
+            _steps(plan, True, x.strides, out.strides)
+            for plan, out in zip(plans, outs, strict=True)
+        ]
+        if any(len(of_plan) > 1 for of_plan in steps):  # through intermediates
+            super().pyramid(plans, x, outs)
+            return
+        compute, threads = plans[0].compute_dtype, min(get_num_threads(), bands)
+        # The coarsest level comes first, since it is the best at waiting for memory: it has the
+        # most to do with each row and the least to write.
+        levels = [
+            _level(step, compute, out)
+            for (step,), out in sorted(zip(steps, outs, strict=True), key=lambda pair: pair[1].size)
+        ]
+        march = compiled("march", compute.type).call
+        pieces = min(threads * _PIECES, bands)
+        run_bands(march, _memory(x), levels, compute, bands, threads, pieces)
 
 
 class _Step(NamedTuple):
@@ -137,6 +165,12 @@ def _memory(a: NDArray[Any]) -> NDArray[np.uint8]:
         )
         a = np.lib.stride_tricks.as_strided(a, (extent,), (a.itemsize,))
     return a.reshape(-1).view(np.uint8)
+
+
+def _level(step: _Step, compute: np.dtype[Any], y: NDArray[Any]) -> Level:
+    variant = worth_it(step.function, step.geometry.variant, step.multiplications)
+    forward = compiled(step.function, compute.type, variant).address
+    return Level(forward, step.geometry, step.taps, _memory(y))
 
 
 def _carry_out(
