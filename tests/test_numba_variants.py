@@ -294,6 +294,25 @@ def test_groups_of_columns(stride: int, width: int, little: float, dtype: str) -
     assert seen == {"one", "some", "all", "empty"}
 
 
+@pytest.mark.parametrize("stride", [4, 8])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("boundary", ["zeros", "circular"])
+def test_groups_of_rows(boundary: str, dtype: str, stride: int) -> None:
+    """Lines that end anywhere within two vectors, in the row and at its end; special values."""
+    rng = np.random.default_rng(stride)
+    for columns in (*range(1, 20, 3), *range(28, 36), 63, 64, 65, 95, 127, 129, 200, 333):
+        p = aa_ref.plan(
+            (2, 57, columns), Fraction(1, stride), boundary=boundary, input_dtype=dtype
+        )  # fmt: skip
+        x = values(dtype, math.prod(p.shape), "special", rng).reshape(p.shape)
+        expected = p(x, backend="numpy")
+        for cuts in ({}, NARROW["forward"]):
+            for little in (0, math.inf):
+                with conditions(little=little, threads=2, **cuts) as ran:
+                    assert_same_bits(p(x, backend="numba"), expected)
+                assert ran.steps[0].geometry.record["active"] == 4
+
+
 def test_more_blocks_than_columns() -> None:
     p = aa_ref.plan((9, 17), (0.5, 0.125), sigma=(1, 0))
     x = values("float32", 9 * 17, "normal", np.random.default_rng(0)).reshape(9, 17)

@@ -8,6 +8,7 @@
 `lines`       lines of samples out of memory and into it, converted
 `sums`        the one sum: taps times lines
 `footprints`  the sum over rows, each row read once where that pays
+`groups`      a group of rows added to all sums at once
 `phases`      lines sorted by phase, and put back
 `forward`     the compiled forward operation
 `adjoint`     the compiled adjoint

@@ -21,6 +21,7 @@ import numpy as np
 from .axes import centre, fold
 from .compiling import inlined
 from .geometry import AT_ONCE, ZEROS
+from .groups import WHOLE, add_group, has_group
 from .lines import load, samples_like
 from .sums import PAIRED, sum_pair, sum_terms
 from .vectors import until_aligned
@@ -67,12 +68,20 @@ def accumulate(
     """
     rows, size = g.rows, count * width
     source = samples_like(x, scratch) if g.x_direct else scratch
+    if g.x_direct:
+        # A few samples more, if the row has them, are faster than a way of their own for the last.
+        more = -size % WHOLE
+        if start - x_start + size + more <= g.columns.length * g.neighbours.length:
+            size += more
     at_once = rows.spacing if g.x_direct else AT_ONCE
+    at_once_all = at_once == rows.spacing and has_group(rows.spacing, taps.size)
     for now in range(group, i + g.active):
         first = now * rows.spacing - rows.radius
         begin, end = 0, min(rows.spacing, taps.size)  # rows beyond are between footprints
         if rows.boundary == ZEROS:
             begin, end = max(0, -first), min(end, rows.length - first)
+        # All outputs that the group is part of are summed, and all of its rows are in the signal.
+        full = now == i + g.active - 1 and now < rows.outputs and end - begin == rows.spacing
         # At least once, even if all of the group is outside: an output's first group clears it.
         for q in range(begin, max(end, begin + 1), at_once):
             some = max(0, min(at_once, end - q))
@@ -85,6 +94,15 @@ def accumulate(
                 place = start - x_start + chunk + g.chunk
                 ahead, lines = _soon(g, x_start, first + q, first + q + rows.spacing, place)
                 output = min(now, rows.outputs - 1)
+                if full and at_once_all and samples % WHOLE == 0:
+                    for age in range(g.active):
+                        sums = at + (now - age) % g.active * g.span
+                        offsets[some + age] = sums + chunk
+                    add_group(
+                        rows.spacing, scratch, samples, taps, source, offsets, ahead, rows.x_stride,
+                        lines,
+                    )  # fmt: skip
+                    output = i - 1
                 while output >= i:
                     tap = (now - output) * rows.spacing + q
                     terms = max(0, min(some, taps.size - tap))

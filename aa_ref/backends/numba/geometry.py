@@ -91,6 +91,7 @@ AT_ONCE = 4  # rows converted, and then summed, at a time
 _CACHED = 1 << 20  # bytes of rows that a second-level cache holds beside the scratch
 _CHUNK = 1024  # samples of a group of rows: summed, and asked for ahead, at a time
 _BLOCK = 1024  # samples in a line, forward: with its phases it stays in the first-level cache
+_SPARE = 48  # samples in a line of sums: it begins at a whole vector and ends with two
 _STREAM = 1 << 22  # bytes of a result; a smaller one may well be read from a cache next
 _SPAN = 1 << 14  # samples in a line of which several are kept
 _APART = 256  # columns in a line where rows lie closer: as many pages of memory are read at a time
@@ -291,7 +292,7 @@ def _cut_forward(g: Any, most: int, variant: Variant) -> dict[str, int]:
     block = _cut(columns, outputs, (positions - taps - slack) // step + 1)
     positions = (block - 1) * step + taps + slack
     g["room"] = _room(positions, step, width, variant)
-    g["span"] = span = _whole_vectors(positions * width + overhang(*variant)) + 16
+    g["span"] = span = _whole_vectors(positions * width + overhang(*variant)) + _SPARE
     g["active"] = active
     g["chunk"] = max(64, _CHUNK // max(int(rows["spacing"]), 1) // 64 * 64)
     loads = 0 if g["x_direct"] else AT_ONCE * positions * width

@@ -28,6 +28,7 @@ __all__ = [
     "permute",
     "pointer",
     "prefetch",
+    "splat",
     "store_integers",
     "store_lanes",
     "store_vector",
@@ -196,7 +197,7 @@ def store_lanes(typing_context: Any, a: Any, i: Any, vector: Any, begin: Any, en
         array, index, value, *limits = arguments
         count = _lanes(a.dtype)
         numbers = ir.Constant(ir.VectorType(_INDEX, count), list(range(count)))
-        begin, end = (_splat(builder, builder.trunc(n, _INDEX), count) for n in limits)
+        begin, end = (splat(builder, builder.trunc(n, _INDEX), count) for n in limits)
         mask = builder.and_(
             builder.icmp_unsigned(">=", numbers, begin), builder.icmp_unsigned("<", numbers, end)
         )
@@ -254,12 +255,13 @@ def broadcast(typing_context: Any, number: Any) -> Any:
     vector = Vector(number)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _splat(builder, arguments[0], _lanes(number))
+        return splat(builder, arguments[0], _lanes(number))
 
     return vector(number), generate
 
 
-def _splat(builder: Any, number: Any, count: int) -> Any:
+def splat(builder: Any, number: Any, count: int) -> Any:
+    """A number in every lane of so many, for LLVM."""
     none = ir.Constant(ir.VectorType(number.type, count), ir.Undefined)
     first = builder.insert_element(none, number, ir.Constant(_INDEX, 0))
     return _shuffle(builder, first, none, [0] * count)
