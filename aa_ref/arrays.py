@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .device_arrays import DeviceArray, as_addresses, read_device_array
+from .device_arrays import DeviceArray, as_addresses, has_interface, read_device_array
 from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError
 
@@ -33,7 +33,7 @@ _HOST_DEVICES = (1, 3, 11)  # DLPack: CPU, and the pinned host memory of CUDA an
 _CUDA = 2
 _EXPORT_ERRORS = (BufferError, RuntimeError, TypeError, ValueError, AttributeError)
 _NATIVE = {dtype: name for name, dtype in STORAGE.items() if name != "bfloat16"}
-_DEVICE_NAMES = {2: "cuda", 4: "opencl", 7: "vulkan", 8: "metal", 10: "rocm", 13: "cuda managed"}
+_DEVICE_NAMES = {4: "opencl", 7: "vulkan", 8: "metal", 10: "rocm", 13: "cuda managed"}
 
 
 class Source(NamedTuple):
@@ -81,7 +81,7 @@ def read(x: Any) -> Source:
     if not isinstance(x, type):
         if hasattr(x, "__dlpack__"):
             return _read_dlpack(x)
-        if hasattr(x, "__cuda_array_interface__"):
+        if has_interface(x):
             return _read_device_array(x)
         if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
             return read(np.asarray(x))
@@ -100,7 +100,7 @@ def read_out(out: Any, shape: tuple[int, ...], dtype: str, source: Source) -> An
     DeviceError
         If it is on another device than the source.
     """
-    exports = hasattr(out, "__dlpack__") or hasattr(type(out), "__cuda_array_interface__")
+    exports = hasattr(out, "__dlpack__") or has_interface(out)
     if type(out) is not np.ndarray and not exports:
         raise OutError(
             f"out is a {type(out).__name__}, which cannot be written into; pass an array of shape "
@@ -219,7 +219,7 @@ def _read_dlpack(x: Any) -> Source:
         device = int(x.__dlpack_device__()[0])
     except _EXPORT_ERRORS as error:
         raise _unreadable(x, error) from None
-    if device == _CUDA and hasattr(type(x), "__cuda_array_interface__"):
+    if device == _CUDA:
         return _read_device_array(x)
     if device not in _HOST_DEVICES:
         raise DeviceError(

@@ -1,7 +1,8 @@
 """Arrays in a GPU's memory, as addresses and strides. Nothing here needs a GPU or its packages.
 
-They are read through ``__cuda_array_interface__``, version 2 or 3. Where PyTorch or CuPy made the
-array, its own package, looked up among the loaded modules, makes the result and names the stream.
+They are read through ``__cuda_array_interface__``, version 2 or 3, or else DLPack. Where PyTorch or
+CuPy made the array, its own package, looked up among the loaded modules, makes the result and names
+the stream.
 """
 
 import sys
@@ -11,10 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .dlpack import describe
 from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DtypeError
 
-__all__ = ["DeviceArray", "as_addresses", "c_strides", "read_device_array"]
+__all__ = ["DeviceArray", "as_addresses", "c_strides", "has_interface", "read_device_array"]
+
+_DEFAULT_STREAM = 1  # DLPack's name for CUDA's legacy default stream, whose handle is 0
 
 
 class DeviceArray(NamedTuple):
@@ -46,7 +50,7 @@ def c_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
 
 
 def read_device_array(x: Any) -> DeviceArray:
-    """See an array on a GPU as addresses, without a copy.
+    """See an array on a CUDA device as addresses, without a copy.
 
     Raises
     ------
@@ -56,9 +60,27 @@ def read_device_array(x: Any) -> DeviceArray:
         If its type is none of the six.
     """
     kind = type(x).__name__
+    told = _read_interface(x) if has_interface(x) else _read_capsule(x)
+    size = STORAGE[told.dtype].itemsize
+    places = zip(told.strides, told.shape, strict=True)
+    if told.address % size or any(stride % size for stride, n in places if n > 1):
+        raise ContainerError(
+            f"{kind} has elements at addresses that are no multiples of {size} bytes, from which a "
+            "GPU cannot load; copy it first"
+        )
+    return told
+
+
+def has_interface(x: Any) -> bool:
+    """Whether arrays of this kind export ``__cuda_array_interface__``, if they are on a GPU."""
+    return hasattr(type(x), "__cuda_array_interface__")
+
+
+def _read_interface(x: Any) -> DeviceArray:
+    kind = type(x).__name__
     try:
         interface = x.__cuda_array_interface__
-        pointer, read_only = interface["data"]
+        address, read_only = interface["data"]
         shape, typestr = tuple(interface["shape"]), interface["typestr"]
     except Exception as error:  # of many kinds, as each package has its own
         raise ContainerError(
@@ -69,21 +91,42 @@ def read_device_array(x: Any) -> DeviceArray:
     if typestr[:1] == ">":
         raise DtypeError(f"{ARRAYS_TYPE} is {typestr!r}, in foreign byte order; convert it first")
     dtype = name_of(getattr(x, "dtype", typestr), ARRAYS_TYPE)
-    size = STORAGE[dtype].itemsize
-    strides = tuple(interface.get("strides") or c_strides(shape, size))
-    if pointer % size or any(s % size for s, n in zip(strides, shape, strict=True) if n > 1):
-        raise ContainerError(
-            f"{kind} has elements at addresses that are no multiples of {size} bytes, from which a "
-            "GPU cannot load; copy it first"
-        )
+    strides = tuple(interface.get("strides") or c_strides(shape, STORAGE[dtype].itemsize))
     maker = _MAKERS.get(type(x).__module__.partition(".")[0], _Maker())
-    device = maker.device(x)
     stream = interface.get("stream") or maker.stream(x)
+    return DeviceArray(
+        address, shape, strides, dtype, not read_only, maker.device(x), stream, x,
+        _empty_by(maker, x, strides),
+    )  # fmt: skip
+
+
+def _read_capsule(x: Any) -> DeviceArray:
+    """Through DLPack, which tells nothing of being writable; so nothing is written there."""
+    kind, maker = type(x).__name__, _Maker()
+    try:
+        device = maker.device(x)
+        capsule = x.__dlpack__(stream=_DEFAULT_STREAM)
+        told = describe(capsule)
+    except Exception as error:  # of many kinds, as each package has its own
+        raise ContainerError(f"{kind} cannot be read through DLPack: {error}") from None
+    dtype = name_of(told.dtype, ARRAYS_TYPE)
+    size = STORAGE[dtype].itemsize
+    strides = c_strides(told.shape, size)
+    if told.strides is not None:
+        strides = tuple(stride * size for stride in told.strides)
+    return DeviceArray(
+        told.address, told.shape, strides, dtype, False, device, 0, (x, capsule),
+        _empty_by(maker, x, strides),
+    )  # fmt: skip
+
+
+def _empty_by(maker: "_Maker", x: Any, strides: tuple[int, ...]) -> Callable[..., DeviceArray]:
+    order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))  # slowest first
 
     def empty(shape: tuple[int, ...], dtype: str) -> DeviceArray:
-        return read_device_array(maker.empty(x, shape, dtype, _order(strides)))
+        return read_device_array(maker.empty(x, shape, dtype, order))
 
-    return DeviceArray(pointer, shape, strides, dtype, not read_only, device, stream, x, empty)
+    return empty
 
 
 def as_addresses(a: DeviceArray) -> NDArray[Any]:
@@ -99,11 +142,6 @@ def as_addresses(a: DeviceArray) -> NDArray[Any]:
         }
 
     return np.asarray(Addresses())
-
-
-def _order(strides: tuple[int, ...]) -> list[int]:
-    """The dimensions, slowest first."""
-    return sorted(range(len(strides)), key=lambda d: -abs(strides[d]))
 
 
 class _Maker:

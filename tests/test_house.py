@@ -32,7 +32,8 @@ HOUSE = {
     "options": {"errors"},
     "plans": {"errors", "dtypes", "filters", "boundary", "options"},
     "reference": CORE,
-    "device_arrays": {"errors", "dtypes"},
+    "dlpack": set(),
+    "device_arrays": {"errors", "dtypes", "dlpack"},
     "arrays": {"errors", "dtypes", "device_arrays"},
     "backends": CORE,  # what all backends share: the base class, the table
     "backends.reference": CORE | {"backends", "reference"},

@@ -159,10 +159,50 @@ def test_views_are_read_where_they_lie() -> None:
     assert_same_bits(y.values, aa_ref.downsample(x, 0.25, boundary="reflect", backend="numpy"))
 
 
-def test_other_objects_give_no_result_of_an_unknown_kind() -> None:
-    """They get Numba's arrays; the simulator's cannot be read, which the message says."""
-    with pytest.raises(ContainerError, match="FakeCUDAArray"):
-        aa_ref.downsample(type("Other", (OnGpu,), {"__module__": "other"})(sample()), 0.5)
+class Capsuled:
+    """An array that only exports DLPack, of a kind that nobody knows."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0
+
+    def __dlpack__(self, *, stream: int) -> Any:
+        assert stream == 1
+        return self.values.__dlpack__()
+
+
+@pytest.fixture
+def readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba's device arrays export their addresses; the simulator's do not."""
+    numba_cuda = SimpleNamespace(device_array=lambda shape, dtype: OnGpu(np.full(shape, 77, dtype)))
+    monkeypatch.setitem(sys.modules, "numba.cuda", numba_cuda)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("readable")
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "uint8", "uint16"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_other_objects_give_numbas_arrays(dtype: str, order: Any) -> None:
+    x = np.array(sample(dtype), order=order)
+    expected = aa_ref.downsample(x, 0.5, backend="numpy")
+    other = type("Other", (OnGpu,), {"__module__": "other"})
+    for kind in (Capsuled, other):
+        y = aa_ref.downsample(kind(x), 0.5)
+        assert type(y) is OnGpu
+        assert_same_bits(y.values, expected)
+
+
+def test_what_dlpack_exports_is_not_written_to() -> None:
+    x = sample()
+    with pytest.raises(OutError, match="read-only"):
+        aa_ref.downsample(OnGpu(x), 0.5, out=Capsuled(out_for(x)))
+
+
+@pytest.mark.parametrize("values", [np.ones((6, 4), np.int32), np.ones((6, 4), bool)])
+def test_other_types_in_dlpack_are_refused(values: Any) -> None:
+    with pytest.raises(DtypeError, match=r"int32|bool8"):
+        aa_ref.downsample(Capsuled(values), 0.5)
 
 
 def out_for(x: Any) -> Any:
