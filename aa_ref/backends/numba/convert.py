@@ -1,4 +1,4 @@
-"""The six types from and to the compute type, one sample at a time, on bits.
+"""The six types from and to the compute type.
 
 Numba has no float16 or bfloat16 on the CPU, and processors differ in what they have; integer
 operations on the bit patterns are the same everywhere and vectorise well.
@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
-from numba.extending import overload
+from numba.extending import intrinsic, overload
 
 from .compiling import helper, named
+from .vectors import pointer
 
 __all__ = [
     "FLOAT16",
@@ -27,6 +29,7 @@ __all__ = [
     "encode_float16",
     "encode_uint8",
     "encode_uint16",
+    "store_integers",
 ]
 
 UINT8, UINT16, FLOAT16, BFLOAT16, FLOAT32, FLOAT64 = range(6)
@@ -66,14 +69,54 @@ def decode_bfloat16(h: Any) -> Any:
     return np.uint32(np.uint32(h) << 16).view(np.float32)
 
 
-def encode_uint8(value: Any) -> Any:
-    """Compute type to uint8: half to even, clipped, NaN to 0."""
-    raise NotImplementedError("compiled only")
+def _integer_encoder(target: Any) -> Any:
+    @intrinsic
+    def encode(typing_context: Any, value: Any) -> Any:
+        """Compute type to an unsigned type: half to even, clipped, NaN to 0."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return _to_unsigned(builder, arguments[0], value, target)
+
+        return target(value), generate
+
+    return encode
 
 
-def encode_uint16(value: Any) -> Any:
-    """Compute type to uint16: half to even, clipped, NaN to 0."""
-    raise NotImplementedError("compiled only")
+@intrinsic
+def store_integers(typing_context: Any, a: Any, i: Any, vector: Any) -> Any:
+    """The same for a vector, into ``a[i], …``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, index, value = arguments
+        integers = _to_unsigned(builder, value, vector.dtype, a.dtype)
+        at = pointer(context, builder, a, array, index, value.type.count)
+        builder.store(integers, at, align=a.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.none(a, types.uintp, vector), generate
+
+
+def _to_unsigned(builder: Any, value: Any, number: Any, target: Any) -> Any:
+    """One number, or all of a vector's, to an unsigned type."""
+    integer, count = ir.IntType(target.bitwidth), 0
+    if isinstance(value.type, ir.VectorType):
+        count = value.type.count
+        integer = ir.VectorType(integer, count)
+
+    def constant(x: float) -> Any:
+        return ir.Constant(value.type, [x] * count if count else x)
+
+    # Clipping first changes nothing, since the limits are integers; NaN is not above zero.
+    for limit, order in ((0.0, ">"), (2.0**target.bitwidth - 1, "<")):
+        inside = builder.fcmp_ordered(order, value, constant(limit))
+        value = builder.select(inside, value, constant(limit))
+    # From 2**digits on, numbers are integers: adding that rounds.
+    digits = {32: 23, 64: 52}[number.bitwidth]
+    shift = constant(2.0**digits)
+    return builder.fptoui(builder.fsub(builder.fadd(value, shift), shift), integer)
+
+
+encode_uint8, encode_uint16 = map(_integer_encoder, (types.uint8, types.uint16))
 
 
 def encode_float16(value: Any) -> Any:
@@ -86,16 +129,6 @@ def encode_bfloat16(value: Any) -> Any:
     raise NotImplementedError("compiled only")
 
 
-@overload(encode_uint8)
-def _encode_uint8(value: Any) -> Callable[[Any], Any]:
-    return _integer_encoder(value, np.uint8)
-
-
-@overload(encode_uint16)
-def _encode_uint16(value: Any) -> Callable[[Any], Any]:
-    return _integer_encoder(value, np.uint16)
-
-
 @overload(encode_float16)
 def _encode_float16(value: Any) -> Callable[[Any], Any]:
     return _float_encoder(value, 10, 15)
@@ -104,22 +137,6 @@ def _encode_float16(value: Any) -> Callable[[Any], Any]:
 @overload(encode_bfloat16)
 def _encode_bfloat16(value: Any) -> Callable[[Any], Any]:
     return _float_encoder(value, 7, 127)
-
-
-def _integer_encoder(value: Any, target: Any) -> Callable[[Any], Any]:
-    compute: Any = np.float32 if value == types.float32 else np.float64
-    limit = compute(np.iinfo(target).max)
-    zero = compute(0)
-    shift = compute(2.0 ** np.finfo(compute).nmant)  # from here on, numbers are integers
-
-    def encode(value: Any) -> Any:
-        # Clipping first changes nothing, since the limits are integers; NaN is not above zero.
-        clipped = value if value > zero else zero
-        if clipped > limit:
-            clipped = limit
-        return target((clipped + shift) - shift)
-
-    return named(f"encode_{target.__name__}", encode)
 
 
 def _float_encoder(value: Any, digits: int, bias: int) -> Callable[[Any], Any]:

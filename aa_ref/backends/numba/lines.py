@@ -28,8 +28,9 @@ from .convert import (
     encode_float16,
     encode_uint8,
     encode_uint16,
+    store_integers,
 )
-from .vectors import lanes, load_vector, store_integers, store_vector, widen_vector
+from .vectors import lanes, load_vector, store_vector, widen_vector
 
 __all__ = ["load", "samples_like", "store", "views", "zero"]
 

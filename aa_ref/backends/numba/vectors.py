@@ -29,7 +29,6 @@ __all__ = [
     "pointer",
     "prefetch",
     "splat",
-    "store_integers",
     "store_lanes",
     "store_vector",
     "stream_lane",
@@ -109,31 +108,6 @@ def widen_vector(typing_context: Any, a: Any, i: Any, like: Any) -> Any:
         return builder.uitofp(loaded, context.get_value_type(vector))
 
     return vector(a, types.uintp, like), generate
-
-
-@intrinsic
-def store_integers(typing_context: Any, a: Any, i: Any, vector: Any) -> Any:
-    """Put a vector into ``a[i], …``, unsigned: half to even, clipped, NaN to 0."""
-    number = vector.dtype
-    largest = float(2**a.dtype.bitwidth - 1)
-    digits = {32: 23, 64: 52}[number.bitwidth]
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, index, value = arguments
-        # Clipping first changes nothing, since the limits are integers; NaN is not above zero.
-        # From 2**digits on, numbers are integers: adding that rounds.
-        for limit, order in ((0.0, ">"), (largest, "<")):
-            bound = ir.Constant(value.type, [limit] * value.type.count)
-            inside = builder.fcmp_ordered(order, value, bound)
-            value = builder.select(inside, value, bound)
-        shift = ir.Constant(value.type, [2.0**digits] * value.type.count)
-        rounded = builder.fsub(builder.fadd(value, shift), shift)
-        integers = ir.VectorType(ir.IntType(a.dtype.bitwidth), value.type.count)
-        at = pointer(context, builder, a, array, index, value.type.count)
-        builder.store(builder.fptoui(rounded, integers), at, align=a.dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.none(a, types.uintp, vector), generate
 
 
 @intrinsic
