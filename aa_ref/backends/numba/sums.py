@@ -49,18 +49,18 @@ def sum_terms(
     if done > 0:
         a = _sum_1(total, to, terms, taps, tap, source, np.uintp(0), offsets, go_on)
         _store_part(total, to, a, np.uintp(0), done, stream)
-    while done + block <= end:
+    # Where the total is only written, the last block may overlap: summed again, the bits are equal.
+    again = block <= end and not (go_on or stream)
+    while done + block <= end or (again and done < end):
+        done = min(done, end - block)
         _sum_4(
-            total, to, done, terms, taps, tap, source, offsets, go_on, stream,
+            total, to + done, done, terms, taps, tap, source, offsets, go_on, stream,
             np.uintp(ahead), np.uintp(step), lines_ahead,
         )  # fmt: skip
         done += block
     while done + lane <= end:
         a = _sum_1(total, to, terms, taps, tap, source, done, offsets, go_on)
-        if stream:
-            stream_vector(total, to + done, a)
-        else:
-            store_vector(total, to + done, a)
+        _store(total, to + done, a, stream)
         done += lane
     if done < end:
         last = end - lane
@@ -81,109 +81,90 @@ def sum_pair(
     done, end = np.uintp(0), np.uintp(size)
     while done < end:
         _pair_4(
-            total, np.uintp(at) + done, np.uintp(older_at) + done, terms, older_terms, taps, tap,
-            older_tap, source, offsets, done, go_on, np.uintp(ahead), np.uintp(step), lines_ahead,
+            total, np.uintp(at) + done, np.uintp(older_at) + done, done, terms, older_terms, taps,
+            tap, older_tap, source, offsets, go_on, np.uintp(ahead), np.uintp(step), lines_ahead,
         )  # fmt: skip
         done += np.uintp(4) * lanes(total)
 
 
 @inlined
-def _pair_4(
-    total: Any, to: int, older: int, terms: int, older_terms: int, taps: Any, tap: int,
-    older_tap: int, source: Any, offsets: Any, done: int, go_on: bool, ahead: int, step: int,
-    lines_ahead: int,
+def _sum_4(
+    total: Any, to: int, done: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
+    go_on: bool, stream: bool, ahead: int, step: int, lines_ahead: int,
 ) -> None:  # fmt: skip
-    """Four vectors of both totals."""
-    lane = lanes(total)
-    b_, c_, d_ = lane, lane + lane, lane + lane + lane
-    a = b = c = d = zeros(total)
-    if go_on:
-        a, b = load_vector(total, to), load_vector(total, to + b_)
-        c, d = load_vector(total, to + c_), load_vector(total, to + d_)
-    e, f = load_vector(total, older), load_vector(total, older + b_)
-    g, h = load_vector(total, older + c_), load_vector(total, older + d_)
-    soon = ahead + done
-    for k in range(older_terms):
-        tap_k, older_k = broadcast(taps[tap + k]), broadcast(taps[older_tap + k])
-        i = np.uintp(offsets[k]) + done
-        x = load_vector(source, i)
-        a = a + tap_k * x
-        e = e + older_k * x
-        x = load_vector(source, i + b_)
-        b = b + tap_k * x
-        f = f + older_k * x
-        x = load_vector(source, i + c_)
-        c = c + tap_k * x
-        g = g + older_k * x
-        x = load_vector(source, i + d_)
-        d = d + tap_k * x
-        h = h + older_k * x
-        if k < lines_ahead:
-            prefetch(source, soon)
-            prefetch(source, soon + b_)
-            prefetch(source, soon + c_)
-            prefetch(source, soon + d_)
-            soon += step
-    for k in range(older_terms, terms):
-        tap_k = broadcast(taps[tap + k])
-        i = np.uintp(offsets[k]) + done
-        a = a + tap_k * load_vector(source, i)
-        b = b + tap_k * load_vector(source, i + b_)
-        c = c + tap_k * load_vector(source, i + c_)
-        d = d + tap_k * load_vector(source, i + d_)
-        if k < lines_ahead:
-            prefetch(source, soon)
-            prefetch(source, soon + b_)
-            prefetch(source, soon + c_)
-            prefetch(source, soon + d_)
-            soon += step
-    store_vector(total, to, a)
-    store_vector(total, to + b_, b)
-    store_vector(total, to + c_, c)
-    store_vector(total, to + d_, d)
-    store_vector(total, older, e)
-    store_vector(total, older + b_, f)
-    store_vector(total, older + c_, g)
-    store_vector(total, older + d_, h)
+    """Four vectors of the total, from ``total[to]`` on, for samples from ``done`` on."""
+    four = _load_4(total, to) if go_on else _zeros_4(total)
+    four = _add_terms(four, 0, terms, taps, tap, source, offsets, done, ahead, step, lines_ahead)
+    _store_4(total, to, four, stream)
 
 
 @inlined
-def _sum_4(
-    total: Any, at: int, done: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
-    go_on: bool, stream: bool, ahead: int, step: int, lines_ahead: int,
+def _pair_4(
+    total: Any, to: int, older_to: int, done: int, terms: int, older_terms: int, taps: Any,
+    tap: int, older_tap: int, source: Any, offsets: Any, go_on: bool, ahead: int, step: int,
+    lines_ahead: int,
 ) -> None:  # fmt: skip
-    """Four vectors of the total, from sample ``done`` on."""
-    lane, to = lanes(total), at + done
-    b_, c_, d_ = lane, lane + lane, lane + lane + lane
-    a = b = c = d = zeros(total)
-    if go_on:
-        a, b = load_vector(total, to), load_vector(total, to + b_)
-        c, d = load_vector(total, to + c_), load_vector(total, to + d_)
-    k, soon = 0, ahead + done
-    while k < terms:
-        tap_k = broadcast(taps[tap + k])
-        i = np.uintp(offsets[k]) + done
-        a = a + tap_k * load_vector(source, i)
-        b = b + tap_k * load_vector(source, i + b_)
-        c = c + tap_k * load_vector(source, i + c_)
-        d = d + tap_k * load_vector(source, i + d_)
+    """Four vectors of both totals."""
+    four = _load_4(total, to) if go_on else _zeros_4(total)
+    older = _load_4(total, older_to)
+    for k in range(older_terms):
+        lines = _load_4(source, np.uintp(offsets[k]) + done)
+        four = _add_4(four, broadcast(taps[np.uintp(tap + k)]), lines)
+        older = _add_4(older, broadcast(taps[np.uintp(older_tap + k)]), lines)
         if k < lines_ahead:
-            prefetch(source, soon)
-            prefetch(source, soon + b_)
-            prefetch(source, soon + c_)
-            prefetch(source, soon + d_)
-            soon += step
-        k += 1
-    if stream:
-        stream_vector(total, to, a)
-        stream_vector(total, to + b_, b)
-        stream_vector(total, to + c_, c)
-        stream_vector(total, to + d_, d)
-    else:
-        store_vector(total, to, a)
-        store_vector(total, to + b_, b)
-        store_vector(total, to + c_, c)
-        store_vector(total, to + d_, d)
+            _prefetch_4(source, ahead + np.uintp(k) * step + done)
+    four = _add_terms(
+        four, older_terms, terms, taps, tap, source, offsets, done, ahead, step, lines_ahead
+    )
+    _store_4(total, to, four, False)
+    _store_4(total, older_to, older, False)
+
+
+@inlined
+def _add_terms(
+    four: Any, begin: int, end: int, taps: Any, tap: int, source: Any, offsets: Any, done: int,
+    ahead: int, step: int, lines_ahead: int,
+) -> Any:  # fmt: skip
+    """Terms ``begin..end`` onto four vectors."""
+    for k in range(begin, end):
+        lines = _load_4(source, np.uintp(offsets[k]) + done)
+        four = _add_4(four, broadcast(taps[np.uintp(tap + k)]), lines)
+        if k < lines_ahead:
+            _prefetch_4(source, ahead + np.uintp(k) * step + done)
+    return four
+
+
+@inlined
+def _zeros_4(a: Any) -> Any:
+    return zeros(a), zeros(a), zeros(a), zeros(a)
+
+
+@inlined
+def _load_4(a: Any, i: int) -> Any:
+    j = i + lanes(a)
+    k = j + lanes(a)
+    return load_vector(a, i), load_vector(a, j), load_vector(a, k), load_vector(a, k + lanes(a))
+
+
+@inlined
+def _add_4(four: Any, tap: Any, lines: Any) -> Any:
+    a, b, c, d = four
+    w, x, y, z = lines
+    return a + tap * w, b + tap * x, c + tap * y, d + tap * z
+
+
+@inlined
+def _prefetch_4(a: Any, i: int) -> None:
+    for _ in range(4):
+        prefetch(a, i)
+        i += lanes(a)
+
+
+@inlined
+def _store_4(a: Any, i: int, four: Any, stream: bool) -> None:
+    for vector in four:
+        _store(a, i, vector, stream)
+        i += lanes(a)
 
 
 @inlined
@@ -195,8 +176,16 @@ def _sum_1(
     a = load_vector(total, at + done) if go_on else zeros(total)
     for k in range(terms):
         i = np.uintp(offsets[k]) + done
-        a = a + broadcast(taps[tap + k]) * load_vector(source, i)
+        a = a + broadcast(taps[np.uintp(tap + k)]) * load_vector(source, i)
     return a
+
+
+@inlined
+def _store(total: Any, at: int, a: Any, stream: bool) -> None:
+    if stream:
+        stream_vector(total, at, a)
+    else:
+        store_vector(total, at, a)
 
 
 @inlined
