@@ -168,18 +168,21 @@ def test_a_variant_has_the_bits_of_the_generic_function(direction: str, variant:
         threads=st.integers(1, 2),
         cuts=st.sampled_from(({}, NARROW[direction])),
         cached=st.sampled_from((1 << 20, 1 << 14, 0)),
+        footprint=st.sampled_from((1 << 30, 0)),
         stream=st.sampled_from((1 << 22, 0)),
         layout=st.sampled_from(("offset", "c", "strided", "shifted")),
     )
     def check(
-        case: Case, threads: int, cuts: dict[str, int], cached: int, stream: int, layout: str
-    ) -> None:
+        case: Case, threads: int, cuts: dict[str, int], cached: int, footprint: int, stream: int,
+        layout: str,
+    ) -> None:  # fmt: skip
         expected = operate(case, direction, "numpy")
         given_ = case.x.copy()
         for little, wanted in ((0, variant), (math.inf, GENERIC)):
             with conditions(
-                little=little, threads=threads, _CACHED=cached, _STREAM=stream, **cuts
-            ) as ran:
+                little=little, threads=threads, _CACHED=cached, _FOOTPRINT=footprint,
+                _STREAM=stream, **cuts,
+            ) as ran:  # fmt: skip
                 assert_same_bits(operate(case, direction, "numba"), expected)
                 rng = np.random.default_rng(case.seed)
                 out = lay_out(np.zeros_like(expected), layout, rng)
@@ -308,9 +311,46 @@ def test_groups_of_rows(boundary: str, dtype: str, stride: int) -> None:
         expected = p(x, backend="numpy")
         for cuts in ({}, NARROW["forward"]):
             for little in (0, math.inf):
-                with conditions(little=little, threads=2, **cuts) as ran:
+                with conditions(little=little, threads=2, _FOOTPRINT=0, **cuts) as ran:
                     assert_same_bits(p(x, backend="numba"), expected)
                 assert ran.steps[0].geometry.record["active"] == 4
+
+
+@pytest.mark.parametrize("little", [0, math.inf], ids=["variant", "generic"])
+@pytest.mark.parametrize("boundary", ["zeros", "reflect"])
+@pytest.mark.parametrize(
+    ("stride", "dtype", "footprint", "once"),
+    [
+        (2, "float32", 0, False),
+        (4, "float32", 0, True),
+        (4, "float32", 1 << 30, False),
+        (4, "float64", 0, True),
+        (4, "float64", 1 << 30, False),
+        (8, "float32", 0, True),
+        (8, "float32", 1 << 30, False),
+        (2, "uint8", 1 << 30, True),
+        (8, "uint8", 1 << 30, True),
+    ],
+)
+def test_rows_read_once_or_for_each_output(
+    stride: int, dtype: str, footprint: int, once: bool, boundary: str, little: float
+) -> None:
+    rng = np.random.default_rng(0)
+    for columns in (1, 40, 63, 64, 65, 68, 80, 127, 140, 200, 256, 517):  # lengths of a sum's ends
+        p = aa_ref.plan((2, 37, columns), 1 / stride, input_dtype=dtype, boundary=boundary)
+        x = values(dtype, math.prod(p.shape), "normal", rng).reshape(p.shape)
+        with conditions(little=little, _FOOTPRINT=footprint) as ran:
+            assert_same_bits(p(x, backend="numba"), p(x, backend="numpy"))
+        assert bool(ran.steps[0].geometry.record["active"]) == once
+
+
+def test_only_short_footprints_are_read_for_each_output() -> None:
+    """Seven kibi-samples stay in a first-level cache."""
+    for columns, once in ((551, False), (552, True)):  # 13 rows
+        p = aa_ref.plan((40, columns), 0.25)
+        with conditions(little=math.inf) as ran:
+            p(np.ones(p.shape, np.float32), backend="numba")
+        assert bool(ran.steps[0].geometry.record["active"]) == once
 
 
 def test_more_blocks_than_columns() -> None:

@@ -1,7 +1,7 @@
 """The sum over a footprint's rows, in either of two orders of work; the sums are the same.
 
 *Gathered*, a line of sums is made at once from all rows of its footprint. So each row is read anew
-for each of the lines it is part of: from the second-level cache, at best.
+for each of the lines it is part of: from the first-level cache, if all of them fit there.
 
 *Accumulated*, rows come in groups of one stride, and each group is added to all the lines that it
 is part of, the oldest of which it completes. So each row is read, and converted, once. In::
@@ -136,7 +136,8 @@ def _find(
     """Where ``some`` rows from ``first`` on are: in x itself, or converted."""
     for k in range(some):
         offsets[k] = start + fold(g.rows, first + k) * g.rows.x_stride
-        if not g.x_direct:
+    if not g.x_direct:
+        for k in range(some):
             to, stride = g.loads + k * count * width, g.columns.x_stride
             inner = g.neighbours.x_stride
             load(x, g.x_kind, offsets[k], count, stride, width, inner, scratch, to)

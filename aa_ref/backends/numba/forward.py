@@ -112,12 +112,16 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
         if not g.goes_on:
             for b in range(g.across):
                 blocks[2 * b] = -1
+        previous = -1
+        j0, count, width, x_start, y0 = 0, 0, 0, 0, 0
         for unit in range(begin, end):
             i, which = find_line(g, unit, rows.outputs)
-            j0, count, width, x_start, y_start = locate(g, outer, which, columns.outputs)
+            if which != previous:
+                j0, count, width, x_start, y0 = locate(g, outer, which, columns.outputs)
+                previous = which
             if count <= 0:
                 continue
-            y_start += i * rows.y_stride + j0 * columns.y_stride
+            y_start = y0 + i * rows.y_stride + j0 * columns.y_stride
 
             # The line reaches from position `first` to `last`; `low` to `high` are in the signal.
             first = centre(columns, j0) - columns.radius
@@ -171,7 +175,9 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
                 done = g.total
                 into, at, aligned = scratch, done, np.uintp(0)
                 if g.y_direct:
-                    into, at, aligned = direct_y, y_start, until_aligned(direct_y, y_start)
+                    into, at = direct_y, y_start
+                    if g.stream:
+                        aligned = until_aligned(into, at)
                 sum_terms(
                     into, at, count * width, taps, column_taps, 0, scratch, offsets, False,
                     aligned, g.stream, 0, 0, 0,

@@ -90,6 +90,7 @@ _SCRATCH = 900 << 10  # bytes, for all lines of one thread
 AT_ONCE = 4  # rows converted, and then summed, at a time
 _CACHED = 1 << 20  # bytes of rows that a second-level cache holds beside the scratch
 _CHUNK = 1024  # samples of a group of rows: summed, and asked for ahead, at a time
+_FOOTPRINT = 7 << 10  # samples of rows that a first-level cache keeps from one line to the next
 _BLOCK = 1024  # samples in a line, forward: with its phases it stays in the first-level cache
 _SPARE = 48  # samples in a line of sums: it begins at a whole vector and ends with two
 _STREAM = 1 << 22  # bytes of a result; a smaller one may well be read from a cache next
@@ -274,7 +275,10 @@ def _cut_forward(g: Any, most: int, variant: Variant) -> dict[str, int]:
     whole = (outputs - 1) * step + taps + slack  # positions that the line of all outputs has
     least = min(whole, 4 * taps + slack)  # below that, blocks would read too much twice
     active = 0
-    if rows["filtered"] and rows["spacing"] > 1 and (rows["spacing"] >= 4 or not g["x_direct"]):
+    footprint = (2 * int(rows["radius"]) + 1) * int(columns["length"] * neighbours["length"])
+    # To read rows again is cheap where they are still there, or where few outputs need them.
+    again = g["x_direct"] and (rows["spacing"] < 4 or footprint <= _FOOTPRINT)
+    if rows["filtered"] and rows["spacing"] > 1 and not again:
         active = 2 * int(rows["radius"]) // int(rows["spacing"]) + 1
     loads = 0 if g["x_direct"] else AT_ONCE
     if (active + loads + 4) * least > most:
