@@ -132,9 +132,9 @@ def _sum_reaching(
     i, end = first_output(rows, e - rows.radius), first_output(rows, e + rows.radius + 1)
     go_on = False
     while i < end or not go_on:
-        terms = min(g.ring, end - i)  # lines that the ring holds at the same time
+        terms = min(g.slots, end - i)  # lines that the ring holds at the same time
         for k in range(terms):
-            slot = (i + k) % g.ring
+            slot = (i + k) % g.slots
             if kept[slot] != i + k:
                 _spread(
                     y, g, column_taps, i + k, start, p0, count, width, scratch, offsets,
@@ -143,7 +143,7 @@ def _sum_reaching(
                 kept[slot] = i + k
         for k in range(terms):
             scratch[g.weights + k] = row_taps[e + rows.radius - centre(rows, i + k)]
-            offsets[k] = ((i + k) % g.ring) * g.span
+            offsets[k] = ((i + k) % g.slots) * g.span
         sum_terms(
             into, at, count * width, terms, scratch, g.weights, scratch, offsets, go_on,
             until_aligned(into, at), stream, 0, 0, 0,
@@ -166,14 +166,14 @@ def make_adjoint(fingerprint: int, stride: int, width: int) -> Any:
         scratch = bare_aligned(lines)
         g = geometry[0]
         rows, columns, neighbours = g.rows, g.columns, g.neighbours
-        kept, offsets = bare(indices[: g.ring]), bare(indices[g.ring :])
+        kept, offsets = bare(indices[: g.slots]), bare(indices[g.slots :])
         previous = -1
         p0, count, width, x0, y_start = 0, 0, 0, 0, 0
         for unit in range(begin, end):
             r, which = find_line(g, unit, rows.length)
             if which != previous:
                 p0, count, width, x0, y_start = locate(g, outer, which, columns.length)
-                for slot in range(g.ring):
+                for slot in range(g.slots):
                     kept[slot] = -1
                 previous = which
             x_start = x0 + r * rows.x_stride + p0 * columns.x_stride

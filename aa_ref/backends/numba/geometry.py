@@ -71,7 +71,7 @@ GEOMETRY = np.dtype(
         ("goes_on", "i8"),
         # Scratch, in samples: lines that are kept for several lines of the result, then one region
         # after the other. What is in them differs between the directions.
-        ("ring", "i8"),  # adjoint: how many lines are kept
+        ("slots", "i8"),  # adjoint: how many lines are kept
         ("span", "i8"),  # apart
         ("loads", "i8"),  # forward: lines converted
         ("chunk", "i8"),  # forward: how many samples of a group of rows are summed at a time
@@ -172,7 +172,7 @@ def make_geometry(
     cut = _cut_forward if forward else _cut_adjoint
     scratch = 0
     for region, samples in cut(g, _SCRATCH // itemsize, variant).items():
-        if region != "ring":  # the first
+        if region != "ring":  # which begins at 0
             g[region] = scratch
         scratch += _whole_vectors(samples)
     scratch += 16  # to begin at a whole vector
@@ -342,7 +342,7 @@ def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
     """Choose blocks of the result's columns; returns the regions of scratch and their samples."""
     rows, columns = g["rows"], g["columns"]
     step = int(rows["spacing"]) or int(rows["step"])
-    ring = max(4, min(2 * int(rows["radius"]) // step + 2, int(rows["outputs"])))
+    slots = max(4, min(2 * int(rows["radius"]) // step + 2, int(rows["outputs"])))
     step = int(columns["spacing"]) or int(columns["step"])
     reach = 2 * int(columns["radius"]) // step
     length = int(columns["length"])
@@ -351,12 +351,12 @@ def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
         g["room"] = _room(block, step, width, variant)
         g["span"] = _whole_vectors(block * width + overhang(*variant))
         return {
-            "ring": ring * int(g["span"]),
+            "ring": slots * int(g["span"]),
             "total": block * width,
             "folded": block * width,
             "line": (block // step + reach + 4) * width,
             "split": (variant.stride or min(step, block)) * int(g["room"]),
-            "weights": max(ring, reach + 1),
+            "weights": max(slots, reach + 1),
         }
 
     span = _APART if _rows_are_closer(g) else _SPAN
@@ -368,7 +368,7 @@ def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
         block -= block // 8 + 1
     block = _cut(columns, length, block)
     chosen = regions(block, width)
-    g["ring"] = ring
+    g["slots"] = slots
     return chosen
 
 
@@ -389,8 +389,8 @@ def _rows_are_closer(g: Any) -> bool:
 def _indices(g: Any, forward: bool) -> int:
     """How many offsets one sum needs: one a term, or one an output; and the ring's line numbers."""
     rows, columns = (2 * int(g[axis]["radius"]) + 1 for axis in ("rows", "columns"))
-    terms = max(rows, columns, AT_ONCE, int(g["columns"]["block"] if forward else g["ring"]))
-    return (2 * int(g["across"]) if forward else int(g["ring"])) + terms
+    terms = max(rows, columns, AT_ONCE, int(g["columns"]["block"] if forward else g["slots"]))
+    return (2 * int(g["across"]) if forward else int(g["slots"])) + terms
 
 
 def _cut(axis: Any, length: int, most: int) -> int:
