@@ -317,11 +317,11 @@ def _check_apart(results: list[Storage]) -> None:
 
 def _warn_of_no_decimation(*plans: Plan) -> None:
     """Warn, at the caller's line, if any axis of any of them keeps all its samples."""
+    if not any(p.keeps_all for p in plans):
+        return
     kept: dict[int, AxisPlan] = {}
     for a in (a for p in plans for a in p.keeps_all):
         kept.setdefault(a.axis, a)
-    if not kept:
-        return
     one = len(kept) == 1
     names = " and ".join(map(str, sorted(kept)))
     scales = " and ".join(dict.fromkeys(str(a.scale) for a in kept.values()))

@@ -190,6 +190,8 @@ def check_kind(source: Source, dtype: str) -> None:
 def share_memory(a: Storage, b: Storage) -> bool:
     """Whether any byte belongs to both; also where strides are too tangled to tell in a moment."""
     a, b = _addresses(a), _addresses(b)
+    if not np.may_share_memory(a, b):  # a look at the bounds; else they are worth a search
+        return False
     try:
         return np.shares_memory(a, b, max_work=1_000_000)  # type: ignore[arg-type]  # any int will do
     except np.exceptions.TooHardError:

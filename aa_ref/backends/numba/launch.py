@@ -23,6 +23,7 @@ __all__ = ["NumbaBackend"]
 _LITTLE = 3_000_000  # multiplications; below, waking a thread costs more than it brings
 _PIECES = 4  # a thread, so that one that is held up does not hold up all
 _FEWEST_BANDS = 32  # of a pyramid's input; a smaller one stays cached from level to level anyway
+_BYTE, _INDEX = np.dtype(np.uint8), np.dtype(np.int64)
 _NO_TAPS: dict[type, NDArray[Any]] = {t: np.ones(1, t) for t in (np.float32, np.float64)}
 
 
@@ -151,8 +152,9 @@ def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any]) -> 
 
 def _plain(a: NDArray[Any]) -> bool:
     """Whether all samples lie at multiples of their size, which packed structures do not ensure."""
-    return a.flags.aligned and (
-        a.flags.c_contiguous or all(stride % a.itemsize == 0 for stride in a.strides)
+    flags = a.flags
+    return flags.aligned and (
+        flags.c_contiguous or all(stride % a.itemsize == 0 for stride in a.strides)
     )
 
 
@@ -164,7 +166,7 @@ def _memory(a: NDArray[Any]) -> NDArray[np.uint8]:
             stride // a.itemsize * (n - 1) for stride, n in zip(a.strides, a.shape, strict=True)
         )
         a = np.lib.stride_tricks.as_strided(a, (extent,), (a.itemsize,))
-    return a.reshape(-1).view(np.uint8)
+    return np.frombuffer(a, _BYTE)
 
 
 def _level(step: _Step, compute: np.dtype[Any], y: NDArray[Any]) -> Level:
@@ -183,15 +185,16 @@ def _carry_out(
     arguments = (_memory(x), _memory(y), *step.taps, geometry.record, geometry.outer)
     threads = get_num_threads() if step.multiplications > _LITTLE else 1
     threads = min(threads, geometry.units)
-    scratch = np.empty((threads, geometry.scratch), compute)
-    indices = np.empty((threads, geometry.indices), np.int64)
     if threads == 1:
-        call(*arguments, scratch[0], indices[0], 0, geometry.units)
+        scratch, indices = np.empty(geometry.scratch, compute), np.empty(geometry.indices, _INDEX)
+        call(*arguments, scratch, indices, 0, geometry.units)
         return
+    scratches = np.empty((threads, geometry.scratch), compute)
+    numbers = np.empty((threads, geometry.indices), _INDEX)
     pieces = min(threads * _PIECES, geometry.units)
 
     def work(piece: int, worker: int) -> None:
         begin, end = (geometry.units * p // pieces for p in (piece, piece + 1))
-        call(*arguments, scratch[worker], indices[worker], begin, end)
+        call(*arguments, scratches[worker], numbers[worker], begin, end)
 
     run_pieces(work, pieces, threads)
