@@ -285,7 +285,9 @@ def test_groups_of_columns(stride: int, width: int, little: float, dtype: str) -
     seen = set()
     for cached in (*range(0, 3 << 17, 5 << 12), 1 << 20):
         for threads in (1, 2):
-            with conditions(little=little, threads=threads, _CACHED=cached, _BLOCK=64) as ran:
+            with conditions(
+                little=little, threads=threads, _CACHED=cached, _FOOTPRINT=0, _BLOCK=64
+            ) as ran:
                 assert_same_bits(p(x, backend="numba"), expected)
             assert ran.functions == [("forward", GENERIC if little else Variant(stride, width))]
         g = ran.steps[0].geometry.record[0]
@@ -319,29 +321,59 @@ def test_groups_of_rows(boundary: str, dtype: str, stride: int) -> None:
 @pytest.mark.parametrize("little", [0, math.inf], ids=["variant", "generic"])
 @pytest.mark.parametrize("boundary", ["zeros", "reflect"])
 @pytest.mark.parametrize(
-    ("stride", "dtype", "footprint", "once"),
+    ("stride", "dtype", "footprint", "order"),
     [
-        (2, "float32", 0, False),
-        (4, "float32", 0, True),
-        (4, "float32", 1 << 30, False),
-        (4, "float64", 0, True),
-        (4, "float64", 1 << 30, False),
-        (8, "float32", 0, True),
-        (8, "float32", 1 << 30, False),
-        (2, "uint8", 1 << 30, True),
-        (8, "uint8", 1 << 30, True),
+        (2, "float32", 0, "gathered"),
+        (4, "float32", 0, "accumulated"),
+        (4, "float32", 1 << 30, "gathered"),
+        (4, "float64", 0, "accumulated"),
+        (4, "float64", 1 << 30, "gathered"),
+        (8, "float32", 0, "accumulated"),
+        (8, "float32", 1 << 30, "gathered"),
+        (1, "uint8", 1 << 30, "kept"),
+        (2, "uint8", 0, "accumulated"),
+        (2, "uint8", 1 << 30, "kept"),
+        (3, "uint16", 1 << 30, "kept"),
+        (2, "float16", 1 << 30, "kept"),
+        (8, "bfloat16", 0, "accumulated"),
+        (8, "bfloat16", 1 << 30, "kept"),
     ],
 )
-def test_rows_read_once_or_for_each_output(
-    stride: int, dtype: str, footprint: int, once: bool, boundary: str, little: float
+def test_orders_of_work(
+    stride: int, dtype: str, footprint: int, order: str, boundary: str, little: float
 ) -> None:
     rng = np.random.default_rng(0)
     for columns in (1, 40, 63, 64, 65, 68, 80, 127, 140, 200, 256, 517):  # lengths of a sum's ends
-        p = aa_ref.plan((2, 37, columns), 1 / stride, input_dtype=dtype, boundary=boundary)
-        x = values(dtype, math.prod(p.shape), "normal", rng).reshape(p.shape)
+        shape, sigma = (2, 37, columns), 0.6 if stride == 1 else None
+        p = aa_ref.plan(
+            shape, Fraction(1, stride), input_dtype=dtype, boundary=boundary, sigma=sigma
+        )
+        x = values(dtype, math.prod(shape), "normal", rng).reshape(shape)
         with conditions(little=little, _FOOTPRINT=footprint) as ran:
             assert_same_bits(p(x, backend="numba"), p(x, backend="numpy"))
-        assert bool(ran.steps[0].geometry.record["active"]) == once
+        g = ran.steps[0].geometry.record[0]
+        found = "accumulated" if g["active"] else "kept" if g["slots"] else "gathered"
+        assert found == order
+
+
+@pytest.mark.parametrize("sampling", ["slice", "nearest"])
+@pytest.mark.parametrize("scale", [0.3, 0.4, (0.001, 0.5), (0.5, 0.001)])
+@pytest.mark.parametrize("layout", ["C×H×W", "H×W×C", "transposed"])
+def test_kept_rows_in_any_geometry(layout: str, scale: Any, sampling: str) -> None:
+    """Uneven centres, rows between footprints, few columns, many blocks, strides in memory."""
+    shape, axes = ((1200, 1300, 3), (0, 1)) if layout == "H×W×C" else ((1200, 1300), (0, 1))
+    x = values("uint8", math.prod(shape), "normal", np.random.default_rng(0)).reshape(shape)
+    if layout == "transposed":
+        x = x.T
+    p = aa_ref.plan(
+        x.shape, scale, axes=axes, sigma=0.7, sampling=sampling, input_dtype="uint8",
+        boundary="reflect",
+    )  # fmt: skip
+    expected = p(x, backend="numpy")
+    for threads in (1, 2):
+        with conditions(little=math.inf, threads=threads) as ran:
+            assert_same_bits(p(x, backend="numba"), expected)
+        assert ran.steps[0].geometry.record["slots"] == 7
 
 
 def test_only_short_footprints_are_read_for_each_output() -> None:

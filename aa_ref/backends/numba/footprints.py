@@ -1,7 +1,10 @@
-"""The sum over a footprint's rows, in either of two orders of work; the sums are the same.
+"""The sum over a footprint's rows, in one of several orders of work; the sums are the same.
 
 *Gathered*, a line of sums is made at once from all rows of its footprint. So each row is read anew
 for each of the lines it is part of: from the first-level cache, if all of them fit there.
+
+*Gathered from rows that are kept*, each row is converted once, into a ring of as many lines as the
+footprint has rows, and read from there. That pays as long as the ring fits the first-level cache.
 
 *Accumulated*, rows come in groups of one stride, and each group is added to all the lines that it
 is part of, the oldest of which it completes. So each row is read, and converted, once. In::
@@ -20,13 +23,14 @@ import numpy as np
 
 from .axes import centre, fold
 from .compiling import inlined
+from .convert import UINT8
 from .geometry import AT_ONCE, ZEROS
 from .groups import WHOLE, add_group, has_group
 from .lines import load, samples_like
 from .sums import PAIRED, sum_pair, sum_terms
-from .vectors import until_aligned
+from .vectors import BYTES, prefetch, until_aligned
 
-__all__ = ["accumulate", "gather"]
+__all__ = ["accumulate", "gather", "gather_kept"]
 
 _AHEAD = 512  # samples: far enough for memory to answer in time, near enough to be still cached
 
@@ -55,6 +59,37 @@ def gather(
             scratch, at, size, some, taps, k, source, offsets, k > begin, aligned, False, ahead,
             rows.x_stride, lines,
         )  # fmt: skip
+
+
+@inlined
+def gather_kept(
+    x: Any, g: Any, taps: Any, first: int, fresh: int, start: int, count: int, width: int,
+    scratch: Any, offsets: Any, at: int,
+) -> None:  # fmt: skip
+    """The same from rows ``first`` on, kept converted; those from ``fresh`` on are not yet.
+
+    Row r is kept in slot ``r % g.slots``, and there is a slot for each row of a footprint.
+    """
+    rows, size = g.rows, count * width
+    begin, end = 0, taps.size
+    if rows.boundary == ZEROS:
+        begin, end = max(0, -first), min(end, rows.length - first)
+    slot = (first + begin) % g.slots
+    for k in range(end - begin):
+        offsets[k] = g.loads + slot * g.span
+        slot = slot + 1 if slot + 1 < g.slots else 0
+    stride, inner = g.columns.x_stride, g.neighbours.x_stride
+    item = 1 if g.x_kind == UINT8 else 2  # bytes, of the types that are short
+    for k in range(max(begin, fresh - first), end):
+        place = start + fold(rows, first + k) * rows.x_stride
+        load(x, g.x_kind, place, count, stride, width, inner, scratch, offsets[k - begin])
+        # The rows that come next: processors follow no strips of rows by themselves.
+        below = np.uintp(item * (place + rows.spacing * rows.x_stride))
+        for byte in range(np.uintp(0), np.uintp(item * size), np.uintp(BYTES)):
+            prefetch(x[0], below + byte)
+    sum_terms(
+        scratch, at, size, end - begin, taps, begin, scratch, offsets, False, 0, False, 0, 0, 0
+    )
 
 
 @inlined

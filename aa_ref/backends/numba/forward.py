@@ -10,7 +10,7 @@ import numpy as np
 
 from .axes import centre, find_line, fold, locate
 from .compiling import bare, helper, inlined
-from .footprints import accumulate, gather
+from .footprints import accumulate, gather, gather_kept
 from .geometry import ZEROS
 from .lines import load, samples_like, store, views, zero
 from .phases import split_phases
@@ -133,6 +133,14 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
             if not rows.filtered:
                 stride, inner = columns.x_stride, neighbours.x_stride
                 load(x, g.x_kind, start, high - low, stride, width, inner, scratch, line + before)
+            elif g.slots > 0:
+                top = centre(rows, i) - rows.radius
+                fresh = blocks[1] if blocks[0] == which else top
+                gather_kept(
+                    x, g, row_taps, top, fresh, start, high - low, width, scratch, offsets,
+                    line + before,
+                )  # fmt: skip
+                blocks[0], blocks[1] = which, top + row_taps.size
             elif g.active == 0:
                 gather(
                     x, g, row_taps, i, x_start, start, high - low, width, scratch, offsets,

@@ -71,7 +71,7 @@ GEOMETRY = np.dtype(
         ("goes_on", "i8"),
         # Scratch, in samples: lines that are kept for several lines of the result, then one region
         # after the other. What is in them differs between the directions.
-        ("slots", "i8"),  # adjoint: how many lines are kept
+        ("slots", "i8"),  # how many lines are kept; forward: of converted rows
         ("span", "i8"),  # apart
         ("loads", "i8"),  # forward: lines converted
         ("chunk", "i8"),  # forward: how many samples of a group of rows are summed at a time
@@ -90,7 +90,7 @@ _SCRATCH = 900 << 10  # bytes, for all lines of one thread
 AT_ONCE = 4  # rows converted, and then summed, at a time
 _CACHED = 1 << 20  # bytes of rows that a second-level cache holds beside the scratch
 _CHUNK = 1024  # samples of a group of rows: summed, and asked for ahead, at a time
-_FOOTPRINT = 7 << 10  # samples of rows that a first-level cache keeps from one line to the next
+_FOOTPRINT = 7 << 10  # samples of rows that a first-level cache holds from one line to the next
 _BLOCK = 1024  # samples in a line, forward: with its phases it stays in the first-level cache
 _SPARE = 48  # samples in a line of sums: it begins at a whole vector and ends with two
 _STREAM = 1 << 22  # bytes of a result; a smaller one may well be read from a cache next
@@ -274,15 +274,20 @@ def _cut_forward(g: Any, most: int, variant: Variant) -> dict[str, int]:
     outputs = int(columns["outputs"])
     whole = (outputs - 1) * step + taps + slack  # positions that the line of all outputs has
     least = min(whole, 4 * taps + slack)  # below that, blocks would read too much twice
-    active = 0
-    footprint = (2 * int(rows["radius"]) + 1) * int(columns["length"] * neighbours["length"])
-    # To read rows again is cheap where they are still there, or where few outputs need them.
-    again = g["x_direct"] and (rows["spacing"] < 4 or footprint <= _FOOTPRINT)
+    active = slots = 0
+    footprint = 2 * int(rows["radius"]) + 1
+    if g["x_direct"]:
+        # To read rows again is cheap where they are still there, or where few outputs need them.
+        length = int(columns["length"] * neighbours["length"])
+        again = rows["spacing"] < 4 or footprint * length <= _FOOTPRINT
+    else:
+        again = footprint * _BLOCK <= _FOOTPRINT
+        slots = footprint if again and rows["filtered"] else 0
     if rows["filtered"] and rows["spacing"] > 1 and not again:
         active = 2 * int(rows["radius"]) // int(rows["spacing"]) + 1
-    loads = 0 if g["x_direct"] else AT_ONCE
+    loads = 0 if g["x_direct"] else max(slots, AT_ONCE)
     if (active + loads + 4) * least > most:
-        active = 0
+        active, slots, loads = 0, 0, min(loads, AT_ONCE)
     longest = _APART
     if not _rows_are_closer(g):
         longest = max(_BLOCK, 16 * taps * int(neighbours["length"]))
@@ -297,12 +302,13 @@ def _cut_forward(g: Any, most: int, variant: Variant) -> dict[str, int]:
     positions = (block - 1) * step + taps + slack
     g["room"] = _room(positions, step, width, variant)
     g["span"] = span = _whole_vectors(positions * width + overhang(*variant)) + _SPARE
-    g["active"] = active
+    g["active"], g["slots"] = active, slots
     g["chunk"] = max(64, _CHUNK // max(int(rows["spacing"]), 1) // 64 * 64)
-    loads = 0 if g["x_direct"] else AT_ONCE * positions * width
+    loads *= span
     split = (variant.stride or min(step, taps)) * int(g["room"])
     lines = max(int(g["active"]), 1)
-    _walk_across(g, (most - loads - split - block * width) // (lines * span))
+    if not slots:
+        _walk_across(g, (most - loads - split - block * width) // (lines * span))
     return {
         "line": (int(g["across"]) if active else 1) * lines * span,
         "split": split,
