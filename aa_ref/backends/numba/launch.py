@@ -21,7 +21,7 @@ from .variants import worth_it
 __all__ = ["NumbaBackend"]
 
 _LITTLE = 3_000_000  # multiplications; below, waking a thread costs more than it brings
-_PIECES = 4  # a thread, so that one that is held up does not hold up all
+_PIECES = 2  # a thread: more begin anew more often, fewer wait for one that is held up
 _FEWEST_BANDS = 32  # of a pyramid's input; a smaller one stays cached from level to level anyway
 _BYTE, _INDEX = np.dtype(np.uint8), np.dtype(np.int64)
 _NO_TAPS: dict[type, NDArray[Any]] = {t: np.ones(1, t) for t in (np.float32, np.float64)}
