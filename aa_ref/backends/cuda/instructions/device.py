@@ -43,7 +43,8 @@ def make_load(kind: str) -> Any:
     @intrinsic
     def load(typing_context: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return _widen(builder, kind, _read(builder, args[0], kind, 1))
+            (sample,) = _read(builder, args[0], kind, 1)
+            return _widen(builder, kind, sample)
 
         return compute(types.int64), generate
 
@@ -58,8 +59,7 @@ def make_load_run(kind: str, count: int) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             run = _read(builder, args[0], kind, count)
             places = _places(context, builder, signature, args, count)
-            for lane, place in enumerate(places):
-                sample = builder.extract_element(run, _I32(lane)) if count > 1 else run
+            for sample, place in zip(run, places, strict=True):
                 builder.store(_widen(builder, kind, sample), place)
             return context.get_dummy_value()
 
@@ -104,16 +104,20 @@ def _places(context: Any, builder: Any, signature: Any, args: Any, count: int) -
     return [builder.gep(array.data, [builder.add(args[2], _I64(lane))]) for lane in range(count)]
 
 
-def _pointer(builder: Any, address: Any, kind: str, count: int) -> Any:
-    memory = ir.VectorType(_MEMORY[kind], count) if count > 1 else _MEMORY[kind]
-    return builder.inttoptr(address, ir.PointerType(memory, _GLOBAL))
-
-
-def _read(builder: Any, address: Any, kind: str, count: int) -> Any:
-    run = builder.load(_pointer(builder, address, kind, count))
-    run.align = count * STORAGE[kind].itemsize
+def _read(builder: Any, address: Any, kind: str, count: int) -> list[Any]:
+    size, memory = count * STORAGE[kind].itemsize, _MEMORY[kind]
+    as_bits = kind == "float16" and count > 1  # NVVM loads a vector of halves two by two
+    if count > 1:
+        memory = ir.IntType(8 * size) if as_bits else ir.VectorType(memory, count)
+    run = builder.load(builder.inttoptr(address, ir.PointerType(memory, _GLOBAL)))
+    run.align = size
     run.set_metadata("invariant.load", builder.module.add_metadata([]))
-    return run
+    if count == 1:
+        return [run]
+    if as_bits:
+        words = [builder.lshr(run, memory(16 * lane)) for lane in range(count)]
+        return [builder.bitcast(builder.trunc(word, _I16), _HALF) for word in words]
+    return [builder.extract_element(run, _I32(lane)) for lane in range(count)]
 
 
 def _write(builder: Any, address: Any, kind: str, samples: list[Any]) -> None:
@@ -122,7 +126,7 @@ def _write(builder: Any, address: Any, kind: str, samples: list[Any]) -> None:
         run = ir.Constant(ir.VectorType(_MEMORY[kind], len(samples)), ir.Undefined)
         for lane, sample in enumerate(samples):
             run = builder.insert_element(run, sample, _I32(lane))
-    written = builder.store(run, _pointer(builder, address, kind, len(samples)))
+    written = builder.store(run, builder.inttoptr(address, ir.PointerType(run.type, _GLOBAL)))
     written.align = len(samples) * STORAGE[kind].itemsize
 
 
