@@ -2,6 +2,8 @@
 
 A block has two sides of shared memory, which rows of sums take in turn. Where there is one channel,
 a side is sorted by ``column % stride``, so that neighbouring threads read neighbouring words.
+Places are unsigned: to a signed one Numba would add the length where it is below zero, at each
+access.
 """
 
 from typing import Any, NamedTuple
@@ -48,7 +50,7 @@ def make_columns(
                 place = (m * threads + thread) * run + n
                 if planar:
                     place = place % stride * pitch + place // stride
-                line[front + place] = sums[at + m * run + n]
+                line[np.uint32(front + place)] = sums[at + m * run + n]
 
     @device_function
     def total(line: Any, front: int, output: int, channels: int, before: int, taps: Any) -> Any:
@@ -64,8 +66,8 @@ def make_columns(
             for q in range(stride):
                 k = u * stride + q - skipped
                 if k >= 0 and k < length:
-                    sample = line[base + u * next_stride + q * next_column]
-                    total = add(total, multiply(taps[k], sample))
+                    place = base + u * next_stride + q * next_column
+                    total = add(total, multiply(taps[k], line[np.uint32(place)]))
         return total
 
     return Columns(pitch * stride if planar else lanes, put, total)

@@ -55,6 +55,8 @@ def make_forward_strips(
         channels = 1 if planar else g.channels
         outputs = g.columns.outputs * channels
         block_outputs = g.block_columns * channels
+        own_outputs = np.int32(min(block_outputs, outputs - strip * block_outputs))
+        target += strip * block_outputs * result_size
         first_lane = (strip * g.block_columns * stride - radius) * channels - g.before
         first_lane += thread * run
         within = find_lanes(stands_in, first_lane, g.columns, channels)
@@ -76,11 +78,11 @@ def make_forward_strips(
                 # enough, as rows take turns between two sides: who writes to a side again has
                 # passed the next row's barrier, which all reach after they have read this row.
                 cuda.syncthreads()
-                for own in range(thread, block_outputs, threads):
-                    output = strip * block_outputs + own
-                    if output < outputs:
-                        value = total_of(line, front, own, channels, g.before, taps)
-                        store(target + i * g.rows.y + output * result_size, value)
+                own: Any = np.int32(thread)
+                while own < own_outputs:
+                    value = total_of(line, front, own, channels, g.before, taps)
+                    store(target + i * g.rows.y + own * result_size, value)
+                    own = np.int32(own + threads)
                 front = side - front
             for n in range(held - 1, per_thread - 1, -1):
                 sums[n] = sums[n - per_thread]

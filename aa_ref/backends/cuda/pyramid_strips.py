@@ -186,10 +186,13 @@ def _make_finish(
         target = level.y + i * level.rows.y
         target += plane // g.middle.length * level.outer + plane % g.middle.length * level.middle
         block_outputs = g.block_columns * finer * channels
-        for own in range(thread, block_outputs, threads):
-            output = strip * block_outputs + own
-            if output < level.columns.outputs * channels:
-                value = total_of(line, front, own, channels, g.before, taps)
-                store(target + output * result_size, value)
+        before = strip * block_outputs
+        target += before * result_size
+        own_outputs = np.int32(min(block_outputs, level.columns.outputs * channels - before))
+        own: Any = np.int32(thread)
+        while own < own_outputs:
+            value = total_of(line, front, own, channels, g.before, taps)
+            store(target + own * result_size, value)
+            own = np.int32(own + threads)
 
     return finish

@@ -84,11 +84,13 @@ def make_accumulate(stride: int, kind: str, compute: str) -> Any:
 
     @device_function
     def accumulate(sums: Any, samples: Any, at: int, phase: int, taps: Any) -> None:
-        for slot in range(slots):
+        slot = 0
+        while slot < slots:  # NVVM unrolls it for all architectures; not so a range
             k = slot * stride + phase
             if k < length:
                 for n in range(per_thread):
                     term = multiply(taps[k], samples[at + n])
                     sums[slot * per_thread + n] = add(sums[slot * per_thread + n], term)
+            slot += 1
 
     return accumulate
