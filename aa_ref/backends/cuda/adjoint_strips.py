@@ -61,7 +61,7 @@ def make_adjoint_strips(
         first_lane = strip * lanes
         oldest = (first_lane // channels + radius) // stride - (slots - 1)
         newest = ((first_lane + lanes - 1) // channels + radius) // stride
-        count = (newest - oldest + 1) * channels
+        count = np.int32((newest - oldest + 1) * channels)
         for m in range(runs):
             for n in range(run):
                 lane = first_lane + (m * threads + thread) * run + n
@@ -82,24 +82,26 @@ def make_adjoint_strips(
         first = chunk * g.chunk
         last = min(first + g.chunk, (g.rows.length - 1 + radius) // stride + 1)
         for i in range(first - (slots - 1), last):
-            for at in range(thread, count, threads):
-                output = oldest * channels + at
+            own: Any = np.int32(thread)
+            while own < count:
+                output = oldest * channels + own
                 value = zero
                 if i >= 0 and i < g.rows.outputs and output >= 0 and output < outputs:
                     value = load(source + i * g.rows.y + output * size)
-                line[front + at] = value
+                line[np.uint32(front + own)] = value
+                own = np.int32(own + threads)
             # Lanes below read what other threads wrote above. One barrier a row is enough: see
             # forward_strips, whose two sides these are.
             cuda.syncthreads()
-            for slot in range(slots - 1, 0, -1):
-                for n in range(per_thread):
-                    given[slot * per_thread + n] = given[(slot - 1) * per_thread + n]
             for n in range(per_thread):
                 total = zero
                 for slot in range(slots - 1, -1, -1):
                     if slot < slots - 1 or own_slots[n] == slots:
-                        value = line[front + own_place[n] - slot * channels]
-                        total = add(total, multiply(own_taps[slot * per_thread + n], value))
+                        place = front + own_place[n] - slot * channels
+                        term = multiply(own_taps[slot * per_thread + n], line[np.uint32(place)])
+                        total = add(total, term)
+                for slot in range(slots - 1, 0, -1):
+                    given[slot * per_thread + n] = given[(slot - 1) * per_thread + n]
                 given[n] = total
             front = side - front
             if i >= first:
@@ -108,7 +110,9 @@ def make_adjoint_strips(
                     if row >= 0 and row < g.rows.length:
                         for n in range(per_thread):
                             values[n] = zero
-                        for slot in range(slots - 1, -1, -1):
+                        slot = slots
+                        while slot > 0:  # NVVM unrolls it for all architectures; not so a range
+                            slot -= 1
                             if slot * stride + q < length:
                                 for n in range(per_thread):
                                     term = given[slot * per_thread + n]
