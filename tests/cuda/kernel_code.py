@@ -1,0 +1,453 @@
+"""What the kernels become, found without a GPU: PTX, registers, instructions, faults.
+
+As a command it writes the page about them: see docs/contributing.md.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, files, version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+from aa_ref.backends.cuda.kernels import Kernel, function_of, shipped, signature_of, threads_of
+from aa_ref.backends.cuda.pyramid_strips import PYRAMID
+from aa_ref.backends.cuda.strips import filter_of, run_of
+from aa_ref.backends.cuda.toolkit import SIMULATOR, cuda
+from aa_ref.dtypes import STORAGE
+
+if SIMULATOR:
+    raise RuntimeError("NUMBA_ENABLE_CUDASIM is set: the simulator compiles nothing; unset it")
+
+from numba.cuda.cudadrv import nvvm
+
+ARCHITECTURES = (75, 80, 90, 100)
+"""Compute capabilities, without the point."""
+
+
+class Code(NamedTuple):
+    """A kernel for an architecture.
+
+    Attributes
+    ----------
+    ptx : Counter
+        How often each instruction occurs in PTX, and how often ``.local`` is declared.
+    registers, shared, stack, spill_stores, spill_loads, barriers : int
+        What ptxas reports: registers a thread, bytes of memory, barriers.
+    sass : str
+        The machine code as nvdisasm writes it, where it was asked for.
+    """
+
+    ptx: Counter[str]
+    registers: int
+    shared: int
+    stack: int
+    spill_stores: int
+    spill_loads: int
+    barriers: int
+    sass: str = ""
+
+
+def tool(name: str, package: str) -> Path:
+    """A program from an installed package.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package is not installed, or has no such program.
+    """
+    try:
+        found = [file for file in files(package) or () if file.stem == name]
+    except PackageNotFoundError:
+        found = []
+    for file in found:
+        path = Path(str(file.locate()))
+        if path.parent.name == "bin":
+            return path
+    raise FileNotFoundError(f"the package {package}, which has {name}, is not installed")
+
+
+def ptx_of(function: Any, arguments: Any, architectures: Sequence[int]) -> dict[int, str]:
+    """PTX by architecture. Numba's own part of the work, most of it, is done once for all."""
+    made: dict[int, str] = {}
+    translate = nvvm.compile_ir  # from the LLVM IR that is Numba's part
+
+    def translate_for_each(ir: Any, **options: Any) -> bytes:
+        for architecture in architectures:
+            text = translate(ir, **{**options, "arch": f"compute_{architecture}"})
+            made[architecture] = text.decode().strip("\0").strip()
+        return text
+
+    with mock.patch.object(nvvm, "compile_ir", translate_for_each):
+        cuda.compile_ptx(function, arguments, cc=divmod(architectures[0], 10))
+    return made
+
+
+def instructions_of(ptx: str) -> Counter[str]:
+    """How often each instruction occurs, and how often ``.local`` is declared."""
+    begins = r"^[ \t{]*(?:@!?%p\d+[ \t]+)?([a-z][\w.:]*|\.local)[ \t;]"
+    return Counter(re.findall(begins, ptx, re.MULTILINE))
+
+
+def assembled(
+    ptx: str, architecture: int, disassemble: bool = False, options: Sequence[str] = ()
+) -> Code:
+    """PTX of one kernel, taken through ptxas."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
+        source.write_text(ptx, "utf-8")
+        ptxas = [tool("ptxas", "nvidia-cuda-nvcc"), "-v", f"-arch=sm_{architecture}", *options]
+        said = _run([*ptxas, source, "-o", target])
+        sass = ""
+        if disassemble:
+            sass = _run([tool("nvdisasm", "nvidia-cuda-nvdisasm"), "-c", target])
+
+    def told(pattern: str) -> int:
+        found = re.search(rf"(\d+) {pattern}", said)
+        return int(found[1]) if found else 0
+
+    assert told("registers"), said
+    return Code(
+        instructions_of(ptx), told("registers"), told("bytes smem"), told("bytes stack frame"),
+        told("bytes spill stores"), told("bytes spill loads"), told("barriers"), sass,
+    )  # fmt: skip
+
+
+def _run(command: Sequence[str | Path]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def code_of(
+    kernel: Kernel, architectures: Sequence[int] = ARCHITECTURES, disassemble: bool = False
+) -> dict[int, Code]:
+    """A kernel by architecture."""
+    ptx = ptx_of(function_of(kernel), signature_of(kernel).args, architectures)
+    return {a: assembled(text, a, disassemble) for a, text in ptx.items()}
+
+
+@contextmanager
+def compiling(
+    kernels: Iterable[Kernel],
+    architectures: Sequence[int] = ARCHITECTURES,
+    disassemble: bool = False,
+) -> Iterator[dict[Kernel, Future[dict[int, Code]]]]:
+    """What `code_of` gives for each kernel, under way on all cores."""
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        try:
+            yield {k: pool.submit(code_of, k, architectures, disassemble) for k in kernels}
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def arithmetic_faults(code: Code) -> list[str]:
+    """Instructions that round otherwise than the contract, or may."""
+    fused = re.compile(r"fma\.|mad\.f|mad\.r[nzmp]|.*\.(?:ftz|approx)\b")
+    # A sum that names no rounding may be fused with a product that names none.
+    unrounded = re.compile(r"(?:add|sub)\.f(?:16|32|64)")
+    return [f"{n} {op}" for op, n in code.ptx.items() if fused.match(op) or unrounded.match(op)]
+
+
+def memory_faults(code: Code) -> list[str]:
+    """What should be in registers and is in memory."""
+    found = [f"{n} {op}" for op, n in code.ptx.items() if ".local" in op]
+    amounts = {
+        "stack frame": code.stack, "spill stores": code.spill_stores,
+        "spill loads": code.spill_loads,
+    }  # fmt: skip
+    return found + [f"{n} bytes of {name}" for name, n in amounts.items() if n]
+
+
+def launch_faults(kernel: Kernel, code: Code) -> list[str]:
+    """What would keep a block from being launched on any device, or from being in step."""
+    found, used = [], int(kernel.stride > 0)
+    meant = used * (3 if kernel.direction == "pyramid" else 1)  # one a row of each level
+    if code.shared > 48 * 1024:
+        found.append(f"{code.shared} bytes of shared memory")
+    if code.registers * threads_of(kernel) > 65536:
+        found.append(f"{code.registers} registers for each of {threads_of(kernel)} threads")
+    in_ptx = sum(n for op, n in code.ptx.items() if op.startswith(("bar.", "barrier.")))
+    if (in_ptx, code.barriers) != (meant, used):
+        found.append(f"{in_ptx} instructions for {code.barriers} barriers")
+    return found
+
+
+def moves_of(code: Code, begin: str) -> Counter[int]:
+    """How many instructions move so many bytes of device memory."""
+    moves: Counter[int] = Counter()
+    for op, n in code.ptx.items():
+        if op.startswith(begin):
+            found = re.search(r"(?:\.v(\d))?\.[a-z](\d+)$", op)
+            assert found, op
+            moves[int(found[1] or 1) * int(found[2]) // 8] += n
+    return moves
+
+
+def width_faults(kernel: Kernel, code: Code) -> list[str]:
+    """Samples that are not moved as they should: by runs in an aligned kernel, else one by one."""
+    loads, stores = moves_of(code, "ld.global"), moves_of(code, "st.global")
+    found = [op for op in code.ptx if op.startswith("ld.global") and ".nc" not in op]
+    if not kernel.stride:
+        return found
+    one, count = STORAGE[kernel.kind].itemsize, run_of(kernel.kind)
+    run = one * count
+    rows = 2 if kernel.direction == "pyramid" else kernel.stride  # read at once
+    moved = stores if kernel.direction == "adjoint" else loads
+    if set(moved) != ({one, run} if kernel.aligned else {one}):
+        found.append(f"samples of {one} bytes moved by {sorted(moved)}")
+    if kernel.direction != "adjoint":
+        if kernel.aligned and loads[run] != rows:
+            found.append(f"{loads[run]} runs loaded for {rows} rows")
+        if set(stores) != {one}:
+            found.append(f"results of {one} bytes stored by {sorted(stores)}")
+    elif kernel.aligned and stores[one] != count * stores[run]:  # which the last of a row needs
+        found.append(f"{stores[one]} stores beside those of {stores[run]} runs")
+    return found
+
+
+class Step(NamedTuple):
+    """What a block of a kernel for strips does between two barriers, away from all edges.
+
+    Attributes
+    ----------
+    samples : int
+        Samples of x that the block does and no other.
+    lines : float
+        How often a warp of it goes through the loop over the samples of y, on average.
+    loads, stores : int
+        What each thread moves: samples of x on one side, at least one of y on the other.
+    """
+
+    samples: int
+    lines: float
+    loads: int
+    stores: int
+
+
+def step_of(kernel: Kernel) -> Step:
+    """See `forward_strips` and `adjoint_strips`. Interleaved pictures have three channels here."""
+    filter_, threads = filter_of(kernel.stride, kernel.compute), threads_of(kernel)
+    channels = 1 if kernel.planar else 3
+    per_thread = run_of(kernel.kind)
+    lanes, moved = per_thread * threads, per_thread * kernel.stride
+    if kernel.direction == "forward":
+        before = -filter_.radius * channels % per_thread
+        footprint = len(filter_.taps) * channels
+        columns = (lanes - before - footprint) // (kernel.stride * channels) + 1
+        line = columns * channels
+        samples = line * kernel.stride**2
+        loads, stores = moved, 1
+    else:
+        line = lanes // kernel.stride + (filter_.slots - 1) * channels
+        samples = lanes * kernel.stride
+        loads, stores = 1, moved
+    return Step(samples, -(-line // 32) / (threads // 32), loads, stores)
+
+
+class Listing:
+    """Machine code, and the ways through it."""
+
+    def __init__(self, sass: str) -> None:
+        self.lines: list[str] = []
+        self.labels: dict[str, int] = {}
+        for line in sass.splitlines():
+            if found := re.match(r"(\.L_x_\d+):", line):
+                self.labels[found[1]] = len(self.lines)
+            elif found := re.match(r"\s+/\*[0-9a-f]+\*/\s+(\S.*?)\s*;", line):
+                self.lines.append(found[1])
+        self.following = [list(self._following(n)) for n in range(len(self.lines))]
+
+    def _following(self, n: int) -> Iterator[int]:
+        """What may run after line ``n``. A call comes back to the next one."""
+        guarded, opcode, rest = self.parts(n)
+        stem, target = opcode.partition(".")[0], re.search(r"`\((\.L_x_\d+)\)", rest)
+        if stem == "BSYNC":  # goes to where the BSSY before it of the same barrier says
+            begins = f"BSSY {rest},", f"BSSY.RECONVERGENT {rest},"
+            start = max(m for m in range(n) if self.lines[m].startswith(begins))
+            target = re.search(r"`\((\.L_x_\d+)\)", self.lines[start])
+        if stem in {"BRA", "BSYNC"} and target:
+            yield self.labels[target[1]]
+        conditional = guarded or (stem == "BRA" and not rest.startswith("`"))
+        if conditional or stem not in {"BRA", "BSYNC", "EXIT", "RET"}:
+            yield n + 1
+
+    def parts(self, n: int) -> tuple[bool, str, str]:
+        """Whether a condition guards line ``n``, the instruction, its operands."""
+        found = re.fullmatch(r"(@!?U?P\w+ +)?([\w.]+) *(.*)", self.lines[n])
+        assert found, self.lines[n]
+        return bool(found[1]), found[2], found[3]
+
+    def find(self, stem: str) -> list[int]:
+        return [n for n in range(len(self.lines)) if self.parts(n)[1].partition(".")[0] == stem]
+
+    def moved(self, n: int, stem: str, itemsize: int) -> int:
+        """How many samples line ``n`` loads (``LDG``) or stores (``STG``)."""
+        opcode = self.parts(n)[1].split(".")
+        if opcode[0] != stem:
+            return 0
+        sizes = {"U8": 1, "S8": 1, "U16": 2, "S16": 2, "64": 8, "128": 16}
+        return max((sizes[word] for word in opcode if word in sizes), default=4) // itemsize
+
+    def shortest(
+        self, start: int, loads: int, stores: int, itemsize: int, avoid: Iterable[int] = ()
+    ) -> int | None:
+        """How many instructions the shortest way from a line back to it has.
+
+        Of the ways that load and store at least so many samples.
+        """
+        waiting, known = deque((1, n, 0, 0) for n in self.following[start]), set(avoid)
+        met: set[tuple[int, int, int]] = set()
+        while waiting:
+            count, n, loaded, stored = waiting.popleft()
+            if n in known or (n, loaded, stored) in met:
+                continue
+            met.add((n, loaded, stored))
+            loaded = min(loads, loaded + self.moved(n, "LDG", itemsize))
+            stored = min(stores, stored + self.moved(n, "STG", itemsize))
+            if n == start and loaded == loads and stored == stores:
+                return count
+            waiting.extend((count + 1, m, loaded, stored) for m in self.following[n])
+        return None
+
+
+def instructions_per_sample(kernel: Kernel, sass: str) -> float:
+    """Of a thread, for each sample of x, away from all edges."""
+    listing, step, size = Listing(sass), step_of(kernel), STORAGE[kernel.kind].itemsize
+    barriers = listing.find("BAR")
+    (barrier,) = barriers
+    whole = listing.shortest(barrier, step.loads, step.stores, size)
+    moves = listing.find("STG" if kernel.direction == "forward" else "LDG")
+    forward, loops = kernel.direction == "forward", []
+    for times in range(1, 5):  # in which the loop over samples of y may have been unrolled
+        counts = [
+            listing.shortest(n, 0 if forward else times, times if forward else 0, size, barriers)
+            for n in moves
+        ]
+        loops += [count / times for count in counts if count is not None]
+    assert whole is not None
+    loop = min(loops)
+    return (whole + (step.lines - 1) * loop) * threads_of(kernel) / step.samples
+
+
+# What follows is of the H200: compute capability 9.0.
+CLOCK, PROCESSORS, SCHEDULERS, BANDWIDTH = 1.7e9, 132, 4, 4.8e12
+INPUT = 256 * 2**20
+"""Bytes of x, for the times on the page."""
+
+
+def blocks_that_fit(kernel: Kernel, code: Code) -> int:
+    """Of a kernel, on one of its multiprocessors."""
+    warps = threads_of(kernel) // 32
+    registers = -(-code.registers * 32 // 256) * 256  # of a warp, in units of 256
+    shared = -(-(code.shared + 1024) // 128) * 128  # 1 KiB is the system's, units of 128 bytes
+    by_registers = SCHEDULERS * (65536 // SCHEDULERS // registers) // warps
+    return min(by_registers, 2048 // threads_of(kernel), 228 * 1024 // shared, 32)
+
+
+HEADINGS = (
+    "kernel", "registers", "shared memory, bytes", "threads a block", "blocks that fit",
+    "occupancy", "bytes a sample", "instructions a sample", "memory, µs", "instructions, µs",
+)  # fmt: skip
+
+
+def row_of(kernel: Kernel, code: Code) -> str:
+    """The kernel's line in the table."""
+    size, fit = STORAGE[kernel.kind].itemsize, blocks_that_fit(kernel, code)
+    samples = INPUT // size
+    cells = [
+        f"`{kernel.name}`", code.registers, code.shared, threads_of(kernel), fit,
+        f"{fit * threads_of(kernel) / 2048:.0%}",
+    ]  # fmt: skip
+    if kernel.stride:
+        strides = PYRAMID if kernel.direction == "pyramid" else (kernel.stride,)
+        moved = size * (1 + sum(stride**-2 for stride in strides))
+        memory = f"{samples * moved / BANDWIDTH * 1e6:.0f}"
+        cells += [f"{moved:.2f}", "–", memory, "–"]
+        if kernel.direction != "pyramid":
+            each = instructions_per_sample(kernel, code.sass)
+            issued = each * samples / 32 / (PROCESSORS * SCHEDULERS * CLOCK)
+            cells[-3:] = [f"{each:.1f}", memory, f"{issued * 1e6:.0f}"]
+    else:
+        cells += ["–"] * 4
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def versions() -> str:
+    """Of the packages that turn a kernel into machine code."""
+    packages = "numba-cuda", "nvidia-nvvm", "nvidia-cuda-nvcc"
+    return ", ".join(f"{package} {version(package)}" for package in packages)
+
+
+PAGE = """\
+# The CUDA kernels, one by one
+
+Every kernel that aa_ref ships for arrays that keep their type, as it is on an H200 (sm_90). Nothing
+here was measured on a GPU: registers and memory are what ptxas reports, the rest is computed.
+[how-fast.md](how-fast.md) explains the kernels; [contributing.md](contributing.md) has the command
+that makes this page.
+
+Made with {versions}.
+
+## How to read it
+
+- **Registers** are those of a thread; none spills. **Shared memory** is a block's.
+- **Blocks that fit** a multiprocessor at a time: it has 65,536 registers, of which each warp takes
+  a multiple of 256 from one of four quarters; 228 KiB of shared memory, of which each block takes
+  1 KiB besides its own, in multiples of 128 bytes; 2,048 threads and 32 blocks. **Occupancy** is
+  the threads of these blocks over 2,048.
+- A **sample** is one of x, the side with all samples: the input forward, the result of the adjoint.
+  **Bytes a sample** are those of x and y that have to be moved, each once.
+- **Instructions a sample** are a thread's between one barrier and the next, over the samples that
+  it does between them: counted in the machine code along the shortest way that moves all of these,
+  so away from the edges of an array. Not counted are a block's first steps, which only begin sums:
+  a few for a strip of many rows. Where threads or rows differ the cheaper way counts, so the figure
+  is a bound from below. Interleaved pictures have three channels here.
+- **Memory** and **instructions** are the least times for 256 MiB of x that follow: from 4.8 TB/s,
+  and from 132 multiprocessors whose four schedulers each start one instruction for 32 threads in a
+  cycle of 1.7 GHz. The greater of the two is a bound. Binary64, conversions and some integer
+  arithmetic start more slowly than that, and the two never overlap perfectly.
+- What a kernel for one or two axes (`axes_1`, `axes_2`) or a conversion does for a sample depends
+  on the plan, so no time is given. A pyramid's instructions differ from step to step and are not
+  counted.
+
+## The table
+
+"""
+
+
+def page_of(codes: Iterable[tuple[Kernel, Code]]) -> str:
+    """The page, whole."""
+    rows = [row_of(kernel, code) for kernel, code in codes]
+    head = [f"| {' | '.join(HEADINGS)} |", "|---" + "|---:" * (len(HEADINGS) - 1) + "|"]
+    return PAGE.format(versions=versions()) + "\n".join([*head, *rows]) + "\n"
+
+
+def rows_of(page: str) -> dict[str, str]:
+    """The rows of a page's tables, by kernel."""
+    return {found[1]: found[0] for found in re.finditer(r"^\| `(\w+)` \|.*\|$", page, re.MULTILINE)}
+
+
+def main(page: Path, *others: Path) -> None:
+    """Write the page; renew the rows that others have of it."""
+    with compiling(shipped(), (90,), disassemble=True) as codes:
+        text = page_of((kernel, code.result()[90]) for kernel, code in codes.items())
+    page.write_text(text, "utf-8")
+    rows = rows_of(text)
+    for other in others:
+        text = other.read_text("utf-8")
+        for kernel, row in rows_of(text).items():
+            text = text.replace(row, rows[kernel])
+        other.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
