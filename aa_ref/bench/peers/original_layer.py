@@ -18,7 +18,7 @@ def forward(torch: Any, task: Task) -> Prepared:
     x = tensor_of(torch, task)
     if not x.is_floating_point():
         raise NotOfferedError("it takes floating-point arrays")
-    weight = _weight(torch, task).to(x.dtype)
+    weight = _weight(torch, task).to(x)
     return Prepared(
         lambda: _layer(torch, x, weight, task),
         lambda y: array_of(task, y),
@@ -29,11 +29,11 @@ def forward(torch: Any, task: Task) -> Prepared:
 def backward(torch: Any, task: Task) -> Prepared:
     """Its gradient, by autograd; the forward call is not timed."""
     g = tensor_of(torch, task)
-    x = torch.zeros(1, task.channels, *task.lengths, dtype=g.dtype)
+    x = torch.zeros(task.batch, task.channels, *task.lengths, dtype=g.dtype, device=g.device)
     if task.layout == "HWC":
         x = x.contiguous(memory_format=torch.channels_last)
     x.requires_grad_()
-    weight = _weight(torch, task).to(g.dtype)
+    weight = _weight(torch, task).to(g)
     y = _layer(torch, x, weight, task)
     return Prepared(
         lambda: torch.autograd.grad(y, x, g, retain_graph=True)[0],

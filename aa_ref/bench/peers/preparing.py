@@ -16,31 +16,44 @@ from ..errors import BenchError, NotOfferedError
 from .table import LIBRARIES, PEERS, SAME, Library, Peer
 from .task import Prepared, Task
 
-__all__ = ["chosen", "peers_of"]
+__all__ = [
+    "chosen",
+    "first_line",
+    "imported",
+    "peers_of",
+    "together",
+    "tried",
+    "worst_agreement",
+]
 
 _MOST_AT_FULL_RESOLUTION = 3 * 2048 * 2048
 """Samples above which peers that filter at full resolution are not waited for."""
 
 
-def chosen(names: Sequence[str] | None) -> tuple[Peer, ...]:
+def chosen(names: Sequence[str] | None, on_cuda: bool = False) -> tuple[Peer, ...]:
     """The peers of these names, or whose library has one; all for None; none for ``"none"``.
+
+    ``on_cuda``: of those that compute on a GPU.
 
     Raises
     ------
     BenchError
         If there is no such peer.
     """
+    peers = tuple(p for p in PEERS if LIBRARIES[p.library].cuda or not on_cuda)
     if names is None:
-        return PEERS
+        return peers
     wanted = [name.casefold() for name in names if name.casefold() != "none"]
-    known = {k.casefold() for p in PEERS for k in (p.name, p.library)}
+    known = {k.casefold() for p in peers for k in (p.name, p.library)}
+    libraries = dict.fromkeys(p.library for p in peers)
+    where = " on a GPU" if on_cuda else ""
     for name in wanted:
         if name not in known:
             raise BenchError(
-                f"--peer is {name!r}, which is no peer; write a library ({', '.join(LIBRARIES)}), "
-                f"none, or a name such as {PEERS[0].name!r}"
+                f"--peer is {name!r}, which is no peer{where}; write a library "
+                f"({', '.join(libraries)}), none, or a name such as {peers[0].name!r}"
             )
-    return tuple(p for p in PEERS if {p.name.casefold(), p.library.casefold()} & set(wanted))
+    return tuple(p for p in peers if {p.name.casefold(), p.library.casefold()} & set(wanted))
 
 
 def peers_of(
@@ -63,51 +76,64 @@ def _contenders(peer: Peer, case: Case, x: NDArray[Any]) -> list[Contender]:
     if peer.full and case.samples > _MOST_AT_FULL_RESOLUTION:
         raise NotOfferedError("works at full resolution, too slow for this size")
     library = LIBRARIES[peer.library]
-    module = _imported(library)
+    module = imported(library)
     direction = "adjoint" if case.direction == "adjoint" else "forward"
     tasks = [Task(plan, x, case.layout, direction) for plan in case.plans]
-    parts = [_tried(peer, module, task) for task in tasks]
+    parts = [tried(peer, module, task) for task in tasks]
     check = None
     if peer.label == SAME:
-        check = partial(_worst_agreement, tasks, parts)
+        check = partial(worst_agreement, tasks, parts)
     return [
         Contender(
-            peer.name, peer.label, threads, _together([part.call for part in parts]),
+            peer.name, peer.label, threads, together([part.call for part in parts]),
             partial(_set_threads, library, threads), library.settle, check,
         )
         for threads in (case.threads if library.threads else (1,))
     ]  # fmt: skip
 
 
-def _imported(library: Library) -> Any:
+def imported(library: Library) -> Any:
+    """The library's module.
+
+    Raises
+    ------
+    NotOfferedError
+        If it is not installed.
+    """
     try:
         return import_module(library.module)
     except ImportError as error:
         raise NotOfferedError(f"{library.name} is not installed ({error})") from None
 
 
-def _tried(peer: Peer, module: Any, task: Task) -> Prepared:
-    """Prepare and call once: libraries say only then what they cannot do."""
+def tried(peer: Peer, module: Any, task: Task) -> Prepared:
+    """Prepare and call once: libraries say only then what they cannot do.
+
+    Raises
+    ------
+    NotOfferedError
+        With what it says.
+    """
     try:
         prepared: Prepared = _function(peer.function)(module, task)
         shape = prepared.view(prepared.call()).shape
     except (NotOfferedError, MemoryError):
         raise
     except Exception as error:  # each library has errors of its own
-        raise NotOfferedError(f"{peer.library} says: {_first_line(error)}") from None
+        raise NotOfferedError(f"{peer.library} says: {first_line(error)}") from None
     expected = task.plan.out_shape if task.direction == "forward" else task.plan.shape
     if shape != expected:
         raise NotOfferedError(f"gives another size: {shape}, not {expected}")
     return prepared
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What an error says, without the places in files that OpenCV puts before it."""
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     return re.sub(r"^OpenCV\(.*?error: ", "", text)[:120].strip()
 
 
-def _worst_agreement(tasks: Sequence[Task], parts: Sequence[Prepared]) -> Agreement:
+def worst_agreement(tasks: Sequence[Task], parts: Sequence[Prepared]) -> Agreement:
     """Of all levels, the one that is furthest from its bound."""
     found = [
         compare(t.plan, t.direction, t.x, np.asarray(p.view(p.call())), p.roundings)
@@ -116,7 +142,8 @@ def _worst_agreement(tasks: Sequence[Task], parts: Sequence[Prepared]) -> Agreem
     return max(found, key=lambda a: a.of_bound)
 
 
-def _together(calls: list[Callable[[], Any]]) -> Callable[[], Any]:
+def together(calls: list[Callable[[], Any]]) -> Callable[[], Any]:
+    """A call that makes all of these."""
     if len(calls) == 1:
         return calls[0]
     return lambda: [call() for call in calls]
@@ -124,7 +151,7 @@ def _together(calls: list[Callable[[], Any]]) -> Callable[[], Any]:
 
 def _set_threads(library: Library, threads: int) -> None:
     if library.threads:
-        _function(library.threads)(_imported(library), threads)
+        _function(library.threads)(imported(library), threads)
 
 
 @cache

@@ -11,7 +11,8 @@ class Library(NamedTuple):
     """A package: its name in words, for pip, and for imports.
 
     ``threads`` names the function here that sets its threads, where it has any. Its threads may
-    go on spinning for ``settle`` seconds after a call.
+    go on spinning for ``settle`` seconds after a call. ``cuda`` tells whether it also computes on
+    a GPU, on torch's tensors.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Library(NamedTuple):
     module: str
     threads: str | None = None
     settle: float = 0.0
+    cuda: bool = False
 
 
 class Peer(NamedTuple):
@@ -40,11 +42,11 @@ LIBRARIES = {
     library.name: library
     for library in (
         Library("OpenCV", "opencv-python-headless", "cv2", "opencv:set_threads", 2e-3),
-        Library("torch", "torch", "torch", "torch_tensors:set_threads", 2e-2),
+        Library("torch", "torch", "torch", "torch_tensors:set_threads", 2e-2, True),
         Library("SciPy", "scipy", "scipy.ndimage"),
         Library("scikit-image", "scikit-image", "skimage.transform"),
         Library("Pillow", "Pillow", "PIL.Image"),
-        Library("kornia", "kornia", "kornia", "kornia_layers:use_threads", 2e-2),
+        Library("kornia", "kornia", "kornia", "kornia_layers:use_threads", 2e-2, True),
     )
 }
 

@@ -26,12 +26,17 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """One direction of one plan, both filtered axes alike, for an array of three dimensions."""
+    """One direction of one plan, both filtered axes alike, for an array of three dimensions.
+
+    Torch's tensors live in ``place``; there planes are dealt out to ``batch`` pictures.
+    """
 
     plan: Plan
     x: NDArray[Any]
     layout: str
     direction: str
+    place: str = "cpu"
+    batch: int = 1
 
     @property
     def axis(self) -> AxisPlan:
@@ -62,8 +67,8 @@ class Task:
 
     @property
     def channels(self) -> int:
-        """How many planes, or samples a pixel."""
-        return self.plan.shape[0] if self.layout == "CHW" else self.plan.shape[2]
+        """How many planes a picture has, or samples a pixel."""
+        return self.plan.shape[0] // self.batch if self.layout == "CHW" else self.plan.shape[2]
 
     @property
     def planes(self) -> list[NDArray[Any]]:

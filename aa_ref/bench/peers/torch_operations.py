@@ -65,7 +65,7 @@ def _input_and_taps(torch: Any, task: Task) -> tuple[Any, Any]:
     x = tensor_of(torch, task)
     if not x.is_floating_point():
         raise NotOfferedError("its convolutions take floating-point arrays")
-    return x, torch.tensor(task.taps.tolist(), dtype=torch.float32).to(x.dtype)
+    return x, torch.tensor(task.taps.tolist(), dtype=torch.float32).to(x)
 
 
 def _prepared(task: Task, call: Any, roundings: int) -> Prepared:

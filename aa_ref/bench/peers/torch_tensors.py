@@ -1,4 +1,4 @@
-"""Torch tensors of a task: one batch, channels where torch wants them, no copy."""
+"""Torch tensors of a task: channels where torch wants them, without a copy on the CPU."""
 
 from typing import Any
 
@@ -16,12 +16,14 @@ def set_threads(torch: Any, threads: int) -> None:
 
 
 def tensor_of(torch: Any, task: Task, x: NDArray[Any] | None = None) -> Any:
-    """The input as (1, C, H, W); H×W×C lies in memory as torch's channels-last."""
-    t = torch.from_numpy(task.x if x is None else x)
-    return (t if task.layout == "CHW" else t.permute(2, 0, 1))[None]
+    """The input as (N, C, H, W); H×W×C lies in memory as torch's channels-last."""
+    t = torch.from_numpy(task.x if x is None else x).to(task.place)
+    if task.layout == "CHW":
+        return t.view(task.batch, task.channels, *t.shape[1:])
+    return t.permute(2, 0, 1)[None]
 
 
 def array_of(task: Task, tensor: Any) -> NDArray[Any]:
-    """A (1, C, H, W) result in the task's layout."""
-    t = tensor.detach()[0]
-    return np.asarray(t if task.layout == "CHW" else t.permute(1, 2, 0))
+    """An (N, C, H, W) result in the task's layout."""
+    t = tensor.detach().cpu()
+    return np.asarray(t.flatten(0, 1) if task.layout == "CHW" else t[0].permute(1, 2, 0))
