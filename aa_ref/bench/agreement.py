@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..plans import Plan
 
-__all__ = ["Agreement", "compare"]
+__all__ = ["Agreement", "compare", "same_bits"]
 
 _WEIGHTS = 20
 """Roundings that a weight has seen, at most: an exponential in binary32, squares, a quotient."""
@@ -51,6 +51,14 @@ def compare(
     difference = np.abs(ours - theirs.astype(np.float64))
     bound = _bound(plan, roundings, x.dtype.name) * spread + _absolute(x.dtype.name)
     return Agreement(float(difference.max()), float((difference / bound).max()))
+
+
+def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two arrays have the same type, shape and bits."""
+    if (a.dtype, a.shape) != (b.dtype, b.shape):
+        return False
+    left, right = (np.ascontiguousarray(y).reshape(-1).view(np.uint8) for y in (a, b))
+    return bool(np.array_equal(left, right))
 
 
 def _bound(plan: Plan, roundings: int, dtype: str) -> float:

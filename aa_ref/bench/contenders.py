@@ -15,6 +15,7 @@ from ..plans import Plan
 from .cases import Case
 from .floor import copier
 from .inputs import samples
+from .timing import Clock
 
 __all__ = ["Contender", "backends_of", "copies_of", "first_levels_of", "threads_setter"]
 
@@ -41,6 +42,10 @@ class Contender:
         Seconds for its threads to fall asleep after a turn.
     check : callable or None
         Compares its result with ours, for those that claim to give the same.
+    clock : callable or None
+        Its own clock, where that of the run does not tell what it is about.
+    calls : int
+        How many times ``call`` does it, if not once.
     """
 
     name: str
@@ -50,6 +55,8 @@ class Contender:
     before: Callable[[], None]
     settle: float = 0.0
     check: Callable[[], Any] | None = None
+    clock: Clock | None = None
+    calls: int = 1
 
 
 def copies_of(case: Case, x: NDArray[Any]) -> list[Contender]:
@@ -63,11 +70,14 @@ def copies_of(case: Case, x: NDArray[Any]) -> list[Contender]:
 def backends_of(
     case: Case, x: NDArray[Any], wanted: Collection[str] | None, left_out: dict[str, str]
 ) -> list[Contender]:
-    """Our backends, those with threads once for each number; the reference where it is tiny."""
+    """Our backends, those with threads once for each number; the reference where it is tiny.
+
+    All that compute on the processor: GPUs have runs of their own.
+    """
     found = []
     for entry in list_backends():
         limit = _LIMITS.get(entry.name)
-        if wanted is not None and entry.name not in wanted:
+        if entry.name == "cuda" or (wanted is not None and entry.name not in wanted):
             continue
         if not entry.available:
             left_out[entry.name] = entry.reason

@@ -9,7 +9,7 @@ from ..dtypes import FLOATING
 from .cases import Case, Scale
 from .errors import BenchError
 
-__all__ = ["Filters", "of_targets", "product_of", "quick", "standard"]
+__all__ = ["Filters", "merged", "of_targets", "product_of", "quick", "standard"]
 
 Size = tuple[int, int, int]
 
@@ -80,7 +80,7 @@ def standard(threads: tuple[int, ...]) -> list[Case]:
     cases += [Case("pyramid", _PHOTO, "CHW", t, _OCTAVES, most) for t in ("float32", "uint8")]
     for scale in _OCTAVES:
         cases.append(Case("forward", _BATCH, "CHW", "float32", (scale,), threads, False))
-    return _merged(cases)
+    return merged(cases)
 
 
 def quick(threads: tuple[int, ...]) -> list[Case]:
@@ -93,7 +93,7 @@ def quick(threads: tuple[int, ...]) -> list[Case]:
     cases.append(Case("forward", (3, 512, 512), "CHW", "float16", (0.5,), most))
     cases.append(Case("adjoint", (3, 512, 512), "CHW", "float32", (0.25,), most))
     cases.append(Case("pyramid", (3, 512, 512), "CHW", "float32", _OCTAVES, most))
-    return _merged(cases)
+    return merged(cases)
 
 
 def of_targets(threads: tuple[int, ...]) -> list[Case]:
@@ -111,7 +111,7 @@ def of_targets(threads: tuple[int, ...]) -> list[Case]:
     both = tuple(sorted({1, *threads}))
     for scale in _OCTAVES:
         cases.append(Case("forward", _BATCH, "CHW", "float32", (scale,), both, False))
-    return _merged(cases)
+    return merged(cases)
 
 
 def _of_scales(
@@ -128,7 +128,7 @@ def _of_scales(
     return [Case(direction, size, layout, dtype, group, threads, peers) for group in groups]
 
 
-def _merged(cases: list[Case]) -> list[Case]:
+def merged(cases: list[Case]) -> list[Case]:
     """Each case once, with all threads and peers that any mention of it has, in order."""
     mentions: dict[Case, list[Case]] = {}
     for case in cases:

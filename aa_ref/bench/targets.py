@@ -11,7 +11,7 @@ from .cases import Case, Scale, scale_text, size_text
 from .results import Block, Results
 from .yardsticks import COMPILED, LOOPS
 
-__all__ = ["Outcome", "outcomes_of"]
+__all__ = ["Blocks", "Outcome", "outcomes_of"]
 
 _OCTAVES = (0.5, 0.25, 0.125)
 _BATCH, _PHOTO, _LARGE, _TILE = (24, 1024, 1024), (3, 2048, 2048), (3, 4096, 4096), (3, 256, 256)
@@ -40,7 +40,7 @@ class Outcome:
 
 def outcomes_of(results: Results) -> list[Outcome]:
     """All targets, in the order in which they were set."""
-    blocks = _Blocks(results.blocks)
+    blocks = Blocks(results.blocks)
     return [
         *_against_the_floor(blocks),
         *_pyramids(blocks),
@@ -52,7 +52,7 @@ def outcomes_of(results: Results) -> list[Outcome]:
     ]
 
 
-class _Blocks:
+class Blocks:
     """The blocks of a run by what they are about."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
@@ -66,6 +66,7 @@ class _Blocks:
         scales: tuple[Scale, ...],
         dtype: str = "float32",
     ) -> Block | None:
+        """The one of that direction, size, layout, scales and type."""
         return self._blocks.get((direction, size, layout, dtype, tuple(map(float, scales))))
 
 
@@ -86,7 +87,7 @@ def _median(block: Block | None, name: str, threads: int = _THREADS) -> float | 
     return None if row is None else row.median
 
 
-def _against_the_floor(blocks: _Blocks) -> Iterator[Outcome]:
+def _against_the_floor(blocks: Blocks) -> Iterator[Outcome]:
     for direction, wanted in (("forward", 0.8), ("adjoint", 0.7)):
         for size in (_BATCH, _LARGE):
             for layout in ("CHW", "HWC"):
@@ -100,7 +101,7 @@ def _against_the_floor(blocks: _Blocks) -> Iterator[Outcome]:
                     )
 
 
-def _pyramids(blocks: _Blocks) -> Iterator[Outcome]:
+def _pyramids(blocks: Blocks) -> Iterator[Outcome]:
     for size in (_BATCH, _LARGE):
         for layout in ("CHW", "HWC"):
             block = blocks.get("pyramid", size, layout, _OCTAVES)
@@ -113,7 +114,7 @@ def _pyramids(blocks: _Blocks) -> Iterator[Outcome]:
             )
 
 
-def _faster_than_others(blocks: _Blocks) -> Iterator[Outcome]:
+def _faster_than_others(blocks: Blocks) -> Iterator[Outcome]:
     rows = [("OpenCV pyrDown", t, 0.5) for t in ("float32", "uint8")]
     rows += [("OpenCV INTER_AREA", "float32", s) for s in _OCTAVES]
     for name, dtype, scale in rows:
@@ -125,7 +126,7 @@ def _faster_than_others(blocks: _Blocks) -> Iterator[Outcome]:
         )
 
 
-def _same_result(blocks: _Blocks) -> Iterator[Outcome]:
+def _same_result(blocks: Blocks) -> Iterator[Outcome]:
     for layout in ("CHW", "HWC"):
         for scale in _OCTAVES:
             block = blocks.get("forward", _PHOTO, layout, (scale,))
@@ -140,7 +141,7 @@ def _same_result(blocks: _Blocks) -> Iterator[Outcome]:
             )
 
 
-def _original_layer(blocks: _Blocks) -> Iterator[Outcome]:
+def _original_layer(blocks: Blocks) -> Iterator[Outcome]:
     for scale, wanted in _ORIGINAL.items():
         block = blocks.get("forward", _PHOTO, "CHW", (scale,))
         yield Outcome(
@@ -150,7 +151,7 @@ def _original_layer(blocks: _Blocks) -> Iterator[Outcome]:
         )
 
 
-def _small_calls(blocks: _Blocks) -> Iterator[Outcome]:
+def _small_calls(blocks: Blocks) -> Iterator[Outcome]:
     block = blocks.get("forward", _TILE, "CHW", (0.25,))
     name = f"{size_text(_TILE)} at 0.25"
     loops = _ratio(block, _median(block, LOOPS, 1))
@@ -160,7 +161,7 @@ def _small_calls(blocks: _Blocks) -> Iterator[Outcome]:
     yield Outcome(f"{name}: a call beyond its compiled function", 8.0, overhead, True, "µs")
 
 
-def _threads(blocks: _Blocks) -> Iterator[Outcome]:
+def _threads(blocks: Blocks) -> Iterator[Outcome]:
     for scale in _OCTAVES:
         block = blocks.get("forward", _BATCH, "CHW", (scale,))
         yield Outcome(

@@ -13,7 +13,8 @@ import numpy as np
 
 __all__ = ["Effort", "Entrant", "Timing", "busy_wait", "interleave", "orders"]
 
-Clock = Callable[[], float]
+Clock = Callable[[], Any]
+"""Gives readings; the later one minus the earlier one is the seconds between them."""
 _MOST_REPEATS = 1 << 20
 
 
@@ -43,12 +44,15 @@ class Entrant(NamedTuple):
     """What takes part: the call, what comes untimed before a turn, and how long to wait after one.
 
     Some libraries leave threads spinning for a while after a call; without the wait, the next
-    entrant would pay for that.
+    entrant would pay for that. ``clock`` is its own, if not that of all; ``calls`` tells how many
+    calls of the thing timed one ``call`` makes.
     """
 
     call: Callable[[], Any]
     before: Callable[[], None]
     settle: float = 0.0
+    clock: Clock | None = None
+    calls: int = 1
 
 
 @dataclass(frozen=True)
@@ -81,9 +85,10 @@ def interleave(
     turns: list[list[float]] = [[] for _ in entrants]
     for order in orders(len(entrants), effort.rounds):
         for i in order:
-            if _has_time(turns[i], repeats[i], effort):
-                turns[i].append(_turn(entrants[i], repeats[i], clock, pause) / repeats[i])
-    return [Timing.of(t, n) for t, n in zip(turns, repeats, strict=True)]
+            if _has_time(turns[i], effort):
+                turns[i].append(_turn(entrants[i], repeats[i], clock, pause))
+    calls = [n * e.calls for n, e in zip(repeats, entrants, strict=True)]
+    return [Timing.of([s / n for s in seconds], n) for seconds, n in zip(turns, calls, strict=True)]
 
 
 def orders(entrants: int, rounds: int) -> list[list[int]]:
@@ -108,8 +113,8 @@ def busy_wait(seconds: float) -> None:
         pass
 
 
-def _has_time(turns: list[float], repeats: int, effort: Effort) -> bool:
-    return len(turns) < effort.fewest or sum(turns) * repeats < effort.budget
+def _has_time(turns: list[float], effort: Effort) -> bool:
+    return len(turns) < effort.fewest or sum(turns) < effort.budget
 
 
 def _warm_up(entrant: Entrant, turn: float, clock: Clock, wait: Callable[[float], None]) -> int:
@@ -132,11 +137,11 @@ def _enough(repeats: int, seconds: float, turn: float) -> int:
 
 def _turn(entrant: Entrant, repeats: int, clock: Clock, wait: Callable[[float], None]) -> float:
     entrant.before()
-    call = entrant.call
+    call, clock = entrant.call, entrant.clock or clock
     begin = clock()
     for _ in range(repeats):
         call()
-    seconds = clock() - begin
+    seconds: float = clock() - begin
     if entrant.settle:
         wait(entrant.settle)
     return seconds
