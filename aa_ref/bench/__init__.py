@@ -11,6 +11,7 @@
 `yardsticks`    parts of our own work, timed alone to compare with the whole
 `agreement`     whether a peer gives the same result, within a proven bound
 `peers`         other libraries, a file each, imported when they are asked for
+`cuda`          the same on a GPU: its memory, its clock, its cases and targets
 `running`       measures cases, one after the other
 `machine`       processor, caches, memory, versions
 `results`       what was measured, as data; to and from JSON

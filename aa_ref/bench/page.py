@@ -1,6 +1,7 @@
 """Results as `docs/performance.md`: generated, never written by hand."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .results import Results
 from .tables import (
@@ -24,6 +25,7 @@ Measured, not promised. To measure on your own machine, with the peers installed
 
 ```sh
 aa-ref bench
+aa-ref bench --backend cuda  # on a GPU
 ```
 
 This page was made from the results in `docs/results/`, by
@@ -49,6 +51,15 @@ filter** is said of one that does something else for the same purpose, often les
 """
 
 
+_ON_GPU = """Arrays live on the device, and calls take turns over inputs that together exceed its
+caches several times. Times are the device's, by events before and after a turn of several calls;
+only the *Python call* is by the host's clock. The copy is the device's own. Our results are held
+against the processor's, bit by bit, before anything is timed. *In a graph*: as many calls as there
+are inputs, replayed as one CUDA graph, without the host in between. Planes of torch's tensors are
+dealt out to pictures of three channels; its convolutions round as binary32 does (no TF32).
+"""
+
+
 def page_of(runs: Sequence[Results]) -> str:
     """The whole page, for runs on one or several machines."""
     parts = [_HEAD, *(part for run in runs for part in _run(run)), *_not_measured(runs)]
@@ -56,14 +67,16 @@ def page_of(runs: Sequence[Results]) -> str:
 
 
 def _run(run: Results) -> Iterator[str]:
-    yield f"## {run.machine['cpu']}, {run.date}\n"
+    yield f"## {run.measured_on}, {run.date}\n"
     yield _facts(run)
+    if run.on_gpu:
+        yield _ON_GPU
     yield "### Targets\n"
     yield _markdown(targets_table(run), titled=False)
     yield "### Against the floor\n"
     for table in everything_against_the_floor(run):
         yield _markdown(table)
-    for quantity in ("size", "stride", "threads"):
+    for quantity in ("size", "stride") if run.on_gpu else ("size", "stride", "threads"):
         yield f"### Cost against {quantity}\n"
         tables = cost_against(run, quantity)
         yield from map(_markdown, tables)
@@ -82,6 +95,7 @@ def _facts(run: Results) -> str:
     memory = f"{m['memory_bytes'] / 2**30:.0f} GiB" if m["memory_bytes"] else "not known"
     versions = ", ".join(f"{k} {v or 'not installed'}" for k, v in run.versions.items())
     facts = {
+        **(_gpu_facts(m["gpu"]) if run.on_gpu else {}),
         "processor": f"{m['cpu']}, {m['cores']} cores used at most",
         "caches": caches,
         "memory": memory,
@@ -95,6 +109,17 @@ def _facts(run: Results) -> str:
     return _markdown(Table("", ("", ""), tuple(facts.items())), titled=False)
 
 
+def _gpu_facts(gpu: dict[str, Any]) -> dict[str, str]:
+    return {
+        "GPU": gpu["name"],
+        "multiprocessors": f"{gpu['multiprocessors']}, at {gpu['clock_hz'] / 1e9:.3g} GHz at most",
+        "GPU's cache": f"{gpu['cache_bytes'] / 2**20:.0f} MiB",
+        "GPU's memory": f"{gpu['memory_bytes'] / 2**30:.0f} GiB",
+        "driver": f"{gpu['driver'] or 'version not known'}, for CUDA {gpu['driver_cuda']}",
+        "CUDA toolkit": gpu["toolkit"],
+    }
+
+
 def _left_out_table(run: Results) -> Table:
     rows = tuple((name, reason, str(n)) for name, reason, n in left_out(run))
     return Table("", ("", "why", "cases"), rows or (("nobody", "", ""),))
@@ -104,8 +129,12 @@ def _not_measured(runs: Sequence[Results]) -> Iterator[str]:
     yield "## Not measured\n"
     if not runs:
         yield "- Anything: there are no results.\n"
-    if not any(run.machine.get("gpu") for run in runs):
-        yield "- GPUs: no result here comes from one.\n"
+    if not any(run.on_gpu for run in runs):
+        yield "- GPUs: no result here comes from one. The CUDA backend's speed is not known.\n"
+    elif all(run.on_gpu for run in runs):
+        yield "- Processors: no result here comes from one.\n"
+    else:
+        yield "- Other machines.\n"
 
 
 def _markdown(table: Table, titled: bool = True) -> str:

@@ -44,7 +44,7 @@ def draw(runs: Sequence[Results], kind: str) -> bytes:
     """
     figure = require_matplotlib()
     panels = [
-        (f"{key}\n{run.machine['cpu']}", lines)
+        (f"{key}\n{run.measured_on}", lines)
         for run in runs
         for key, lines in series_of(run).items()
     ]

@@ -95,6 +95,16 @@ class Results:
     effort: dict[str, float]
     blocks: tuple[Block, ...]
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the times are a GPU's."""
+        return self.machine.get("gpu") is not None
+
+    @property
+    def measured_on(self) -> str:
+        """The processor or the GPU whose times these are."""
+        return str(self.machine["gpu"]["name"] if self.on_gpu else self.machine["cpu"])
+
     def to_json(self) -> str:
         """As text, one row a line."""
         data = {"schema": SCHEMA, **asdict(self)}

@@ -11,12 +11,14 @@ import aa_ref
 from ..backends.numba.variants import from_the_first_call
 from .cases import Case
 from .contenders import Contender, backends_of, copies_of, first_levels_of
+from .cuda.contenders import contenders_on, needed_bytes
+from .cuda.device import Device
 from .inputs import input_of
 from .machine import available_memory, describe_machine, versions_of
 from .peers import LIBRARIES, peers_of
 from .peers.table import Peer
 from .results import Block, Results, Row
-from .timing import Effort, Entrant, interleave
+from .timing import Clock, Effort, Entrant, interleave
 from .yardsticks import yardsticks_of
 
 __all__ = ["Run", "measure", "measure_case"]
@@ -29,15 +31,17 @@ _COPIES_IN_MEMORY = 6
 class Run:
     """What to measure with how much effort.
 
-    ``backends`` is None for all, ``peers`` says which. ``clock`` and ``wait`` are there for tests.
+    ``backends`` is None for all, ``peers`` says which. With a ``device`` the cases are measured
+    there, by its clock. ``clock`` and ``wait`` are there for tests.
     """
 
     cases: Sequence[Case]
     peers: Sequence[Peer]
     backends: Collection[str] | None = None
     effort: Effort = field(default_factory=Effort)
-    clock: Callable[[], float] = perf_counter
+    clock: Clock = perf_counter
     wait: Callable[[float], None] | None = None
+    device: Device | None = None
 
 
 def measure(
@@ -51,6 +55,8 @@ def measure(
     Afterwards our number of threads is again the environment's.
     """
     machine = describe_machine()
+    if run.device is not None:
+        machine["gpu"] = run.device.facts()
     blocks = []
     try:
         for number, case in enumerate(run.cases, 1):
@@ -63,7 +69,7 @@ def measure(
         datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         command,
         machine,
-        versions_of(library.distribution for library in LIBRARIES.values()),
+        versions_of(_distributions(run)),
         asdict(run.effort),
         tuple(blocks),
     )
@@ -72,14 +78,20 @@ def measure(
 def measure_case(case: Case, run: Run) -> Block:
     """All contenders of a case, in the same rounds."""
     left_out: dict[str, str] = {}
-    free = available_memory()
-    if free is not None and _COPIES_IN_MEMORY * case.large_bytes > free:
-        return Block(case, (), {"all": f"{free >> 20} MiB of free memory are too little"})
+    needed = [(_COPIES_IN_MEMORY * case.large_bytes, available_memory(), "")]
+    if run.device is not None:
+        needed.append((needed_bytes(run.device, case), run.device.free_bytes(), " on the GPU"))
+    for wanted, free, where in needed:
+        if free is not None and wanted > free:
+            return Block(
+                case, (), {"all": f"{free >> 20} MiB of free memory{where} are too little"}
+            )
     with from_the_first_call():
         contenders = _contenders(case, run, left_out)
         checks = [c.check() if c.check else None for c in contenders]
-        entrants = [Entrant(c.call, c.before, c.settle) for c in contenders]
-        timings = interleave(entrants, run.effort, run.clock, run.wait)
+        entrants = [Entrant(c.call, c.before, c.settle, c.clock, c.calls) for c in contenders]
+        clock = run.device.clock if run.device is not None else run.clock
+        timings = interleave(entrants, run.effort, clock, run.wait)
     rows = [
         _row(c, timing, check) for c, timing, check in zip(contenders, timings, checks, strict=True)
     ]
@@ -88,6 +100,8 @@ def measure_case(case: Case, run: Run) -> Block:
 
 def _contenders(case: Case, run: Run, left_out: dict[str, str]) -> list[Contender]:
     x = input_of(case)
+    if run.device is not None:
+        return contenders_on(run.device, case, x, run.peers, left_out)
     ours = backends_of(case, x, run.backends, left_out)
     found = [*copies_of(case, x), *ours]
     if case.direction == "pyramid":
@@ -97,6 +111,13 @@ def _contenders(case: Case, run: Run, left_out: dict[str, str]) -> list[Contende
     if case.peers:
         found += peers_of(case, x, run.peers, left_out)
     return found
+
+
+def _distributions(run: Run) -> list[str]:
+    """Those whose versions matter."""
+    if run.device is None:
+        return [library.distribution for library in LIBRARIES.values()]
+    return ["numba-cuda", *(lib.distribution for lib in LIBRARIES.values() if lib.cuda)]
 
 
 def _row(c: Contender, timing: Any, check: Any) -> Row:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from .cases import Case, scale_text, size_text, threads_text
+from .cuda import targets as on_cuda
 from .results import Block, Results, Row
 from .targets import Outcome, outcomes_of
 
@@ -36,7 +37,8 @@ def one_case(block: Block) -> Table:
 
 def targets_table(results: Results) -> Table:
     """What this project wants, what was measured, whether it is enough."""
-    rows = tuple(_row_of_target(o) for o in outcomes_of(results))
+    outcomes = on_cuda.outcomes_of if results.on_gpu else outcomes_of
+    rows = tuple(_row_of_target(o) for o in outcomes(results))
     return Table("Targets", ("target", "wanted", "measured", "met"), rows)
 
 

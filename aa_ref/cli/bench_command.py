@@ -11,6 +11,8 @@ from rich.table import Table as RichTable
 
 import aa_ref
 from aa_ref.bench.cases import DIRECTIONS, LAYOUTS, Case
+from aa_ref.bench.cuda import selections as cuda_selections
+from aa_ref.bench.cuda.device import Device, open_device
 from aa_ref.bench.page import GENERATED, page_of
 from aa_ref.bench.peers import LIBRARIES, chosen
 from aa_ref.bench.plots import FORMATS, draw, require_matplotlib
@@ -29,6 +31,7 @@ __all__ = ["bench"]
 
 _DTYPES = ("float32", "uint8", "float16")
 _QUICK = Effort(rounds=5, turn=5e-4, budget=0.2, fewest=3)
+_ON_GPU = Effort(rounds=25, turn=1e-2)
 
 
 @ends_cleanly
@@ -66,7 +69,10 @@ def bench(
         typer.Option(metavar="N[,N]", help="Numbers of threads; by default what `info` tells."),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(metavar="B[,B]", help="Our backends; by default all.")
+        str | None,
+        typer.Option(
+            metavar="B[,B]", help="Our backends; by default the processor's. On a GPU: cuda."
+        ),
     ] = None,
     peer: Annotated[
         str | None,
@@ -90,7 +96,8 @@ def bench(
     """Time backends against the floor and against installed peers, in interleaved rounds.
 
     Without options it measures what the project's performance page shows, which takes a quarter of
-    an hour or more. Options choose instead: all combinations of what they name are measured.
+    an hour or more. Options choose instead: all combinations of what they name are measured. With
+    --backend cuda all of this happens on a GPU, timed by its own clock.
     """
     filters = Filters(
         each(size, as_size), each(dtype, one_of("--dtype", _DTYPES)), each(scale, as_scale),
@@ -98,7 +105,8 @@ def bench(
         each(direction, one_of("--direction", DIRECTIONS)), each(threads, as_threads),
     )  # fmt: skip
     backends = each(backend, one_of("--backend", [b.name for b in aa_ref.list_backends()]))
-    peers = chosen(peer.split(",") if peer is not None else None)
+    on_cuda = "cuda" in (backends or ())
+    peers = chosen(peer.split(",") if peer is not None else None, on_cuda)
     _check_outputs(json_file, plot, page, overwrite)
     command = _command(
         quick=quickly, targets=targets, size=size, dtype=dtype, scale=scale, layout=layout,
@@ -115,10 +123,12 @@ def bench(
             for run in runs:
                 _show_run(run, everything=True)
     else:
-        effort = _QUICK if quickly else Effort()
+        effort = _QUICK if quickly else _ON_GPU if on_cuda else Effort()
         if rounds is not None:
             effort = Effort(rounds, effort.turn, effort.budget, min(effort.fewest, rounds))
-        run_plan = Run(_cases(filters, quickly, targets), peers, backends, effort)
+        cases = (_cases_on_cuda if on_cuda else _cases)(filters, quickly, targets)
+        device = _device(backends) if on_cuda else None
+        run_plan = Run(cases, peers, backends, effort, device=device)
         runs = [_measure(run_plan, command)]
         _show_run(runs[0], everything=False, targets=targets)
     _write_outputs(runs, json_file, plot, page, overwrite)
@@ -128,17 +138,44 @@ def _cases(filters: Filters, quickly: bool, targets: bool) -> list[Case]:
     available = aa_ref.get_num_threads()
     asked = tuple(filters.threads) if filters.threads else ()
     if targets:
-        if filters.given or asked:
-            raise UsageError(
-                "--targets says what is measured; leave out --size, --dtype, --scale, --layout, "
-                "--direction and --threads, or leave out --targets"
-            )
+        _refuse_filters(filters)
         return of_targets((available,))
     if filters.given:
         return product_of(filters, asked or (available,))
     if quickly:
         return quick(asked or (available,))
     return standard(asked or _powers(available))
+
+
+def _cases_on_cuda(filters: Filters, quickly: bool, targets: bool) -> list[Case]:
+    if filters.threads:
+        raise UsageError(
+            "--threads says how many threads of the processor compute, but with --backend cuda "
+            "the GPU does; leave --threads out"
+        )
+    if targets:
+        _refuse_filters(filters)
+        return cuda_selections.of_targets()
+    if filters.given:
+        return product_of(filters, (1,))
+    return cuda_selections.quick() if quickly else cuda_selections.standard()
+
+
+def _refuse_filters(filters: Filters) -> None:
+    if filters.given or filters.threads:
+        raise UsageError(
+            "--targets says what is measured; leave out --size, --dtype, --scale, --layout, "
+            "--direction and --threads, or leave out --targets"
+        )
+
+
+def _device(backends: Sequence[str] | None) -> Device:
+    if backends != ["cuda"]:
+        raise UsageError(
+            f"--backend is {','.join(backends or ())}, but cuda is measured on the GPU and the "
+            "others on the processor; write --backend cuda alone, and run the others apart"
+        )
+    return open_device()
 
 
 def _powers(most: int) -> tuple[int, ...]:
@@ -173,7 +210,10 @@ def _show_run(run: Results, everything: bool, targets: bool = False) -> None:
             console.print(_rich(table))
     if targets or everything:
         console.print(_rich(targets_table(run)))
-    missing = [n for n, lib in LIBRARIES.items() if run.versions.get(lib.distribution) is None]
+    missing = [
+        name for name, library in LIBRARIES.items()
+        if run.versions.get(library.distribution) is None and (library.cuda or not run.on_gpu)
+    ]  # fmt: skip
     if missing:
         typer.echo(f"not installed: {', '.join(missing)} (pip install 'aa-ref[peers]')")
 

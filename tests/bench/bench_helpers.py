@@ -1,11 +1,14 @@
 """What the tests of the benchmark share: a clock that obeys, tiny cases, made-up results."""
 
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 from typer.testing import CliRunner
 
 from aa_ref.bench.cases import Case
+from aa_ref.bench.cuda.events import EventClock
 from aa_ref.bench.results import Block, Results, Row
 from aa_ref.bench.timing import Effort, Timing
 from aa_ref.cli.app import app
@@ -80,3 +83,68 @@ def block(of, ours=1.0, copy=1.0, *others, **options):
 
 def words(text):
     return " ".join(re.sub(r"[^\x20-\x7e×²≥≤µ–]", " ", text).split())
+
+
+class FakeEvent:
+    def __init__(self, device):
+        self.device, self.at, self.waited = device, None, False
+
+    def record(self):
+        self.device.now += self.device.tick
+        self.at = self.device.now
+
+    def synchronize(self):
+        self.waited = True
+
+    def elapsed_time(self, end):
+        assert end.waited, "the device may not be there yet"
+        return 1e3 * (end.at - self.at)
+
+
+class FakeDevice:
+    """A GPU in the host's memory: NumPy computes, in no time; a copy lasts 1 s for each byte.
+
+    An event lasts ``tick`` seconds.
+    """
+
+    backend, tensors, cache_bytes, tick = "numpy", "cpu", 0, 0.0
+
+    def __init__(self, free=1 << 40):
+        self.now, self.free, self.copied, self.waits = 0.0, free, [], 0
+        self.clock = EventClock(lambda: FakeEvent(self))
+
+    def facts(self):
+        return dict(GPU)
+
+    def free_bytes(self):
+        return self.free
+
+    def send(self, x):
+        return x.copy()
+
+    def empty(self, shape, dtype):
+        return np.full(shape, 77, dtype)
+
+    def fetch(self, a):
+        return a.copy()
+
+    def copy(self, source, target):
+        target[...] = source
+        self.copied.append((id(source), id(target)))
+        self.now += source.nbytes
+
+    def wait(self):
+        self.waits += 1
+
+
+GPU = {
+    "name": "A GPU, compute capability 9.0", "multiprocessors": 100, "clock_hz": 2_000_000_000,
+    "cache_bytes": 50 << 20, "memory_bytes": 80 << 30, "driver": "580.95.05",
+    "driver_cuda": "13.0", "toolkit": "13.1",
+}  # fmt: skip
+
+
+def on_gpu(*blocks):
+    """Made-up results of a GPU."""
+    run = results(*blocks)
+    return replace(run, machine={**run.machine, "gpu": dict(GPU)})

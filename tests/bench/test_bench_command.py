@@ -4,8 +4,10 @@ import json
 import sys
 
 import pytest
-from bench_helpers import call, case, words
+from bench_helpers import GPU, FakeDevice, call, case, words
 
+from aa_ref import backends
+from aa_ref.bench.cuda import host_calls, rotation
 from aa_ref.bench.page import GENERATED
 from aa_ref.bench.results import Results
 from aa_ref.cli import bench_command
@@ -118,7 +120,11 @@ def test_a_picture_without_matplotlib(monkeypatch, tmp_path):
         (["--direction", "back"], ["--direction", "adjoint"]),
         (["--threads", "0"], ["--threads", "positive"]),
         (["--threads", "two"], ["--threads", "'two'"]),
-        (["--backend", "cuda"], ["--backend", "'cuda'", "numba"]),
+        (["--backend", "gpu"], ["--backend", "'gpu'", "numba", "cuda"]),
+        (["--backend", "cuda,numba"], ["cuda,numba", "--backend cuda alone"]),
+        (["--backend", "cuda", "--threads", "2"], ["--threads", "GPU"]),
+        (["--backend", "cuda", "--peer", "opencv"], ["'opencv'", "on a GPU", "torch"]),
+        (["--backend", "cuda", "--targets", "--scale", "0.5"], ["--targets", "--scale"]),
         (["--peer", "gimp"], ["--peer", "'gimp'", "OpenCV"]),
         (["--direction", "adjoint", "--dtype", "uint8"], ["uint8", "float32"]),
         (["--targets", "--size", "16"], ["--targets", "--size"]),
@@ -174,3 +180,62 @@ def test_which_cases_are_taken(monkeypatch, option, selection):
     assert ending.status == 0, ending.stderr
     assert asked == [(1, 2, 3) if selection == "standard" else (3,)]
     assert ("floor / ours" in ending.stdout) == (selection == "of_targets")
+
+
+# --------------------------------------------------------------------------------- GPUs
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A device that a fake stands in for, and cases as small as it is."""
+    device = FakeDevice()
+    device.tick = 1.0
+    monkeypatch.setattr(bench_command, "open_device", lambda: device)
+    monkeypatch.setattr(rotation, "LEAST", 1)
+    monkeypatch.setattr(host_calls, "LITTLE", 0)
+    return device
+
+
+def test_without_a_gpu_it_says_what_is_missing(monkeypatch):
+    def missing(name):
+        raise ImportError("there is no working NVIDIA driver: none")
+
+    monkeypatch.setattr(backends, "_load", missing)
+    status, stdout, stderr = call("--backend", "cuda")
+    assert (status, stdout, len(stderr.splitlines())) == (2, "", 1)
+    for words_ in ("'cuda' cannot run here", "no working NVIDIA driver", "leave --backend out"):
+        assert words_ in stderr
+
+
+def test_a_run_on_a_gpu(gpu, tmp_path):
+    path, page = tmp_path / "gpu.json", tmp_path / "page.md"
+    ending = call("--backend", "cuda", *TINY, "--peer", "none", "--json", path)
+    assert ending.status == 0, ending.stderr
+    for text in ("forward 3×16² CHW float32, s = 0.5", "copy", "Python call"):
+        assert text in words(ending.stdout)
+    assert "opencv" not in ending.stdout.casefold()
+    run = Results.from_json(path.read_text(), "")
+    assert run.machine["gpu"] == GPU
+    assert run.command.startswith("aa-ref bench --quick --size 16 --backend cuda")
+    assert call("--page", page, path).status == 0
+    assert f"## {GPU['name']}, " in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("option", "selection"), [("--quick", "quick"), ("--targets", "of_targets"), (None, "standard")]
+)
+def test_which_cases_are_taken_on_a_gpu(gpu, monkeypatch, option, selection):
+    cases = [case(size=(1, 8, 8), threads=(1,))]
+    monkeypatch.setattr(bench_command.cuda_selections, selection, lambda: cases)
+    options = [option] if option else []
+    ending = call(*options, "--backend", "cuda", "--rounds", "1", "--peer", "none")
+    assert ending.status == 0, ending.stderr
+    assert "forward 1×8² CHW float32" in words(ending.stdout)
+    assert ("Python call, ready plan" in words(ending.stdout)) == (option == "--targets")
+
+
+def test_on_the_processor_the_gpu_takes_no_part(monkeypatch, tmp_path):
+    path = tmp_path / "r.json"
+    assert call(*TINY, "--scale", "0.5", "--peer", "none", "--json", path).status == 0
+    (block,) = Results.from_json(path.read_text(), "").blocks
+    assert "cuda" not in {r.name for r in block.rows} | block.left_out.keys()

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from bench_helpers import block, case, results, row
+from bench_helpers import GPU, block, case, on_gpu, results, row
 
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.page import GENERATED, page_of
 from aa_ref.bench.plots import draw, series_of
-from aa_ref.bench.results import SCHEMA, Results
+from aa_ref.bench.results import SCHEMA, Block, Results
 from aa_ref.bench.tables import cost_against, left_out, one_case, peers_against_ours
 from aa_ref.bench.targets import Outcome, outcomes_of
 from aa_ref.bench.yardsticks import COMPILED, LOOPS
@@ -39,6 +39,15 @@ def test_json_there_and_back():
     assert Results.from_json(text, "text") == sample()
     assert Results.from_json(text, "text").to_json() == text
     assert json.loads(text)["schema"] == SCHEMA
+
+
+def test_json_keeps_the_gpu():
+    of = case(size=(96, 1024, 1024), threads=(1,))
+    run = on_gpu(Block(of, (row("copy", "copy", 1.6, 1), row("cuda", "ours", 1.25, 1))))
+    assert json.loads(run.to_json())["machine"]["gpu"] == GPU
+    again = Results.from_json(run.to_json(), "text")
+    assert (again, again.on_gpu, again.measured_on) == (run, True, GPU["name"])
+    assert (sample().on_gpu, sample().measured_on) == (False, "A processor")
 
 
 def test_json_holds_what_a_reader_needs():
@@ -110,6 +119,37 @@ def test_the_page_says_all():
                   "GPUs: no result", "`aa-ref bench --quick`", "| kornia pyrdown |"):  # fmt: skip
         assert words in page
     assert page_of([Results.from_json(sample().to_json(), "")]) == page
+
+
+def test_the_page_has_a_section_for_each_gpu():
+    of = case(size=(96, 1024, 1024), threads=(1,))
+    peer = row("torch strided conv2d", "same result", 8.0, 1)
+    gpu = on_gpu(Block(of, (row("copy", "copy", 1.6, 1), row("cuda", "ours", 1.25, 1), peer)))
+    page = page_of([sample(), gpu])
+    before, _, section = page.partition("\n## A GPU, compute capability 9.0, 2026-01-02")
+    assert "\n## A processor, " in before
+    for words in ("| GPU | A GPU", "100, at 2 GHz at most", "| 50 MiB |", "| 80 GiB |",
+                  "580.95.05, for CUDA 13.0", "| CUDA toolkit | 13.1 |", "| processor | A proc",
+                  "by events before and after", "96×1024² at 0.5: torch strided conv2d / ours",
+                  "6.4× (8 ms)"):  # fmt: skip
+        assert words in section
+    assert "Cost against threads" not in section
+    assert "no result here comes from one" not in page
+    assert page_of([Results.from_json(r.to_json(), "") for r in (sample(), gpu)]) == page
+
+
+def test_the_page_says_plainly_that_no_gpu_was_measured():
+    _, _, section = page_of([sample()]).partition("## Not measured")
+    assert "GPUs: no result here comes from one. The CUDA backend's speed is not known." in section
+    only_gpu = page_of([on_gpu()]).partition("## Not measured")[2]
+    assert "Processors" in only_gpu
+    assert "GPUs" not in only_gpu
+
+
+def test_a_driver_that_is_not_known():
+    run = on_gpu()
+    run.machine["gpu"]["driver"] = None
+    assert "| driver | version not known, for CUDA 13.0 |" in page_of([run])
 
 
 def test_the_page_in_docs_is_what_its_results_give():

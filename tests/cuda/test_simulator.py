@@ -18,6 +18,7 @@ SUITES = {
     "the table of properties": [HERE.parent / "test_backends.py", "-k", "test_property"],
     "every kernel for strips": [HERE / "simulated_kernels.py"],
     "arrays on a GPU": [HERE / "simulated_arrays.py"],
+    "the benchmark": [HERE.parent / "bench" / "simulated_bench.py"],
 }
 
 
