@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .device_arrays import DeviceArray, as_addresses, has_interface, read_device_array
+from .device_arrays import (
+    DeviceArray,
+    as_addresses,
+    c_strides,
+    has_interface,
+    lie_apart,
+    read_device_array,
+)
 from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError
 
@@ -41,12 +48,12 @@ class Source(NamedTuple):
 
     ``memory`` is what the caller sees, ``storage`` the same unless something had to be converted.
     ``make`` takes storage and a type's name; it is None where storage is the caller's kind already.
-    On a GPU, ``storage`` is a `DeviceArray` and ``memory`` its addresses.
+    On a GPU, both are the same `DeviceArray`.
     """
 
     storage: Any
     dtype: str
-    memory: NDArray[Any]
+    memory: Storage
     make: Callable[[NDArray[Any], str], Any] | None
 
 
@@ -111,7 +118,7 @@ def read_out(out: Any, shape: tuple[int, ...], dtype: str, source: Source) -> An
     except (ContainerError, DtypeError) as error:
         raise OutError(f"out cannot be written into: {error}") from None
     storage = result.storage
-    if _place(storage) != _place(source.storage):
+    if _device(storage) != _device(source.storage):
         raise DeviceError(
             f"out is on {_place(storage)}, but the input is on {_place(source.storage)}; "
             "pass an array beside the input"
@@ -135,9 +142,14 @@ def read_out(out: Any, shape: tuple[int, ...], dtype: str, source: Source) -> An
         raise OutError("out is read-only; pass an array that can be written into")
     if share_memory(storage, source.memory):
         raise OutError("out overlaps the input; pass an array with memory of its own")
-    if _overlaps_itself(_addresses(storage)):
+    if _overlaps_itself(storage):
         raise OutError(f"out overlaps itself (strides {storage.strides}); pass a plain array")
     return storage
+
+
+def _device(storage: Storage) -> int | None:
+    """The number of a GPU, None for the current one, -1 for the CPU."""
+    return -1 if isinstance(storage, np.ndarray) else storage.device
 
 
 def _place(storage: Storage) -> str:
@@ -189,6 +201,8 @@ def check_kind(source: Source, dtype: str) -> None:
 
 def share_memory(a: Storage, b: Storage) -> bool:
     """Whether any byte belongs to both; also where strides are too tangled to tell in a moment."""
+    if isinstance(a, DeviceArray) and isinstance(b, DeviceArray) and lie_apart(a, b):
+        return False
     a, b = _addresses(a), _addresses(b)
     if not np.may_share_memory(a, b):  # a look at the bounds; else they are worth a search
         return False
@@ -198,8 +212,13 @@ def share_memory(a: Storage, b: Storage) -> bool:
         return True
 
 
-def _overlaps_itself(a: NDArray[Any]) -> bool:
+def _overlaps_itself(storage: Storage) -> bool:
     """Whether two elements share a byte."""
+    if isinstance(storage, DeviceArray):
+        size = STORAGE[storage.dtype].itemsize
+        if storage.strides == c_strides(storage.shape, size):
+            return False
+    a = _addresses(storage)
     if a.flags.c_contiguous:
         return False
     reach = a.itemsize
@@ -265,7 +284,7 @@ def _read_dlpack(x: Any) -> Source:
 
 def _read_device_array(x: Any) -> Source:
     array = read_device_array(x)
-    return Source(array, array.dtype, as_addresses(array), None)
+    return Source(array, array.dtype, array, None)
 
 
 def _unreadable(x: Any, error: Exception) -> ContainerError:

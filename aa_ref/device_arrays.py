@@ -7,6 +7,7 @@ the stream.
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,14 @@ from .dlpack import describe
 from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DtypeError
 
-__all__ = ["DeviceArray", "as_addresses", "c_strides", "has_interface", "read_device_array"]
+__all__ = [
+    "DeviceArray",
+    "as_addresses",
+    "c_strides",
+    "has_interface",
+    "lie_apart",
+    "read_device_array",
+]
 
 _DEFAULT_STREAM = 1  # DLPack's name for CUDA's legacy default stream, whose handle is 0
 
@@ -40,6 +48,7 @@ class DeviceArray(NamedTuple):
     empty: Callable[[tuple[int, ...], str], Any]
 
 
+@lru_cache(maxsize=512)
 def c_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     """The strides in bytes of an array whose last dimension varies fastest, without gaps."""
     strides: list[int] = []
@@ -62,8 +71,11 @@ def read_device_array(x: Any) -> DeviceArray:
     kind = type(x).__name__
     told = _read_interface(x) if has_interface(x) else _read_capsule(x)
     size = STORAGE[told.dtype].itemsize
-    places = zip(told.strides, told.shape, strict=True)
-    if told.address % size or any(stride % size for stride, n in places if n > 1):
+    odd = told.address % size
+    if told.strides != c_strides(told.shape, size):
+        places = zip(told.strides, told.shape, strict=True)
+        odd = odd or any(stride % size for stride, n in places if n > 1)
+    if odd:
         raise ContainerError(
             f"{kind} has elements at addresses that are no multiples of {size} bytes, from which a "
             "GPU cannot load; copy it first"
@@ -90,7 +102,7 @@ def _read_interface(x: Any) -> DeviceArray:
         raise ContainerError(f"{kind} is masked; a filter would read what is masked: fill it first")
     if typestr[:1] == ">":
         raise DtypeError(f"{ARRAYS_TYPE} is {typestr!r}, in foreign byte order; convert it first")
-    dtype = name_of(getattr(x, "dtype", typestr), ARRAYS_TYPE)
+    dtype = _name_of(getattr(x, "dtype", typestr))
     strides = tuple(interface.get("strides") or c_strides(shape, STORAGE[dtype].itemsize))
     maker = _MAKERS.get(type(x).__module__.partition(".")[0], _Maker())
     stream = interface.get("stream") or maker.stream(x)
@@ -121,19 +133,23 @@ def _read_capsule(x: Any) -> DeviceArray:
 
 
 def _empty_by(maker: "_Maker", x: Any, strides: tuple[int, ...]) -> Callable[..., DeviceArray]:
-    order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))  # slowest first
-
     def empty(shape: tuple[int, ...], dtype: str) -> DeviceArray:
+        order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))  # slowest first
         return read_device_array(maker.empty(x, shape, dtype, order))
 
     return empty
 
 
-def as_addresses(a: DeviceArray) -> NDArray[Any]:
-    """A NumPy array of the same addresses, which are not the host's: for comparing them alone."""
+@lru_cache(maxsize=64)
+def _name_of(dtype: Any) -> str:
+    return name_of(dtype, ARRAYS_TYPE)
 
-    class Addresses:
-        __array_interface__ = {  # noqa: RUF012 (never changed)
+
+class _Addresses:
+    """What NumPy makes an array of, without a look at the memory."""
+
+    def __init__(self, a: DeviceArray) -> None:
+        self.__array_interface__ = {
             "data": (a.address, False),
             "shape": a.shape,
             "strides": a.strides,
@@ -141,7 +157,26 @@ def as_addresses(a: DeviceArray) -> NDArray[Any]:
             "version": 3,
         }
 
-    return np.asarray(Addresses())
+
+def as_addresses(a: DeviceArray) -> NDArray[Any]:
+    """A NumPy array of the same addresses, which are not the host's: for comparing them alone."""
+    return np.asarray(_Addresses(a))
+
+
+def lie_apart(a: DeviceArray, b: DeviceArray) -> bool:
+    """Whether two arrays lie apart for sure, as whole ranges of addresses do."""
+    (a_begin, a_end), (b_begin, b_end) = _range(a), _range(b)
+    return a_end <= b_begin or b_end <= a_begin
+
+
+def _range(a: DeviceArray) -> tuple[int, int]:
+    begin, end = a.address, a.address + STORAGE[a.dtype].itemsize
+    for stride, length in zip(a.strides, a.shape, strict=True):
+        if stride < 0:
+            begin += stride * (length - 1)
+        else:
+            end += stride * (length - 1)
+    return begin, end
 
 
 class _Maker:
