@@ -106,7 +106,8 @@ def test_info_lists_every_compiled_function():
             assert f"numba: {heading}: {details[heading]}\n" in stdout
     assert details[f"forward, float32, {VARIANTS[-1]}"] == "compiled"
     assert len({str(variant) for variant in (GENERIC, *VARIANTS)}) == 1 + len(VARIANTS)
-    assert len(details) == 1 + 2 * (1 + len(VARIANTS)) + 2  # the folder; binary32; binary64
+    binary32, binary64, marches = 2 * (1 + len(VARIANTS)), 2, 2
+    assert len(details) == 1 + binary32 + binary64 + marches  # and the folder
 
 
 @pytest.mark.parametrize(
