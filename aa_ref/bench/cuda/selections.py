@@ -12,7 +12,7 @@ OCTAVES: tuple[Scale, ...] = (0.5, 0.25, 0.125)
 HUNDREDS = ("float32", "float16", "uint8")
 """The types that are measured with hundreds of megabytes."""
 _MIDDLE, SMALL, TINY = (3, 4096, 6144), (24, 256, 256), (3, 32, 32)
-_SIDES = (128, 256, 512, 1024, 2048, 4096, 8192)
+_SIDES = (128, 256, 512, 1024, 2048, 4096)
 _STRIDES = tuple(1 / n for n in (2, 3, 4, 6, 8, 16))
 _LAYOUTS = ("CHW", "HWC")
 
