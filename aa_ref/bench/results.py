@@ -136,11 +136,14 @@ class Results:
                 f"{name} has schema {schema!r}, this version reads {SCHEMA}; measure again"
             )
         try:
-            return cls(
-                data["date"], data["command"], data["machine"], data["versions"], data["effort"],
+            results = cls(
+                str(data["date"]), str(data["command"]), dict(data["machine"]),
+                dict(data["versions"]), dict(data["effort"]),
                 tuple(_block_of(b) for b in data["blocks"]),
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
+            _ = results.measured_on  # which pages and pictures show
+            return results
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BenchError(
                 f"{name} is damaged ({type(error).__name__}: {error}); measure again"
             ) from None

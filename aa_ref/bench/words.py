@@ -11,6 +11,8 @@ from .errors import BenchError
 
 __all__ = ["as_scale", "as_size", "as_threads", "each", "one_of"]
 
+_MOST_THREADS = 1024
+
 T = TypeVar("T")
 _SIZE = re.compile(r"\d+([x×]\d+){0,2}", re.ASCII)
 
@@ -82,8 +84,10 @@ def as_threads(part: str) -> int:
     Raises
     ------
     BenchError
-        If it is no positive integer.
+        If it is no positive integer, or more than any machine has.
     """
-    if not (part.isascii() and part.isdecimal()) or int(part) < 1:
-        raise BenchError(f"--threads is {part!r}; write positive integers, like 1,2")
+    if not (part.isascii() and part.isdecimal()) or not 1 <= int(part) <= _MOST_THREADS:
+        raise BenchError(
+            f"--threads is {part!r}; write integers from 1 to {_MOST_THREADS:,}, like 1,2"
+        )
     return int(part)

@@ -67,6 +67,16 @@ def test_json_holds_what_a_reader_needs():
         ('{"schema": 99}', "schema 99, this version reads 1"),
         ('{"schema": 1}', "is damaged"),
         (sample().to_json().replace('"median"', '"mean"'), "is damaged"),
+        (
+            '{"schema": 1, "date": 1, "command": 2, "machine": 3, "versions": 4, "effort": 5, '
+            '"blocks": []}',
+            "is damaged",
+        ),
+        (
+            '{"schema": 1, "date": "", "command": "", "machine": {}, "versions": {}, "effort": {}, '
+            '"blocks": []}',
+            "is damaged",
+        ),
     ],
 )
 def test_wrong_json_is_refused(text, message):
