@@ -189,7 +189,11 @@ def test_a_variant_has_the_bits_of_the_generic_function(direction: str, variant:
                 operate(case, direction, "numba", out)
                 assert_same_bits(out, expected)
             small = expected.shape if direction == "forward" else case.x.shape
-            if small[case.options["axes"][1]] > 1:
+            # Rows kept converted for a very wide filter leave no scratch for a variant's phases.
+            kept = direction == "forward" and bool(
+                ran.steps and ran.steps[0].geometry.record["slots"]
+            )
+            if small[case.options["axes"][1]] > 1 and not kept:
                 assert ran.functions == [(direction, wanted)] * 2
         assert_same_bits(case.x, given_)
 
