@@ -118,7 +118,7 @@ def test_a_picture_without_matplotlib(monkeypatch, tmp_path):
         (["--scale", "2"], ["scale is 2.0", "1/2"]),
         (["--layout", "NHWC"], ["--layout", "CHW, HWC"]),
         (["--direction", "back"], ["--direction", "adjoint"]),
-        (["--threads", "0"], ["--threads", "positive"]),
+        (["--threads", "0"], ["--threads", "from 1 to 1,024"]),
         (["--threads", "two"], ["--threads", "'two'"]),
         (["--backend", "gpu"], ["--backend", "'gpu'", "numba", "cuda"]),
         (["--backend", "cuda,numba"], ["cuda,numba", "--backend cuda alone"]),
