@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
-from threading import Event
 from time import sleep
 from typing import Any
 
@@ -24,8 +23,7 @@ from numpy.typing import NDArray
 from support import assert_same_bits
 
 import aa_ref
-from aa_ref.backends.numba import caching, crew, launch, variants
-from aa_ref.backends.numba.crew import run_pieces
+from aa_ref.backends.numba import caching, launch, variants
 from aa_ref.backends.numba.geometry import Operand, make_geometry
 from aa_ref.backends.numba.variants import GENERIC, VARIANTS, Variant
 
@@ -382,79 +380,9 @@ def test_while_the_interpreter_shuts_down() -> None:
     ]  # fmt: skip
 
 
-def test_an_interrupt_waits_for_helpers_and_is_raised() -> None:
-    running: set[int] = set()
-
-    def work(piece: int, worker: int) -> None:
-        running.add(piece)
-        if piece == 3:
-            raise KeyboardInterrupt
-        sum(range(200_000))
-        running.discard(piece)
-
-    with pytest.raises(KeyboardInterrupt):
-        run_pieces(work, 100, 4)
-    assert running == {3}  # no helper is at work any more
-
-
-def test_an_interrupt_while_helpers_are_called_waits_for_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As if Ctrl-C came when one helper is at work and the next is being called."""
-    pool, begun, finished = crew._pool(2), Event(), Event()
-
-    class Interrupted:
-        calls = 0
-
-        def submit(self, *arguments: Any) -> None:
-            if self.calls:
-                begun.wait(60)
-                raise KeyboardInterrupt
-            self.calls += 1
-            pool.submit(*arguments)
-
-    def work(piece: int, worker: int) -> None:
-        begun.set()
-        sleep(0.2)
-        finished.set()
-
-    interrupted = Interrupted()
-    monkeypatch.setattr(crew, "_pool", lambda size: interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run_pieces(work, 1000, 3)
-    assert finished.is_set()
-
-
-def test_a_helper_that_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pool may queue a call and fail all the same, or be busy until long after."""
-    late: list[Any] = []
-
-    class Busy:
-        def submit(self, *call: Any) -> None:
-            late.append(call)
-            raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(crew, "_pool", lambda size: Busy())
-    done: list[int] = []
-    run_pieces(lambda piece, worker: done.append(piece), 5, 3)
-    assert done == [0, 1, 2, 3, 4]
-    for function, *arguments in late:
-        function(*arguments)
-    assert done == [0, 1, 2, 3, 4]
-
-
-def test_an_error_stops_the_rest() -> None:
-    done: list[int] = []
-
-    def work(piece: int, worker: int) -> None:
-        done.append(piece)
-        if len(done) == 10:
-            raise MemoryError
-        sleep(0.001)
-
-    with pytest.raises(MemoryError):
-        run_pieces(work, 10_000, 3)
-    assert len(done) < 20
+def test_interrupts_from_signals() -> None:
+    """No helper is at work after a call that was interrupted, and no interrupt is lost."""
+    assert run_process("interrupts.py", "3") == ["0 0 0", "True"]
 
 
 def test_threads_that_need_a_function_at_once_compile_it_once(
@@ -477,30 +405,6 @@ def test_threads_that_need_a_function_at_once_compile_it_once(
 
 def test_what_is_kept_of_plans_is_bounded() -> None:
     assert launch._steps.cache_info().maxsize == 512
-
-
-def test_an_error_in_a_helper_reaches_the_caller() -> None:
-    def work(piece: int, worker: int) -> None:
-        raise MemoryError(f"piece {piece}")
-
-    with pytest.raises(MemoryError, match="piece"):
-        run_pieces(work, 10, 3)
-
-
-def test_each_piece_is_done_once_and_no_worker_does_two_at_a_time() -> None:
-    done: list[int] = []
-    busy: set[int] = set()
-
-    def work(piece: int, worker: int) -> None:
-        assert worker not in busy
-        busy.add(worker)
-        done.append(piece)
-        busy.discard(worker)
-
-    for count in (1, 2, 7):
-        done.clear()
-        run_pieces(work, 50, count)
-        assert sorted(done) == list(range(50))
 
 
 def test_little_work_stays_on_the_calling_thread(monkeypatch: pytest.MonkeyPatch) -> None:
