@@ -285,13 +285,18 @@ def _cut_forward(g: Any, most: int, variant: Variant) -> dict[str, int]:
         slots = footprint if again and rows["filtered"] else 0
     if rows["filtered"] and rows["spacing"] > 1 and not again:
         active = 2 * int(rows["radius"]) // int(rows["spacing"]) + 1
-    loads = 0 if g["x_direct"] else max(slots, AT_ONCE)
-    if (active + loads + 4) * least > most:
-        active, slots, loads = 0, 0, min(loads, AT_ONCE)
     longest = _APART
     if not _rows_are_closer(g):
         longest = max(_BLOCK, 16 * taps * int(neighbours["length"]))
         longest = min(longest, _SPAN) + taps * int(neighbours["length"])
+    loads = 0 if g["x_direct"] else max(slots, AT_ONCE)
+    if slots and variant != GENERIC:
+        # It takes all neighbours together, and brings more than rows that are kept.
+        together = least * int(neighbours["length"])
+        if most // (loads + 4) < together <= longest:
+            slots, loads = 0, AT_ONCE
+    if (active + loads + 4) * least > most:
+        active, slots, loads = 0, 0, min(loads, AT_ONCE)
     longest = min(longest, most // (active + loads + 4))
     direct = g["x_direct"]
     width = _cut_neighbours(g, longest // least)
