@@ -82,7 +82,9 @@ def run_pieces(work: Callable[[int, int], Any], pieces: int, threads: int) -> No
         finally:
             crew.dismiss()
     finally:
-        crew.dismiss()  # once more, since an interrupt may come on the way into the first one
+        # Once more, since an interrupt may come on the way into the first one, which only then
+        # expects any. To get past both, three would have to come within a microsecond.
+        crew.dismiss()
     if crew.failures:
         raise crew.failures.pop()
 
@@ -92,7 +94,7 @@ def _nothing(piece: int, worker: int) -> None:
 
 
 class _Crew:
-    """Those who work on one call's pieces. A piece is theirs whose number is first written at it.
+    """Those who work on one call's pieces. A piece belongs to whose number is written at it first.
 
     A helper that comes late, because the pool was busy, finds all pieces taken.
     """
