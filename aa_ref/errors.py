@@ -18,6 +18,7 @@ __all__ = [
     "ScaleError",
     "ShapeError",
     "SigmaError",
+    "StreamError",
     "ThreadsError",
     "UnknownBackendError",
 ]
@@ -65,6 +66,10 @@ class ShapeError(AaRefError, ValueError):
 
 class DeviceError(AaRefError, ValueError):
     """An array on a device that no backend reaches, or arrays on different devices."""
+
+
+class StreamError(AaRefError, ValueError):
+    """A ``stream`` that is no CUDA stream, or that is given where the CPU computes."""
 
 
 class OutError(AaRefError, ValueError):
