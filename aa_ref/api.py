@@ -13,6 +13,7 @@ from .dtypes import FLOATING
 from .errors import DeviceError, DtypeError, OutError, ScaleError, ShapeError
 from .options import as_axes, checked_shape
 from .plans import AxisPlan, Direction, Plan, make_plan, set_executor
+from .streams import stream_handle
 
 __all__ = ["downsample", "downsample_adjoint", "pyramid"]
 
@@ -30,6 +31,7 @@ def downsample(
     dtype: Any = None,
     out: Any = None,
     backend: str | None = None,
+    stream: Any = None,
 ) -> Any:
     """Low-pass with a Gaussian, then keep every stride-th sample.
 
@@ -70,6 +72,12 @@ def downsample(
         there, without waiting. Otherwise Numba; NumPy where that is missing, or as long as the work
         of the process would not repay loading it. ``"cuda"`` by name copies arrays of the CPU to
         the GPU and back. Never changes the result.
+    stream : CUDA stream, optional
+        Where a GPU's work goes, instead of the stream that is current there: a stream of PyTorch,
+        CuPy or Numba, anything with ``__cuda_stream__``, or a handle as an integer. The call is
+        then as if that stream were current, so what other streams do with the arrays, before and
+        after, has to be ordered by the caller. Arrays of the CPU are copied on that stream, too,
+        and the call returns when the result has been copied back.
 
     Returns
     -------
@@ -92,9 +100,10 @@ def downsample(
     >>> aa_ref.downsample(np.ones((3, 256, 250), np.float32), 0.25).shape
     (3, 64, 63)
     """
-    source = read(x)
+    handle = _handle(stream)
+    source = read(x, handle)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
-    call = _Call(p, source, out, _backend(backend, source, p), "forward")
+    call = _Call(p, source, out, _backend(backend, handle, source, p), "forward")
     _warn_of_no_decimation(p)
     return call.run()
 
@@ -111,6 +120,7 @@ def downsample_adjoint(
     dtype: Any = None,
     out: Any = None,
     backend: str | None = None,
+    stream: Any = None,
 ) -> Any:
     """Apply the exact transpose of `downsample`: what carries gradients back to the input.
 
@@ -126,7 +136,7 @@ def downsample_adjoint(
         The lengths of `downsample`'s input along ``axes``, in their order.
     dtype : str or dtype, optional
         Type of the result; by default that of ``g``.
-    scale, axes, sigma, boundary, sampling, out, backend
+    scale, axes, sigma, boundary, sampling, out, backend, stream
         As in `downsample`.
 
     Returns
@@ -145,7 +155,8 @@ def downsample_adjoint(
     >>> aa_ref.downsample_adjoint(np.ones((3, 64, 63)), 0.25, (256, 250)).shape
     (3, 256, 250)
     """
-    source = _read_floating(g)
+    handle = _handle(stream)
+    source = _read_floating(g, handle)
     lengths = checked_shape(shape)
     numbers = as_axes(axes, source.storage.shape)
     if len(lengths) != len(numbers):
@@ -162,7 +173,7 @@ def downsample_adjoint(
             f"lengths {lengths} lead to shape {p.out_shape}, but g has {source.storage.shape}; "
             "give the lengths of the array that was downsampled"
         )
-    call = _Call(p, source, out, _backend(backend, source, p), "adjoint")
+    call = _Call(p, source, out, _backend(backend, handle, source, p), "adjoint")
     _warn_of_no_decimation(p)
     return call.run()
 
@@ -178,6 +189,7 @@ def pyramid(
     dtype: Any = None,
     out: Sequence[Any] | None = None,
     backend: str | None = None,
+    stream: Any = None,
 ) -> list[Any]:
     """`downsample` the same array to several scales, as perceptual losses do.
 
@@ -188,7 +200,7 @@ def pyramid(
         One scale, or one tuple of scales, for each level.
     out : sequence of arrays, optional
         One for each level, None where a new one is wanted.
-    axes, sigma, boundary, sampling, dtype, backend
+    axes, sigma, boundary, sampling, dtype, backend, stream
         As in `downsample`, the same for all levels.
 
     Returns
@@ -207,7 +219,8 @@ def pyramid(
     >>> [y.shape for y in aa_ref.pyramid(np.ones((3, 64, 48)))]
     [(3, 64, 48), (3, 32, 24), (3, 16, 12), (3, 8, 6)]
     """
-    source = read(x)
+    handle = _handle(stream)
+    source = read(x, handle)
     if not isinstance(scales, Iterable):
         raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
     levels = [
@@ -221,7 +234,7 @@ def pyramid(
     outs = [None] * len(levels) if out is None else list(out)
     if len(outs) != len(levels):
         raise OutError(f"out has {len(outs)} arrays for {len(levels)} scales; give one for each")
-    chosen = _backend(backend, source, *levels)
+    chosen = _backend(backend, handle, source, *levels)
     calls = [_Call(p, source, o, chosen, "forward") for p, o in zip(levels, outs, strict=True)]
     results = [call.result for call in calls]
     _check_apart(results)
@@ -230,17 +243,22 @@ def pyramid(
     return [call.answer() for call in calls]
 
 
-def _backend(name: str | None, source: Source, *plans: Plan) -> Backend:
+def _handle(stream: Any) -> int | None:
+    return None if stream is None else stream_handle(stream)
+
+
+def _backend(name: str | None, stream: int | None, source: Source, *plans: Plan) -> Backend:
     on_gpu = isinstance(source.storage, DeviceArray)
     if name is None:
-        return get_backend("cuda") if on_gpu else default_backend(*plans)
-    backend = get_backend(name)
+        backend = get_backend("cuda") if on_gpu else default_backend(*plans)
+    else:
+        backend = get_backend(name)
     if on_gpu and backend.devices == ("cpu",):
         raise DeviceError(
             f"backend is {name!r}, which computes on the CPU, but the array is on a GPU; "
             "leave backend out, or copy the array to the CPU first"
         )
-    return backend
+    return backend if stream is None else backend.on_stream(stream)
 
 
 class _Call:
@@ -272,17 +290,20 @@ class _Call:
         return wrap(self.source, self.result, self.plan.dtype)
 
 
-def _carry_out_plan(p: Plan, x: Any, out: Any, backend: str | None, direction: Direction) -> Any:
+def _carry_out_plan(
+    p: Plan, x: Any, out: Any, backend: str | None, stream: Any, direction: Direction
+) -> Any:
     """What calling a plan does."""
+    handle = _handle(stream)
     if direction == "forward":
-        source, shape = read(x), p.shape
+        source, shape = read(x, handle), p.shape
         if source.dtype != p.input_dtype:
             raise DtypeError(
                 f"the plan is for {p.input_dtype} arrays, this one is {source.dtype}; "
                 f"plan with input_dtype={source.dtype!r}"
             )
     else:
-        source, shape = _read_floating(x), p.out_shape
+        source, shape = _read_floating(x, handle), p.out_shape
         if (p.input_dtype, p.dtype) != (source.dtype, source.dtype):
             p = p.replace_input_dtype(source.dtype)
     if source.storage.shape != shape:
@@ -290,7 +311,7 @@ def _carry_out_plan(p: Plan, x: Any, out: Any, backend: str | None, direction: D
             f"the plan takes arrays of shape {shape} here, this one has {source.storage.shape}; "
             "make a plan for this shape"
         )
-    call = _Call(p, source, out, _backend(backend, source, p), direction)
+    call = _Call(p, source, out, _backend(backend, handle, source, p), direction)
     _warn_of_no_decimation(p)
     return call.run()
 
@@ -298,8 +319,8 @@ def _carry_out_plan(p: Plan, x: Any, out: Any, backend: str | None, direction: D
 set_executor(_carry_out_plan)
 
 
-def _read_floating(g: Any) -> Source:
-    source = read(g)
+def _read_floating(g: Any, stream: int | None) -> Source:
+    source = read(g, stream)
     if source.dtype not in FLOATING:
         raise DtypeError(
             f"the adjoint takes floating-point arrays, this one is {source.dtype}; convert it "

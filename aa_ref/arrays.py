@@ -57,8 +57,10 @@ class Source(NamedTuple):
     make: Callable[[NDArray[Any], str], Any] | None
 
 
-def read(x: Any) -> Source:
+def read(x: Any, stream: int | None = None) -> Source:
     """See a caller's array as storage, without a copy where its byte order is native.
+
+    Work on arrays of a GPU goes on ``stream``, by its handle; by default on the current one.
 
     Raises
     ------
@@ -87,9 +89,9 @@ def read(x: Any) -> Source:
         return read(x.view(np.ndarray))
     if not isinstance(x, type):
         if hasattr(x, "__dlpack__"):
-            return _read_dlpack(x)
+            return _read_dlpack(x, stream)
         if has_interface(x):
-            return _read_device_array(x)
+            return _read_device_array(x, stream)
         if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
             return read(np.asarray(x))
     raise ContainerError(
@@ -235,13 +237,13 @@ def _overlaps_itself(storage: Storage) -> bool:
     return bool(np.diff(np.sort(offsets)).min() < a.itemsize)
 
 
-def _read_dlpack(x: Any) -> Source:
+def _read_dlpack(x: Any, stream: int | None) -> Source:
     try:
         device = int(x.__dlpack_device__()[0])
     except _EXPORT_ERRORS as error:
         raise _unreadable(x, error) from None
     if device == _CUDA:
-        return _read_device_array(x)
+        return _read_device_array(x, stream)
     if device not in _HOST_DEVICES:
         raise DeviceError(
             f"the array is on device {_DEVICE_NAMES.get(device, device)}, which no backend here "
@@ -282,8 +284,8 @@ def _read_dlpack(x: Any) -> Source:
     return Source(storage, name, memory, make)
 
 
-def _read_device_array(x: Any) -> Source:
-    array = read_device_array(x)
+def _read_device_array(x: Any, stream: int | None) -> Source:
+    array = read_device_array(x, stream)
     return Source(array, array.dtype, array, None)
 
 

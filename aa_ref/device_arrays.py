@@ -7,6 +7,7 @@ the stream.
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -58,8 +59,10 @@ def c_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def read_device_array(x: Any) -> DeviceArray:
+def read_device_array(x: Any, stream: int | None = None) -> DeviceArray:
     """See an array on a CUDA device as addresses, without a copy.
+
+    ``stream`` is the handle of the stream for work on it, in place of the one that is current.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def read_device_array(x: Any) -> DeviceArray:
         If its type is none of the six.
     """
     kind = type(x).__name__
-    told = _read_interface(x) if has_interface(x) else _read_capsule(x)
+    told = (_read_interface if has_interface(x) else _read_capsule)(x, stream)
     size = STORAGE[told.dtype].itemsize
     odd = told.address % size
     if told.strides != c_strides(told.shape, size):
@@ -88,7 +91,7 @@ def has_interface(x: Any) -> bool:
     return hasattr(type(x), "__cuda_array_interface__")
 
 
-def _read_interface(x: Any) -> DeviceArray:
+def _read_interface(x: Any, stream: int | None) -> DeviceArray:
     kind = type(x).__name__
     try:
         interface = x.__cuda_array_interface__
@@ -105,19 +108,24 @@ def _read_interface(x: Any) -> DeviceArray:
     dtype = _name_of(getattr(x, "dtype", typestr))
     strides = tuple(interface.get("strides") or c_strides(shape, STORAGE[dtype].itemsize))
     maker = _MAKERS.get(type(x).__module__.partition(".")[0], _Maker())
-    stream = interface.get("stream") or maker.stream(x)
+    ordered = stream
+    if ordered is None:
+        ordered = interface.get("stream") or maker.stream(x)
     return DeviceArray(
-        address, shape, strides, dtype, not read_only, maker.device(x), stream, x,
-        _empty_by(maker, x, strides),
+        address, shape, strides, dtype, not read_only, maker.device(x), ordered, x,
+        _empty_by(maker, x, strides, stream),
     )  # fmt: skip
 
 
-def _read_capsule(x: Any) -> DeviceArray:
-    """Through DLPack, which tells nothing of being writable; so nothing is written there."""
+def _read_capsule(x: Any, stream: int | None) -> DeviceArray:
+    """Through DLPack, which tells nothing of being writable; so nothing is written there.
+
+    It is told the stream, and lets that wait for what has been asked of the array before.
+    """
     kind, maker = type(x).__name__, _Maker()
     try:
         device = maker.device(x)
-        capsule = x.__dlpack__(stream=_DEFAULT_STREAM)
+        capsule = x.__dlpack__(stream=stream or _DEFAULT_STREAM)
         told = describe(capsule)
     except Exception as error:  # of many kinds, as each package has its own
         raise ContainerError(f"{kind} cannot be read through DLPack: {error}") from None
@@ -127,15 +135,20 @@ def _read_capsule(x: Any) -> DeviceArray:
     if told.strides is not None:
         strides = tuple(stride * size for stride in told.strides)
     return DeviceArray(
-        told.address, told.shape, strides, dtype, False, device, 0, (x, capsule),
-        _empty_by(maker, x, strides),
+        told.address, told.shape, strides, dtype, False, device, stream or 0, (x, capsule),
+        _empty_by(maker, x, strides, stream),
     )  # fmt: skip
 
 
-def _empty_by(maker: "_Maker", x: Any, strides: tuple[int, ...]) -> Callable[..., DeviceArray]:
+def _empty_by(
+    maker: "_Maker", x: Any, strides: tuple[int, ...], stream: int | None
+) -> Callable[..., DeviceArray]:
     def empty(shape: tuple[int, ...], dtype: str) -> DeviceArray:
         order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))  # slowest first
-        return read_device_array(maker.empty(x, shape, dtype, order))
+        # Pools of memory belong to streams: what another stream freed it may still be using.
+        with nullcontext() if stream is None else maker.on(x, stream):
+            made = maker.empty(x, shape, dtype, order)
+        return read_device_array(made, stream)
 
     return empty
 
@@ -188,6 +201,10 @@ class _Maker:
     def stream(self, x: Any) -> int:
         return 0
 
+    def on(self, x: Any, stream: int) -> AbstractContextManager[Any]:
+        """Where a stream is the package's current one."""
+        return nullcontext()
+
     def empty(self, x: Any, shape: tuple[int, ...], dtype: str, order: list[int]) -> Any:
         if dtype == "bfloat16":
             raise DtypeError("dtype is 'bfloat16', which Numba's device arrays cannot have")
@@ -197,6 +214,13 @@ class _Maker:
 class _Torch(_Maker):
     def stream(self, x: Any) -> int:
         return int(sys.modules["torch"].cuda.current_stream(x.device).cuda_stream)
+
+    def on(self, x: Any, stream: int) -> AbstractContextManager[Any]:
+        cuda = sys.modules["torch"].cuda
+        # For handle 0 ExternalStream would take a stream from a pool.
+        known = cuda.ExternalStream(stream, x.device) if stream else cuda.default_stream(x.device)
+        context: AbstractContextManager[Any] = cuda.stream(known)
+        return context
 
     def empty(self, x: Any, shape: tuple[int, ...], dtype: str, order: list[int]) -> Any:
         torch = sys.modules["torch"]
@@ -208,6 +232,10 @@ class _Torch(_Maker):
 class _CuPy(_Maker):
     def stream(self, x: Any) -> int:
         return int(sys.modules["cupy"].cuda.get_current_stream().ptr)
+
+    def on(self, x: Any, stream: int) -> AbstractContextManager[Any]:
+        known: AbstractContextManager[Any] = sys.modules["cupy"].cuda.ExternalStream(stream)
+        return known
 
     def empty(self, x: Any, shape: tuple[int, ...], dtype: str, order: list[int]) -> Any:
         if dtype == "bfloat16":

@@ -228,17 +228,21 @@ class Plan:
         )
         return _plan(self.shape, input_dtype, input_dtype, axes)
 
-    def __call__(self, x: Any, *, out: Any = None, backend: str | None = None) -> Any:
+    def __call__(
+        self, x: Any, *, out: Any = None, backend: str | None = None, stream: Any = None
+    ) -> Any:
         """Downsample an array of this plan's shape and input type; see `aa_ref.downsample`."""
-        return _carry_out(self, x, out, backend, "forward")
+        return _carry_out(self, x, out, backend, stream, "forward")
 
-    def adjoint(self, g: Any, *, out: Any = None, backend: str | None = None) -> Any:
+    def adjoint(
+        self, g: Any, *, out: Any = None, backend: str | None = None, stream: Any = None
+    ) -> Any:
         """Apply the transpose to a floating-point array of shape `out_shape`.
 
         The type of ``g`` sets the compute type and the result type. See
         `aa_ref.downsample_adjoint`.
         """
-        return _carry_out(self, g, out, backend, "adjoint")
+        return _carry_out(self, g, out, backend, stream, "adjoint")
 
     def __str__(self) -> str:
         return _explain(self)
@@ -461,10 +465,11 @@ def _number(value: Number) -> str:
     return str(value) if isinstance(value, Fraction) else f"{value:.6g}"
 
 
-_carry_out: Callable[[Plan, Any, Any, str | None, Direction], Any]
+_Executor = Callable[[Plan, Any, Any, str | None, Any, Direction], Any]
+_carry_out: _Executor
 
 
-def set_executor(function: Callable[[Plan, Any, Any, str | None, Direction], Any]) -> None:
+def set_executor(function: _Executor) -> None:
     """Tell plans who carries them out; `aa_ref.api` does so, since it imports this module."""
     global _carry_out
     _carry_out = function

@@ -137,6 +137,13 @@ class Elsewhere(Unexportable):
         return 10, 0
 
 
+class NewerStream:
+    """A stream by a protocol of the future."""
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 1, 0
+
+
 def read_only(a: Arrays) -> NDArray[Any]:
     view = a.y.view()
     view.flags.writeable = False
@@ -304,6 +311,24 @@ ROWS: list[Row] = [
     # Devices
     Row(E.DeviceError, ARRAYS, {"array": Elsewhere()}, "rocm", "no backend", "copy it to the CPU"),
     Row(E.DeviceError, ARRAYS, {"out": Elsewhere()}, "rocm", "no backend", "CPU"),
+    Row(
+        E.StreamError, ARRAYS, {"stream": 0}, "stream is given", "computes on the CPU",
+        "leave stream out, or ask for backend='cuda'",
+    ),
+    *(
+        Row(E.StreamError, ARRAYS, {"stream": stream}, named, why, "pass a PyTorch, CuPy or Numba")
+        for stream, named, why in (
+            (True, "stream is True", "no stream"),
+            (-1, "stream is -1", "no address"),
+            (1 << 64, "stream is 18446744073709551616", "no address"),
+            ("s", "stream is a str", "tells no handle"),
+            (2.0, "stream is a float", "tells no handle"),
+        )
+    ),
+    Row(
+        E.StreamError, ARRAYS, {"stream": NewerStream()}, "NewerStream with version 1",
+        "version 0 is understood", "pass its handle as an integer",
+    ),
     # What results are to be written to
     Row(
         E.OutError, FORWARD, lambda a: {"out": np.ones((5, 3), "f4")}, r"shape \(5, 3\)",

@@ -30,6 +30,7 @@ HOUSE = {
     "filters": {"errors"},
     "boundary": {"errors"},
     "options": {"errors"},
+    "streams": {"errors"},
     "plans": {"errors", "dtypes", "filters", "boundary", "options"},
     "reference": CORE,
     "dlpack": set(),
@@ -40,7 +41,7 @@ HOUSE = {
     "backends.numpy": CORE | {"backends"},
     "backends.numba": CORE | {"backends"},
     "backends.cuda": CORE | {"backends", "device_arrays"},
-    "api": CORE | {"arrays", "device_arrays", "backends"},
+    "api": CORE | {"arrays", "device_arrays", "streams", "backends"},
     "__init__": CORE | {"api", "backends", "backends.numba"},
     "__main__": {"cli"},
     # backends.cuda: for the very driver whose events time what it did

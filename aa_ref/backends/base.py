@@ -6,10 +6,11 @@ To add one: a module with a subclass of `Backend`, a line in `aa_ref.backends`, 
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
+from ..errors import StreamError
 from ..plans import Plan
 
 __all__ = ["Backend"]
@@ -30,6 +31,19 @@ class Backend(ABC):
     def details(self) -> dict[str, str]:
         """What ``aa-ref info`` tells of it besides, by heading."""
         return {}
+
+    def on_stream(self, handle: int) -> Self:
+        """The same backend, with its work on a CUDA stream.
+
+        Raises
+        ------
+        StreamError
+            If it computes on the CPU.
+        """
+        raise StreamError(
+            f"stream is given, but backend {self.name!r} computes on the CPU, where there is none; "
+            "leave stream out, or ask for backend='cuda'"
+        )
 
     @abstractmethod
     def forward(self, plan: Plan, x: NDArray[Any], out: NDArray[Any]) -> None:

@@ -4,9 +4,10 @@ Stand-ins for CuPy's and PyTorch's arrays have their samples in the host's memor
 simulator is the device's.
 """
 
+import ctypes
 import sys
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -64,11 +65,32 @@ class Tensor(OnGpu):
     __module__ = "torch"
 
 
+class Current:
+    """A stream that is made a package's current one."""
+
+    handles: ClassVar[list[int | None]] = [None]
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+
+    def __enter__(self) -> None:
+        self.handles.append(self.handle)
+
+    def __exit__(self, *_: Any) -> None:
+        self.handles.pop()
+
+
+allocated_on: list[int | None] = []
+"""The streams that were current when arrays were made; None for the caller's."""
+
+
 def empty_array(shape: Any, dtype: str) -> OnGpu:
+    allocated_on.append(Current.handles[-1])
     return OnGpu(np.full(shape, 77, dtype))
 
 
 def empty_tensor(shape: Any, dtype: str, device: Device) -> Tensor:
+    allocated_on.append(Current.handles[-1])
     return Tensor(np.full(shape, 77, numpy_type(dtype)), device.number)
 
 
@@ -76,18 +98,26 @@ def empty_tensor(shape: Any, dtype: str, device: Device) -> Tensor:
 def streams(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Packages of those names; the handles of the streams that kernels were launched on."""
     used: list[Any] = []
+    allocated_on.clear()
     cupy, torch = ModuleType("cupy"), ModuleType("torch")
     cupy.empty, torch.empty = empty_array, empty_tensor
-    cupy.cuda = SimpleNamespace(get_current_stream=lambda: SimpleNamespace(ptr=71))
-    torch.cuda = SimpleNamespace(current_stream=lambda device: SimpleNamespace(cuda_stream=72))
+    cupy.cuda = SimpleNamespace(
+        get_current_stream=lambda: SimpleNamespace(ptr=71), ExternalStream=Current
+    )
+    torch.cuda = SimpleNamespace(
+        current_stream=lambda device: SimpleNamespace(cuda_stream=72),
+        default_stream=lambda device: Current(0),
+        ExternalStream=lambda handle, device: Current(handle),
+        stream=lambda stream: stream,
+    )
     for name in TYPES:
         setattr(torch, name, name)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setitem(sys.modules, "torch", torch)
 
-    def external_stream(handle: int) -> int:
+    def external_stream(handle: int) -> Any:  # the simulator has none
         used.append(handle)
-        return 0  # the simulator has no others
+        return SimpleNamespace(synchronize=lambda: used.append(f"{handle} awaited"))
 
     monkeypatch.setattr(launch.cuda, "external_stream", external_stream)
     return used
@@ -151,6 +181,57 @@ def test_the_stream_that_an_array_names_goes_first(streams: list[Any]) -> None:
     assert streams == [5]
 
 
+STREAMS = {
+    "a handle": 9,
+    "the protocol": SimpleNamespace(__cuda_stream__=lambda: (0, 9), ptr=1),
+    "torch": SimpleNamespace(cuda_stream=9),
+    "cupy": SimpleNamespace(ptr=9),
+    "numba": SimpleNamespace(handle=ctypes.c_void_p(9)),
+}
+
+
+@KINDS
+@pytest.mark.parametrize("given", STREAMS)
+def test_the_stream_given_goes_before_all(
+    kind: Any, stream: int, given: str, streams: list[Any]
+) -> None:
+    x, named = sample(), {"stream": STREAMS[given]}
+    p, g = aa_ref.plan(x.shape, 0.5), out_for(x)
+    for call in (
+        lambda a: aa_ref.downsample(a, 0.5, **named),
+        lambda a: p(a, **named),
+        lambda a: aa_ref.downsample_adjoint(kind(g), 0.5, (13, 18), **named),
+        lambda a: p.adjoint(kind(g), **named),
+        lambda a: aa_ref.pyramid(a, (0.5,), **named),
+    ):
+        call(kind(x, stream=5))
+        assert streams == [9]
+        assert allocated_on == [9]
+        streams.clear()
+        allocated_on.clear()
+
+
+@KINDS
+def test_the_default_stream_may_be_asked_for(kind: Any, stream: int, streams: list[Any]) -> None:
+    aa_ref.downsample(kind(sample()), 0.5, stream=0)
+    assert streams == []
+    assert allocated_on == [0]
+    aa_ref.downsample(kind(sample()), 0.5)
+    assert streams == [stream]
+    assert allocated_on == [0, None]
+
+
+def test_arrays_of_the_host_go_there_and_back_on_the_stream(streams: list[Any]) -> None:
+    x = sample()
+    y = aa_ref.downsample(x, 0.5, backend="cuda", stream=9)
+    assert_same_bits(y, aa_ref.downsample(x, 0.5, backend="numpy"))
+    assert set(streams) == {9, "9 awaited"}
+    assert streams[-1] == "9 awaited"
+    streams.clear()
+    aa_ref.downsample(x, 0.5, backend="cuda")
+    assert streams == []
+
+
 def test_views_are_read_where_they_lie() -> None:
     room = np.zeros((5, 40, 50), np.float32)
     x = room[::-2, 1:27:2, 3:21]
@@ -162,14 +243,14 @@ def test_views_are_read_where_they_lie() -> None:
 class Capsuled:
     """An array that only exports DLPack, of a kind that nobody knows."""
 
-    def __init__(self, values: Any) -> None:
-        self.values = values
+    def __init__(self, values: Any, told: int = 1) -> None:
+        self.values, self.told = values, told
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return 2, 0
 
     def __dlpack__(self, *, stream: int) -> Any:
-        assert stream == 1
+        assert stream == self.told
         return self.values.__dlpack__()
 
 
@@ -191,6 +272,15 @@ def test_other_objects_give_numbas_arrays(dtype: str, order: Any) -> None:
         y = aa_ref.downsample(kind(x), 0.5)
         assert type(y) is OnGpu
         assert_same_bits(y.values, expected)
+
+
+@pytest.mark.usefixtures("readable")
+@pytest.mark.parametrize(("stream", "told", "used"), [(9, 9, [9]), (0, 1, [])])
+def test_who_exports_dlpack_is_told_the_stream(
+    stream: int, told: int, used: list[int], streams: list[Any]
+) -> None:
+    aa_ref.downsample(Capsuled(sample(), told), 0.5, stream=stream)
+    assert streams == used
 
 
 def test_what_dlpack_exports_is_not_written_to() -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 from ...device_arrays import DeviceArray
 from ...plans import Plan
@@ -11,6 +12,7 @@ from .kernels import compiled, threads_of
 from .memory import download, empty, upload
 from .pyramid_strips import PYRAMID
 from .steps import pyramid_step, steps_of
+from .streams import stream_of
 from .toolkit import SIMULATOR, check_device, cuda, device_number
 
 __all__ = ["CudaBackend"]
@@ -24,6 +26,13 @@ class CudaBackend(Backend):
 
     def __init__(self) -> None:
         check_device()
+        self._stream = 0  # for arrays of the host
+
+    def on_stream(self, handle: int) -> Self:
+        """See `Backend.on_stream`. A `DeviceArray` names its stream itself."""
+        other = copy(self)
+        other._stream = handle
+        return other
 
     def details(self) -> dict[str, str]:
         """See `Backend.details`."""
@@ -36,45 +45,44 @@ class CudaBackend(Backend):
 
     def forward(self, plan: Plan, x: Any, out: Any) -> None:
         """See `Backend.forward`; ``x`` and ``out`` may also be `DeviceArray`."""
-        with _on_device(plan.input_dtype, x, plan.dtype, [out]) as (source, results):
+        with self._on_device(plan, x, [out]) as (source, results):
             _launch(plan, True, source, results[0])
 
     def adjoint(self, plan: Plan, g: Any, out: Any) -> None:
         """See `Backend.adjoint`; ``g`` and ``out`` may also be `DeviceArray`."""
-        with _on_device(plan.input_dtype, g, plan.dtype, [out]) as (source, results):
+        with self._on_device(plan, g, [out]) as (source, results):
             _launch(plan, False, source, results[0])
 
     def pyramid(self, plans: Sequence[Plan], x: Any, outs: Sequence[Any]) -> None:
         """See `Backend.pyramid`: strides 2, 4 and 8 share a kernel that reads ``x`` once."""
         if not plans:
             return
-        with _on_device(plans[0].input_dtype, x, plans[0].dtype, outs) as (source, results):
+        with self._on_device(plans[0], x, outs) as (source, results):
             alone = set(range(len(plans))) - _launch_pyramid(plans, source, results)
             for n in sorted(alone):
                 _launch(plans[n], True, source, results[n])
 
-
-@contextmanager
-def _on_device(
-    kind: str, source: Any, result_kind: str, outs: Sequence[Any]
-) -> Iterator[tuple[DeviceArray, Sequence[DeviceArray]]]:
-    """Make the arrays' device the current one. Arrays of the host are copied there and back."""
-    if not isinstance(source, DeviceArray):
-        results = [empty(out.shape, result_kind) for out in outs]
-        yield upload(source, kind), results
-        for result, out in zip(results, outs, strict=True):
-            download(result, out)
-    elif source.device in (None, device_number()):
-        yield source, outs
-    else:
-        with cuda.gpus[source.device]:
+    @contextmanager
+    def _on_device(
+        self, plan: Plan, source: Any, outs: Sequence[Any]
+    ) -> Iterator[tuple[DeviceArray, Sequence[DeviceArray]]]:
+        """Make the arrays' device the current one. Arrays of the host are copied there and back."""
+        if not isinstance(source, DeviceArray):
+            results = [empty(out.shape, plan.dtype, self._stream) for out in outs]
+            yield upload(source, plan.input_dtype, self._stream), results
+            for result, out in zip(results, outs, strict=True):
+                download(result, out)
+        elif source.device in (None, device_number()):
             yield source, outs
+        else:
+            with cuda.gpus[source.device]:
+                yield source, outs
 
 
 def _launch(plan: Plan, forward: bool, source: DeviceArray, result: DeviceArray) -> None:
     if 0 in result.shape:
         return
-    stream = _stream(source)
+    stream = stream_of(source.stream)
     steps = steps_of(plan, forward, source.strides, result.strides, device_number())
     for step in steps:
         last = step is steps[-1]
@@ -105,10 +113,6 @@ def _launch_pyramid(
         return set()
     geometry = step.geometry.at([results[n].address for n in levels])
     kernel = step.kernel_at(source.address)
-    launch = compiled(kernel)[step.blocks, threads_of(kernel), _stream(source)]
+    launch = compiled(kernel)[step.blocks, threads_of(kernel), stream_of(source.stream)]
     launch(source.address, 0, geometry)
     return set(levels)
-
-
-def _stream(source: DeviceArray) -> Any:
-    return cuda.external_stream(source.stream) if source.stream else 0

@@ -9,31 +9,35 @@ from numpy.typing import NDArray
 
 from ...device_arrays import DeviceArray, c_strides
 from ...dtypes import STORAGE
+from .streams import stream_of, wait_for
 from .toolkit import SIMULATOR, cuda
 
 __all__ = ["download", "empty", "resident", "upload"]
 
 
-def empty(shape: tuple[int, ...], dtype: str) -> DeviceArray:
-    """Memory on the current device for an array of storage."""
+def empty(shape: tuple[int, ...], dtype: str, stream: int = 0) -> DeviceArray:
+    """Memory on the current device for an array of storage, and the stream for work on it."""
     size = STORAGE[dtype].itemsize
     owner = cuda.device_array(max(math.prod(shape), 1) * size, np.uint8)
     strides = c_strides(shape, size)
-    return DeviceArray(_address(owner), shape, strides, dtype, True, None, 0, owner, empty)
+    return DeviceArray(_address(owner), shape, strides, dtype, True, None, stream, owner, empty)
 
 
-def upload(x: NDArray[Any], dtype: str) -> DeviceArray:
-    """A copy of storage on the current device."""
-    copied = empty(x.shape, dtype)
+def upload(x: NDArray[Any], dtype: str, stream: int = 0) -> DeviceArray:
+    """A copy of storage on the current device, under way on a stream: keep ``x`` till its end."""
+    copied = empty(x.shape, dtype, stream)
     if x.size:
-        copied.owner.copy_to_device(np.ascontiguousarray(x).reshape(-1).view(np.uint8))
+        flat = np.ascontiguousarray(x).reshape(-1).view(np.uint8)
+        copied.owner.copy_to_device(flat, stream_of(stream))
     return copied
 
 
 def download(a: DeviceArray, out: NDArray[Any]) -> None:
     """Wait for a result of `empty`'s and copy it into storage of the host."""
     if out.size:
-        samples = a.owner.copy_to_host().view(STORAGE[a.dtype])
+        copied = a.owner.copy_to_host(stream=stream_of(a.stream))
+        wait_for(a.stream)
+        samples = copied.view(STORAGE[a.dtype])
         out[...] = samples.reshape(a.shape)
 
 
@@ -41,6 +45,9 @@ def download(a: DeviceArray, out: NDArray[Any]) -> None:
 def resident(constants: bytes, device: int) -> tuple[int, Any]:
     """The address of constants on a device, and what keeps them there."""
     owner = cuda.to_device(np.frombuffer(constants, np.uint8))
+    # The copy returns when the constants have left the host's memory, not yet there. Streams that
+    # do not wait for the default one (those of PyTorch) could launch kernels in between.
+    wait_for(0)
     return _address(owner), owner
 
 
