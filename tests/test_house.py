@@ -52,7 +52,7 @@ OUTSIDE = {
     # room: the packages from outside the standard library that it may import, NumPy apart
     "arrays": {"ml_dtypes"},
     "backends.numba": {"numba", "llvmlite"},
-    "backends.cuda": {"numba", "llvmlite"},
+    "backends.cuda": {"numba", "llvmlite", "cuda"},
     "cli": {"typer", "rich", "PIL", "tifffile", "numba", "click"},
 }
 LAZY = {("arrays", "ml_dtypes"), ("__init__", "cli")}
