@@ -18,8 +18,10 @@ from .device_arrays import (
     as_addresses,
     c_strides,
     has_interface,
+    is_cuda_tensor,
     lie_apart,
     read_device_array,
+    read_tensor,
 )
 from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError
@@ -88,6 +90,9 @@ def read(x: Any, stream: int | None = None) -> Source:
             )
         return read(x.view(np.ndarray))
     if not isinstance(x, type):
+        if is_cuda_tensor(x):
+            tensor = read_tensor(x, stream)
+            return Source(tensor, tensor.dtype, tensor, None)
         if hasattr(x, "__dlpack__"):
             return _read_dlpack(x, stream)
         if has_interface(x):
@@ -115,8 +120,9 @@ def read_out(out: Any, shape: tuple[int, ...], dtype: str, source: Source) -> An
             f"out is a {type(out).__name__}, which cannot be written into; pass an array of shape "
             f"{shape} and type {dtype}"
         )
+    on_gpu = isinstance(source.storage, DeviceArray)
     try:
-        result = read(out)
+        result = read(out, source.storage.stream if on_gpu else None)
     except (ContainerError, DtypeError) as error:
         raise OutError(f"out cannot be written into: {error}") from None
     storage = result.storage

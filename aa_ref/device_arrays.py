@@ -2,7 +2,7 @@
 
 They are read through ``__cuda_array_interface__``, version 2 or 3, or else DLPack. Where PyTorch or
 CuPy made the array, its own package, looked up among the loaded modules, makes the result and names
-the stream.
+the stream. PyTorch's tensors are read by their methods: they make up the interface anew each time.
 """
 
 import sys
@@ -23,8 +23,10 @@ __all__ = [
     "as_addresses",
     "c_strides",
     "has_interface",
+    "is_cuda_tensor",
     "lie_apart",
     "read_device_array",
+    "read_tensor",
 ]
 
 _DEFAULT_STREAM = 1  # DLPack's name for CUDA's legacy default stream, whose handle is 0
@@ -71,7 +73,8 @@ def read_device_array(x: Any, stream: int | None = None) -> DeviceArray:
     DtypeError
         If its type is none of the six.
     """
-    kind = type(x).__name__
+    if is_cuda_tensor(x):
+        return read_tensor(x, stream)
     told = (_read_interface if has_interface(x) else _read_capsule)(x, stream)
     size = STORAGE[told.dtype].itemsize
     odd = told.address % size
@@ -79,16 +82,60 @@ def read_device_array(x: Any, stream: int | None = None) -> DeviceArray:
         places = zip(told.strides, told.shape, strict=True)
         odd = odd or any(stride % size for stride, n in places if n > 1)
     if odd:
-        raise ContainerError(
-            f"{kind} has elements at addresses that are no multiples of {size} bytes, from which a "
-            "GPU cannot load; copy it first"
-        )
+        raise _odd(x, size)
     return told
+
+
+def _odd(x: Any, size: int) -> ContainerError:
+    return ContainerError(
+        f"{type(x).__name__} has elements at addresses that are no multiples of {size} bytes, from "
+        "which a GPU cannot load; copy it first"
+    )
+
+
+def is_cuda_tensor(x: Any) -> bool:
+    """Whether it is PyTorch's, in the memory of a CUDA device, which a ROCm device is not."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not isinstance(x, getattr(torch, "Tensor", ())):
+        return False
+    tensor: Any = x
+    return bool(tensor.is_cuda) and torch.version.hip is None
 
 
 def has_interface(x: Any) -> bool:
     """Whether arrays of this kind export ``__cuda_array_interface__``, if they are on a GPU."""
     return hasattr(type(x), "__cuda_array_interface__")
+
+
+def read_tensor(x: Any, stream: int | None = None) -> DeviceArray:
+    """`read_device_array` for PyTorch's tensors; see `is_cuda_tensor`.
+
+    Raises
+    ------
+    ContainerError, DtypeError
+        As there, or if it requires a gradient.
+    """
+    kind = type(x).__name__
+    if x.requires_grad:
+        raise ContainerError(f"{kind} requires a gradient; pass x.detach()")
+    if x.layout is not sys.modules["torch"].strided:
+        raise ContainerError(f"{kind} is {x.layout}, without strides; pass a dense one")
+    if x.is_neg():  # a view whose numbers stand negated in memory
+        x = x.resolve_neg()
+    dtype = _name_of(x.dtype)
+    size = STORAGE[dtype].itemsize
+    strides = tuple([stride * size for stride in x.stride()])
+    try:
+        address = x.data_ptr()
+    except RuntimeError as error:  # as of tensors that are being traced
+        raise ContainerError(f"{kind} has no memory: {error}") from None
+    if address % size:
+        raise _odd(x, size)
+    maker = _MAKERS["torch"]
+    return DeviceArray(
+        address, tuple(x.shape), strides, dtype, True, x.device.index,
+        maker.stream(x) if stream is None else stream, x, _empty_by(maker, x, strides, stream),
+    )  # fmt: skip
 
 
 def _read_interface(x: Any, stream: int | None) -> DeviceArray:
@@ -178,13 +225,16 @@ def as_addresses(a: DeviceArray) -> NDArray[Any]:
 
 def lie_apart(a: DeviceArray, b: DeviceArray) -> bool:
     """Whether two arrays lie apart for sure, as whole ranges of addresses do."""
-    (a_begin, a_end), (b_begin, b_end) = _range(a), _range(b)
-    return a_end <= b_begin or b_end <= a_begin
+    a_begin, a_end = _reach(a.shape, a.strides, STORAGE[a.dtype].itemsize)
+    b_begin, b_end = _reach(b.shape, b.strides, STORAGE[b.dtype].itemsize)
+    return a.address + a_end <= b.address + b_begin or b.address + b_end <= a.address + a_begin
 
 
-def _range(a: DeviceArray) -> tuple[int, int]:
-    begin, end = a.address, a.address + STORAGE[a.dtype].itemsize
-    for stride, length in zip(a.strides, a.shape, strict=True):
+@lru_cache(maxsize=512)
+def _reach(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[int, int]:
+    """Where an array's bytes begin and end, from its address on."""
+    begin, end = 0, itemsize
+    for stride, length in zip(strides, shape, strict=True):
         if stride < 0:
             begin += stride * (length - 1)
         else:
@@ -213,7 +263,12 @@ class _Maker:
 
 class _Torch(_Maker):
     def stream(self, x: Any) -> int:
-        return int(sys.modules["torch"].cuda.current_stream(x.device).cuda_stream)
+        torch = sys.modules["torch"]
+        # The same handle, without an object of a stream: for a small array that takes long.
+        current = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+        if current is not None:
+            return int(current(x.device.index))
+        return int(torch.cuda.current_stream(x.device).cuda_stream)
 
     def on(self, x: Any, stream: int) -> AbstractContextManager[Any]:
         cuda = sys.modules["torch"].cuda

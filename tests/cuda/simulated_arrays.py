@@ -54,7 +54,7 @@ class OnGpu:
 
 class Device:
     def __init__(self, number: int) -> None:
-        self.number = number
+        self.number = self.index = number
 
     def __enter__(self) -> None: ...
 
@@ -62,7 +62,31 @@ class Device:
 
 
 class Tensor(OnGpu):
+    """Read by its methods, not by its interface."""
+
     __module__ = "torch"
+    is_cuda, requires_grad, layout = True, False, "strided"
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        raise AssertionError("it is made anew at each look")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    @property
+    def device(self) -> "Device":
+        return Device(self.number)
+
+    def stride(self) -> tuple[int, ...]:
+        return tuple(n // self.values.itemsize for n in self.values.strides)
+
+    def data_ptr(self) -> int:
+        return self.values.ctypes.data
+
+    def is_neg(self) -> bool:
+        return False
 
 
 class Current:
@@ -104,6 +128,8 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     cupy.cuda = SimpleNamespace(
         get_current_stream=lambda: SimpleNamespace(ptr=71), ExternalStream=Current
     )
+    torch.Tensor, torch.strided = Tensor, "strided"
+    torch.version, torch._C = SimpleNamespace(hip=None), SimpleNamespace()
     torch.cuda = SimpleNamespace(
         current_stream=lambda device: SimpleNamespace(cuda_stream=72),
         default_stream=lambda device: Current(0),
@@ -286,7 +312,7 @@ def test_who_exports_dlpack_is_told_the_stream(
 def test_what_dlpack_exports_is_not_written_to() -> None:
     x = sample()
     with pytest.raises(OutError, match="read-only"):
-        aa_ref.downsample(OnGpu(x), 0.5, out=Capsuled(out_for(x)))
+        aa_ref.downsample(OnGpu(x), 0.5, out=Capsuled(out_for(x), 71))
 
 
 @pytest.mark.parametrize("values", [np.ones((6, 4), np.int32), np.ones((6, 4), bool)])
