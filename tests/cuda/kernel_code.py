@@ -18,7 +18,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from aa_ref.backends.cuda.kernels import Kernel, function_of, shipped, signature_of, threads_of
+import numpy as np
+
+from aa_ref.backends.cuda.kernels import (
+    Kernel,
+    addresses_of,
+    function_of,
+    geometry_of,
+    shipped,
+    signature_of,
+    threads_of,
+)
 from aa_ref.backends.cuda.pyramid_strips import PYRAMID
 from aa_ref.backends.cuda.strips import filter_of, run_of
 from aa_ref.backends.cuda.toolkit import SIMULATOR, cuda
@@ -40,6 +50,8 @@ class Code(NamedTuple):
     ----------
     ptx : Counter
         How often each instruction occurs in PTX, and how often ``.local`` is declared.
+    parameters : tuple of int
+        How many bytes each argument has, in order.
     registers, shared, stack, spill_stores, spill_loads, barriers : int
         What ptxas reports: registers a thread, bytes of memory, barriers.
     sass : str
@@ -47,6 +59,7 @@ class Code(NamedTuple):
     """
 
     ptx: Counter[str]
+    parameters: tuple[int, ...]
     registers: int
     shared: int
     stack: int
@@ -97,6 +110,13 @@ def instructions_of(ptx: str) -> Counter[str]:
     return Counter(re.findall(begins, ptx, re.MULTILINE))
 
 
+def parameters_of(ptx: str) -> tuple[int, ...]:
+    """How many bytes each argument of the one kernel has, in order."""
+    _, _, rest = ptx.partition(".entry")
+    arguments, _, _ = rest.partition("{")
+    return tuple(int(bits) // 8 for bits in re.findall(r"\.param \.[busf](\d+) ", arguments))
+
+
 def assembled(
     ptx: str, architecture: int, disassemble: bool = False, options: Sequence[str] = ()
 ) -> Code:
@@ -116,8 +136,9 @@ def assembled(
 
     assert told("registers"), said
     return Code(
-        instructions_of(ptx), told("registers"), told("bytes smem"), told("bytes stack frame"),
-        told("bytes spill stores"), told("bytes spill loads"), told("barriers"), sass,
+        instructions_of(ptx), parameters_of(ptx), told("registers"), told("bytes smem"),
+        told("bytes stack frame"), told("bytes spill stores"),
+        told("bytes spill loads"), told("barriers"), sass,
     )  # fmt: skip
 
 
@@ -179,6 +200,21 @@ def launch_faults(kernel: Kernel, code: Code) -> list[str]:
     if (in_ptx, code.barriers) != (meant, used):
         found.append(f"{in_ptx} instructions for {code.barriers} barriers")
     return found
+
+
+def argument_faults(kernel: Kernel, code: Code) -> list[str]:
+    """Arguments of other sizes than those that a call packs."""
+    packed = [8] * addresses_of(kernel) + list(_sizes(geometry_of(kernel)))
+    taken = list(code.parameters)
+    return [] if packed == taken else [f"arguments of {taken} bytes, packed in {packed}"]
+
+
+def _sizes(geometry: Any) -> Iterator[int]:
+    for value in geometry:
+        if isinstance(value, tuple):
+            yield from _sizes(value)
+        else:
+            yield 4 if isinstance(value, np.float32) else 8
 
 
 def moves_of(code: Code, begin: str) -> Counter[int]:

@@ -9,7 +9,7 @@ from support import assert_same_bits, numpy_type
 
 import aa_ref
 from aa_ref.backends import get_backend
-from aa_ref.backends.cuda import launch
+from aa_ref.backends.cuda import calls
 from aa_ref.backends.cuda.kernels import Kernel, shipped
 from aa_ref.backends.cuda.toolkit import SIMULATOR
 
@@ -32,13 +32,13 @@ def test_this_is_the_simulator() -> None:
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[Kernel]:
     """The kernels launched so far."""
     found: list[Kernel] = []
-    original = launch.compiled
+    original = calls.compiled
 
     def compiled(kernel: Kernel) -> Any:
         found.append(kernel)
         return original(kernel)
 
-    monkeypatch.setattr(launch, "compiled", compiled)
+    monkeypatch.setattr(calls, "compiled", compiled)
     return found
 
 

@@ -58,6 +58,7 @@ def test_code(codes: Codes, kernel: Kernel, architecture: int) -> None:
     assert kc.arithmetic_faults(code) == []
     assert kc.memory_faults(code) == []
     assert kc.launch_faults(kernel, code) == []
+    assert kc.argument_faults(kernel, code) == []
     assert kc.width_faults(kernel, code) == []
 
 
@@ -176,6 +177,15 @@ def test_what_no_device_can_launch_is_seen(codes: Codes, kernel: Kernel) -> None
     assert kc.launch_faults(ELEMENTS, code)
 
 
+@pytest.mark.parametrize("kernel", [PYRAMID], ids=lambda kernel: kernel.name)
+def test_other_arguments_are_seen(codes: Codes, kernel: Kernel) -> None:
+    code = codes[kernel].result()[90]
+    assert len(code.parameters) == 4 + 2 * 3 + 6 + 3 * (2 + 2 * 9)
+    assert code.parameters.count(4) == 6
+    assert kc.argument_faults(ALIGNED, code)
+    assert kc.argument_faults(kernel, code._replace(parameters=code.parameters[::-1]))
+
+
 def test_a_program_that_is_missing_is_named_with_its_package() -> None:
     with pytest.raises(FileNotFoundError, match="no-such-package, which has ptxas"):
         kc.tool("ptxas", "no-such-package")
@@ -223,5 +233,5 @@ def test_there_may_be_no_way() -> None:
 )
 def test_blocks_that_fit(registers: int, shared: int, blocks: int) -> None:
     """As the table of NVIDIA's occupancy calculator has it, for 128 threads."""
-    code = kc.Code(kc.Counter(), registers, shared, 0, 0, 0, 1)
+    code = kc.Code(kc.Counter(), (), registers, shared, 0, 0, 0, 1)
     assert kc.blocks_that_fit(ALIGNED, code) == blocks

@@ -17,7 +17,16 @@ from .pyramid_strips import PYRAMID, Level, PyramidStrips, make_pyramid_strips
 from .strips import STRIDES, Strips, run_of
 from .toolkit import SIMULATOR, cuda, types
 
-__all__ = ["Kernel", "compiled", "function_of", "shipped", "signature_of", "threads_of"]
+__all__ = [
+    "Kernel",
+    "addresses_of",
+    "compiled",
+    "function_of",
+    "geometry_of",
+    "shipped",
+    "signature_of",
+    "threads_of",
+]
 
 
 class Kernel(NamedTuple):
@@ -98,16 +107,25 @@ def function_of(kernel: Kernel) -> Any:
     return function
 
 
-def signature_of(kernel: Kernel) -> Any:
-    """The types of its arguments: the addresses of x and y, the geometry."""
+def addresses_of(kernel: Kernel) -> int:
+    """How many addresses it takes: of x and y, of x and the levels of a pyramid."""
+    return 1 + (len(PYRAMID) if kernel.direction == "pyramid" else 1)
+
+
+def geometry_of(kernel: Kernel) -> Any:
+    """An example of what it takes besides addresses, for its types."""
     free, axis = Free(0, 0, 0), Axis(0, 0, 0, 0, np.float32(0), 0, 0, 0, 0)
-    geometry: Any = Elements(free, free, axis, axis, free)
     if kernel.direction == "pyramid":
-        level = Level(0, 0, 0, axis, axis)
-        geometry = PyramidStrips(free, free, 0, 0, 0, 0, 0, 0, level, level, level)
-    elif kernel.stride:
-        geometry = Strips(free, free, axis, axis, 0, 0, 0, 0, 0, 0)
-    return types.void(types.int64, types.int64, typeof(geometry))
+        level = Level(0, 0, axis, axis)
+        return PyramidStrips(free, free, 0, 0, 0, 0, 0, 0, level, level, level)
+    if kernel.stride:
+        return Strips(free, free, axis, axis, 0, 0, 0, 0, 0, 0)
+    return Elements(free, free, axis, axis, free)
+
+
+def signature_of(kernel: Kernel) -> Any:
+    """The types of its arguments: the addresses, the geometry."""
+    return types.void(*[types.int64] * addresses_of(kernel), typeof(geometry_of(kernel)))
 
 
 @cache

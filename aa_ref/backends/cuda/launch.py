@@ -1,18 +1,15 @@
 """The backend itself: runs the steps of a plan on the arrays' device and stream."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, Self
 
 from ...device_arrays import DeviceArray
 from ...plans import Plan
 from ..base import Backend
-from .kernels import compiled, threads_of
 from .memory import download, empty, upload
 from .pyramid_strips import PYRAMID
 from .steps import pyramid_step, steps_of
-from .streams import stream_of
 from .toolkit import SIMULATOR, check_device, cuda, device_number
 
 __all__ = ["CudaBackend"]
@@ -45,58 +42,80 @@ class CudaBackend(Backend):
 
     def forward(self, plan: Plan, x: Any, out: Any) -> None:
         """See `Backend.forward`; ``x`` and ``out`` may also be `DeviceArray`."""
-        with self._on_device(plan, x, [out]) as (source, results):
-            _launch(plan, True, source, results[0])
+        self._on_device(_forward, (plan,), x, (out,))
 
     def adjoint(self, plan: Plan, g: Any, out: Any) -> None:
         """See `Backend.adjoint`; ``g`` and ``out`` may also be `DeviceArray`."""
-        with self._on_device(plan, g, [out]) as (source, results):
-            _launch(plan, False, source, results[0])
+        self._on_device(_adjoint, (plan,), g, (out,))
 
     def pyramid(self, plans: Sequence[Plan], x: Any, outs: Sequence[Any]) -> None:
         """See `Backend.pyramid`: strides 2, 4 and 8 share a kernel that reads ``x`` once."""
-        if not plans:
-            return
-        with self._on_device(plans[0], x, outs) as (source, results):
-            alone = set(range(len(plans))) - _launch_pyramid(plans, source, results)
-            for n in sorted(alone):
-                _launch(plans[n], True, source, results[n])
+        if plans:
+            self._on_device(_pyramid, plans, x, outs)
 
-    @contextmanager
     def _on_device(
-        self, plan: Plan, source: Any, outs: Sequence[Any]
-    ) -> Iterator[tuple[DeviceArray, Sequence[DeviceArray]]]:
-        """Make the arrays' device the current one. Arrays of the host are copied there and back."""
+        self, work: "_Work", plans: Sequence[Plan], source: Any, outs: Sequence[Any]
+    ) -> None:
+        """Work where the arrays are. Arrays of the host are copied there and back."""
         if not isinstance(source, DeviceArray):
-            results = [empty(out.shape, plan.dtype, self._stream) for out in outs]
-            yield upload(source, plan.input_dtype, self._stream), results
+            results = [empty(out.shape, plans[0].dtype, self._stream) for out in outs]
+            copied = upload(source, plans[0].input_dtype, self._stream)
+            work(plans, copied, results, device_number())
             for result, out in zip(results, outs, strict=True):
                 download(result, out)
-        elif source.device in (None, device_number()):
-            yield source, outs
+            return
+        current = device_number()
+        if source.device in (None, current):
+            work(plans, source, outs, current)
         else:
             with cuda.gpus[source.device]:
-                yield source, outs
+                work(plans, source, outs, source.device)
 
 
-def _launch(plan: Plan, forward: bool, source: DeviceArray, result: DeviceArray) -> None:
+_Work = Callable[[Sequence[Plan], DeviceArray, Sequence[DeviceArray], int], None]
+"""Of plans, on a source, into results, on the device of that number."""
+
+
+def _forward(
+    plans: Sequence[Plan], source: DeviceArray, results: Sequence[DeviceArray], device: int
+) -> None:
+    _launch(plans[0], True, source, results[0], device)
+
+
+def _adjoint(
+    plans: Sequence[Plan], source: DeviceArray, results: Sequence[DeviceArray], device: int
+) -> None:
+    _launch(plans[0], False, source, results[0], device)
+
+
+def _pyramid(
+    plans: Sequence[Plan], source: DeviceArray, results: Sequence[DeviceArray], device: int
+) -> None:
+    alone = set(range(len(plans))) - _launch_pyramid(plans, source, results, device)
+    for n in sorted(alone):
+        _launch(plans[n], True, source, results[n], device)
+
+
+def _launch(
+    plan: Plan, forward: bool, source: DeviceArray, result: DeviceArray, device: int
+) -> None:
     if 0 in result.shape:
         return
-    stream = stream_of(source.stream)
-    steps = steps_of(plan, forward, source.strides, result.strides, device_number())
+    stream = source.stream
+    steps = steps_of(plan, forward, source.strides, result.strides, device)
     for step in steps:
         last = step is steps[-1]
         target = result if last else source.empty(step.shape, plan.compute_dtype.name)
-        for offsets in step.offsets:
-            begins = source.address + offsets[0], target.address + offsets[1]
-            x, y = begins if step.kernel.direction == "forward" else reversed(begins)
-            kernel = step.kernel_at(x)
-            compiled(kernel)[step.blocks, threads_of(kernel), stream](x, y, step.geometry)
+        x_first = step.call.kernel.direction == "forward"
+        for before, after in step.offsets:
+            begins = source.address + before, target.address + after
+            x, y = begins if x_first else reversed(begins)
+            step.call_at(x)(stream, x, y)
         source = target
 
 
 def _launch_pyramid(
-    plans: Sequence[Plan], source: DeviceArray, results: Sequence[DeviceArray]
+    plans: Sequence[Plan], source: DeviceArray, results: Sequence[DeviceArray], device: int
 ) -> set[int]:
     """Make the levels that share a kernel, if there are any; tell which."""
     by_stride: dict[int | None, int] = {}
@@ -108,11 +127,9 @@ def _launch_pyramid(
     levels = [by_stride[stride] for stride in PYRAMID]
     strides = tuple(results[n].strides for n in levels)
     chosen = tuple(plans[n] for n in levels)
-    step = pyramid_step(chosen, source.strides, strides, device_number())
+    step = pyramid_step(chosen, source.strides, strides, device)
     if step is None:
         return set()
-    geometry = step.geometry.at([results[n].address for n in levels])
-    kernel = step.kernel_at(source.address)
-    launch = compiled(kernel)[step.blocks, threads_of(kernel), stream_of(source.stream)]
-    launch(source.address, 0, geometry)
+    addresses = [results[n].address for n in levels]
+    step.call_at(source.address)(source.stream, source.address, *addresses)
     return set(levels)

@@ -4,7 +4,6 @@ Rows are read in pairs. Each row is added to the outputs under way of all three 
 level, the outputs that a pair completes go through shared memory as in `forward_strips`.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,9 +23,8 @@ PYRAMID = (2, 4, 8)
 
 
 class Level(NamedTuple):
-    """One level's array: its address, and its rows, columns and planes."""
+    """One level's array: its rows, columns and planes."""
 
-    y: int
     outer: int  # strides in bytes
     middle: int
     rows: Axis
@@ -47,12 +45,6 @@ class PyramidStrips(NamedTuple):
     fine: Level
     medium: Level
     coarse: Level
-
-    def at(self, addresses: Sequence[int]) -> "PyramidStrips":
-        """The same for levels at these addresses, finest first."""
-        levels = zip((self.fine, self.medium, self.coarse), addresses, strict=True)
-        fine, medium, coarse = (level._replace(y=y) for level, y in levels)
-        return self._replace(fine=fine, medium=medium, coarse=coarse)
 
 
 def make_pyramid_strips(
@@ -91,7 +83,7 @@ def make_pyramid_strips(
         for n in range(per_thread):
             sums[n] = zero
 
-    def pyramid_strips(x: int, y: int, g: Any) -> None:
+    def pyramid_strips(x: int, fine_y: int, medium_y: int, coarse_y: int, g: Any) -> None:
         taps_2 = cuda.const.array_like(fine_taps)
         taps_4 = cuda.const.array_like(medium_taps)
         taps_8 = cuda.const.array_like(coarse_taps)
@@ -131,18 +123,22 @@ def make_pyramid_strips(
                 to_coarse(coarse, samples, q * per_thread, phase_8 + q, taps_8)
             i = pair - fine_begin - fine_wait
             if i >= 4 * first and i < min(4 * last, g.fine.rows.outputs):
-                finish_fine(line, front, fine, thread, g, g.fine, plane, strip, i, taps_2)
+                finish_fine(line, front, fine, thread, g, fine_y, g.fine, plane, strip, i, taps_2)
                 front = side - front
             next_output(fine, fine_held)
             i = after_4 // 2 - medium_wait
             if phase_4 == 0 and i >= 2 * first and i < min(2 * last, g.medium.rows.outputs):
-                finish_medium(line, front, medium, thread, g, g.medium, plane, strip, i, taps_4)
+                finish_medium(
+                    line, front, medium, thread, g, medium_y, g.medium, plane, strip, i, taps_4
+                )
                 front = side - front
             if phase_4 == 2:
                 next_output(medium, medium_held)
             i = after_8 // 4 - coarse_wait
             if phase_8 == 4 and i >= first and i < last:
-                finish_coarse(line, front, coarse, thread, g, g.coarse, plane, strip, i, taps_8)
+                finish_coarse(
+                    line, front, coarse, thread, g, coarse_y, g.coarse, plane, strip, i, taps_8
+                )
                 front = side - front
             if phase_8 == 6:
                 next_output(coarse, coarse_held)
@@ -172,6 +168,7 @@ def _make_finish(
         sums: Any,
         thread: int,
         g: Any,
+        y: int,
         level: Any,
         plane: int,
         strip: int,
@@ -183,7 +180,7 @@ def _make_finish(
         # two sides. All threads of a block come here together, since ``i`` is the block's.
         cuda.syncthreads()
         channels = 1 if planar else g.channels
-        target = level.y + i * level.rows.y
+        target = y + i * level.rows.y
         target += plane // g.middle.length * level.outer + plane % g.middle.length * level.middle
         block_outputs = g.block_columns * finer * channels
         before = strip * block_outputs

@@ -11,6 +11,7 @@ import numpy as np
 from ...device_arrays import c_strides
 from ...dtypes import STORAGE
 from ...plans import AxisPlan, Plan
+from .calls import Call
 from .elements import Elements
 from .kernels import Kernel, threads_of
 from .layout import Layout, make_axis, make_layout
@@ -33,12 +34,11 @@ class Step(NamedTuple):
 
     Attributes
     ----------
-    kernel : Kernel
-        The one that takes arrays at any address.
+    call : Call
+        Takes arrays at any address.
+    aligned : Call or None
+        Takes x at multiples of ``run_bytes`` alone, and is faster.
     run_bytes : int
-        There is another for x at multiples of this; 0 if there is none.
-    geometry : Elements or Strips
-    blocks : int
     shape : tuple of int
         The result's.
     offsets : tuple
@@ -47,19 +47,18 @@ class Step(NamedTuple):
         What holds the taps on the device.
     """
 
-    kernel: Kernel
+    call: Call
+    aligned: Call | None
     run_bytes: int
-    geometry: Any
-    blocks: int
     shape: tuple[int, ...]
     offsets: tuple[tuple[int, int], ...]
     kept: tuple[Any, ...]
 
-    def kernel_at(self, x: int) -> Kernel:
-        """The kernel for x at this address."""
-        if self.run_bytes and x % self.run_bytes == 0:
-            return self.kernel._replace(aligned=True)
-        return self.kernel
+    def call_at(self, x: int) -> Call:
+        """What to launch for x at this address."""
+        if self.aligned is not None and x % self.run_bytes == 0:
+            return self.aligned
+        return self.call
 
 
 class _Side(NamedTuple):
@@ -104,10 +103,7 @@ def pyramid_step(
     results: tuple[tuple[int, ...], ...],
     device: int,
 ) -> Step | None:
-    """The one launch for a pyramid of strides 2, 4 and 8, in this order; None if it takes more.
-
-    Its geometry still wants the addresses of the levels.
-    """
+    """The one launch for a pyramid of strides 2, 4 and 8, in this order; None if it takes more."""
     steps = [
         steps_of(plan, True, source, result, device)
         for plan, result in zip(plans, results, strict=True)
@@ -115,22 +111,29 @@ def pyramid_step(
     coarse = steps[-1][0]
     if any(len(each) > 1 or len(each[0].offsets) > 1 for each in steps):
         return None
-    kernels = tuple(each[0].kernel for each in steps)
-    if kernels != tuple(coarse.kernel._replace(stride=stride) for stride in PYRAMID):
+    kernel, g = coarse.call.kernel, coarse.call.geometry
+    kernels = tuple(each[0].call.kernel for each in steps)
+    if kernels != tuple(kernel._replace(stride=stride) for stride in PYRAMID):
         return None
-    levels = [
-        Level(0, g.outer.y, g.middle.y, g.rows, g.columns)
-        for g in (each[0].geometry for each in steps)
-    ]
-    g = coarse.geometry
-    if any(_planes(each[0].geometry) != _planes(g) for each in steps):
+    geometries = [each[0].call.geometry for each in steps]
+    if any(_planes(each) != _planes(g) for each in geometries):
         return None
+    levels = [Level(each.outer.y, each.middle.y, each.rows, each.columns) for each in geometries]
     geometry = PyramidStrips(
         g.outer, g.middle, g.channels, g.before, g.strips, g.block_columns, g.chunks, g.chunk,
         *levels,
     )  # fmt: skip
-    kernel = coarse.kernel._replace(direction="pyramid")
-    return coarse._replace(kernel=kernel, geometry=geometry)
+    kernel = kernel._replace(direction="pyramid")
+    call, aligned = _calls(kernel, coarse.call.blocks, geometry, coarse.aligned is not None)
+    return coarse._replace(call=call, aligned=aligned)
+
+
+def _calls(kernel: Kernel, blocks: int, geometry: Any, also_aligned: bool) -> tuple[Any, Any]:
+    """The calls of a step."""
+    call = Call(kernel, blocks, geometry)
+    if not also_aligned:
+        return call, None
+    return call, Call(kernel._replace(aligned=True), blocks, geometry)
 
 
 def _planes(g: Strips) -> tuple[int, ...]:
@@ -202,7 +205,8 @@ def _step(
     offsets = tuple(
         (sum(s for s, _ in chosen), sum(r for _, r in chosen)) for chosen in product(*starts)
     )
-    return Step(kernel, run_bytes, geometry, blocks, result.shape, offsets, tuple(kept))
+    call, aligned = _calls(kernel, blocks, geometry, run_bytes > 0)
+    return Step(call, aligned, run_bytes, result.shape, offsets, tuple(kept))
 
 
 def _strips(

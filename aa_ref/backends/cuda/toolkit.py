@@ -22,11 +22,15 @@ __all__ = [
     "cuda",
     "device_function",
     "device_number",
+    "function_of_driver",
+    "launch",
     "multiprocessors",
     "types",
 ]
 
 SIMULATOR = bool(config.ENABLE_CUDASIM)
+if not SIMULATOR:
+    from cuda.bindings import driver  # which numba-cuda itself is built on
 
 
 def check_device() -> None:
@@ -49,7 +53,12 @@ def check_device() -> None:
 
 def device_number() -> int:
     """The number of the current device."""
-    return 0 if SIMULATOR else int(cuda.get_current_device().id)
+    if SIMULATOR:
+        return 0
+    status, device = driver.cuCtxGetDevice()
+    if status:  # none is current in this thread: Numba makes one so
+        return int(cuda.get_current_device().id)
+    return int(device)
 
 
 def multiprocessors() -> int:
@@ -60,3 +69,19 @@ def multiprocessors() -> int:
 def device_function(function: Callable[..., Any]) -> Any:
     """A function for kernels to call. The simulator calls it as it stands."""
     return function if SIMULATOR else cuda.jit(device=True, inline="always")(function)
+
+
+def function_of_driver(dispatcher: Any) -> int:
+    """The driver's handle of a kernel that Numba has compiled, loaded for the current device."""
+    (kernel,) = dispatcher.overloads.values()
+    kernel.bind()
+    return int(kernel.library.get_cufunc().handle)
+
+
+def launch(function: int, blocks: int, threads: int, stream: int, parameters: int) -> None:
+    """Launch a kernel, by handles and by the address of pointers to its arguments."""
+    (status,) = driver.cuLaunchKernel(
+        function, blocks, 1, 1, threads, 1, 1, 0, stream, parameters, 0
+    )
+    if status:
+        raise RuntimeError(f"the GPU's driver launches no kernel on stream {stream}: {status.name}")
