@@ -46,16 +46,18 @@ HOUSE = {
     "__main__": {"cli"},
     # backends.cuda: for the very driver whose events time what it did
     "bench": CORE | {"__init__", "api", "backends", "backends.numba", "backends.cuda"},
-    "cli": CORE | {"__init__", "api", "arrays", "backends", "backends.numba", "bench"},
+    "oracle": CORE | {"__init__", "api", "arrays", "backends"},
+    "cli": CORE | {"__init__", "api", "arrays", "backends", "backends.numba", "bench", "oracle"},
 }
 OUTSIDE = {
     # room: the packages from outside the standard library that it may import, NumPy apart
     "arrays": {"ml_dtypes"},
     "backends.numba": {"numba", "llvmlite"},
     "backends.cuda": {"numba", "llvmlite", "cuda"},
+    "oracle": {"ml_dtypes"},
     "cli": {"typer", "rich", "PIL", "tifffile", "numba", "click"},
 }
-LAZY = {("arrays", "ml_dtypes"), ("__init__", "cli")}
+LAZY = {("arrays", "ml_dtypes"), ("oracle", "ml_dtypes"), ("__init__", "cli")}
 """What may be imported inside functions alone."""
 
 IMPORTERS = {"backends", "bench", "cli"}

@@ -1,0 +1,65 @@
+"""What a check finds wrong: a code out of a closed list, words, the smallest example, a snippet."""
+
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+
+__all__ = ["CODES", "Finding"]
+
+CODES = MappingProxyType(
+    {
+        "boundary": "another rule beyond the ends",
+        "phase": "outputs centred on other inputs",
+        "size": "another number of outputs",
+        "radius": "another number of taps",
+        "sigma": "another width of the Gaussian",
+        "stride": "another distance between the centres",
+        "normalisation": "taps that do not sum to 1",
+        "flip": "an axis runs backwards",
+        "axes": "axes swapped, or others filtered",
+        "channels": "channels or batch entries mixed or swapped",
+        "precision": "the right operation, with more rounding error than the precision allows",
+        "values": "wrong values that no other code explains",
+        "nan": "NaN or infinity lost, or spread to where it does not belong",
+        "dtype": "a result of another type",
+        "mutates": "the input is written to",
+        "unstable": "two answers to one question",
+        "adjoint": "the adjoint is not the transpose",
+        "timeout": "no answer in time",
+        "error": "no answer, but an exception or a crash",
+    }
+)
+"""Every code, and what it says of the implementation."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that an implementation does wrong.
+
+    Attributes
+    ----------
+    code : str
+        One of `CODES`.
+    message : str
+        What is wrong and what would be right, in a sentence or two.
+    example : str
+        The smallest case that shows it, in words.
+    snippet : str
+        The same as Python that needs no more than NumPy and the implementation.
+    """
+
+    code: str
+    message: str
+    example: str = ""
+    snippet: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"code is {self.code!r}, which is none of {', '.join(CODES)}")
+
+    def __str__(self) -> str:
+        text = f"{self.code}: {self.message}"
+        return f"{text}\n  {self.example}" if self.example else text
+
+    def to_dict(self) -> dict[str, str]:
+        """The attributes by name, for JSON."""
+        return asdict(self)
