@@ -22,6 +22,7 @@ __all__ = [
     "Number",
     "as_scale",
     "as_sigma",
+    "enclosed_half",
     "nearest_float",
     "radius_of",
     "sigma_of",
@@ -145,23 +146,34 @@ def _half_gaussian(
 ) -> list[float]:
     """The taps from the middle out; ``digits`` is the decimal precision to begin with."""
     while True:
-        # Relative errors in units of u = 5 * 10**-digits. An argument is off by u, and since it is
-        # at most 32 (sigma = 1/8, i = 1) its exponential by 33 u; the sum of at most 65,535 terms
-        # by 33 u + 65,535 u; a quotient of two such by less than 2**17 u, below 10**(6 - digits).
-        context, slack = Context(prec=digits), Fraction(1, 10 ** (digits - 6))
-        values = [
-            context.exp(context.divide(Decimal(a.numerator), Decimal(a.denominator)))
-            for a in (-(i * i) / (2 * sigma * sigma) for i in range(radius + 1))
-        ]
-        total = Decimal(0)
-        for value in values[1:]:
-            total = context.add(total, context.multiply(value, Decimal(2)))
-        total = context.add(total, values[0])
-        quotients = [Fraction(context.divide(value, total)) for value in values]
+        quotients, slack = enclosed_half(sigma, radius, digits)
         low = [nearest_float(q * (1 - slack), compute) for q in quotients]
         if low == [nearest_float(q * (1 + slack), compute) for q in quotients]:
             return low
         digits *= 2
+
+
+def enclosed_half(sigma: Number, radius: int, digits: int) -> tuple[tuple[Fraction, ...], Fraction]:
+    """The real taps from the middle out, and the relative error that none of them exceeds.
+
+    Relative errors are in units of u = 5 * 10**-digits. An argument is off by u, and since it is at
+    most 32 (sigma = 1/8, i = 1) its exponential by 33 u; the sum of at most 65,535 terms by
+    33 u + 65,535 u; a quotient of two such by less than 2**17 u, below 10**(6 - digits).
+    """
+    if radius == 0:
+        return (Fraction(1),), Fraction(0)
+    sigma = Fraction(sigma)
+    context = Context(prec=digits)
+    values = [
+        context.exp(context.divide(Decimal(a.numerator), Decimal(a.denominator)))
+        for a in (-(i * i) / (2 * sigma * sigma) for i in range(radius + 1))
+    ]
+    total = Decimal(0)
+    for value in values[1:]:
+        total = context.add(total, context.multiply(value, Decimal(2)))
+    total = context.add(total, values[0])
+    quotients = tuple(Fraction(context.divide(value, total)) for value in values)
+    return quotients, Fraction(1, 10 ** (digits - 6))
 
 
 def nearest_float(value: Fraction, dtype: np.dtype[Any]) -> float:

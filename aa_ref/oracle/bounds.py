@@ -1,0 +1,236 @@
+"""How far a correct implementation may be from the truth, element by element.
+
+Every rounding is a factor ``e**r`` with |r| <= h, or an absolute error below the normal range.
+Exponents add up along a term's way from sample to result, whatever the order of the sums, fused
+or not, so a result is within ``sum |t| |x| (e**sum - 1)`` of the truth. ``docs/numerics.md``
+proves it in the order of this code.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..plans import Plan
+from .errors import OracleError
+from .precisions import FORMATS, Format, Precision, as_precision
+from .samples import Samples, as_samples
+from .sums import close_taps, counted, gain, raised, reached, slabs, weighted
+from .tap_errors import tap_errors
+from .truth import truth_of
+
+__all__ = ["FORMS", "Allowance", "allowance", "bound"]
+
+FORMS = ("any", "separable", "direct")
+_LEEWAY = 1 + 2.0**-40  # the exponents are computed with less than 2000 roundings of 2**-53
+
+
+def bound(
+    x: Any,
+    plan: Plan,
+    *,
+    precision: Any = "binary32",
+    form: str = "any",
+    taps: str = "recomputed",
+    direction: str = "forward",
+) -> NDArray[np.float64]:
+    """How far each element of a correct result may be from `truth`, proven.
+
+    Parameters
+    ----------
+    x : array
+        Finite; as for `truth`.
+    plan : Plan
+        Its result type is that of the result judged: where it is narrower than what sums are held
+        in, one rounding to it is part of the bound (half a unit for integers).
+    precision : str or Precision
+        What is rounded where: a name in `aa_ref.oracle.precisions.PRECISIONS`.
+    form : {"any", "separable", "direct", "fft"}
+        One pass an axis in any order of the axes; a table of K×K weights; either; or discrete
+        Fourier transforms of zero-padded planes, for which the bound is the same all over a plane.
+    taps : {"recomputed", "given"}
+        Whether the implementation computed its taps itself, in the precision's design format, or
+        got those of the plan.
+    direction : {"forward", "adjoint"}
+
+    Returns
+    -------
+    ndarray of float64
+        Of `truth`'s shape, rounded up. No more than ``sum |t| |x|`` where the bound says anything:
+        above, a result of nothing but zeros would pass. Infinite where it says nothing at all.
+
+    Raises
+    ------
+    AaRefError
+        If the array does not fit the plan or is not finite, or a name is unknown.
+    """
+    samples = as_samples(x, plan, direction)
+    if not samples.finite:
+        raise OracleError("the array holds NaN or infinity, and there is no bound on those")
+    found = allowance(samples, truth_of(samples), as_precision(precision), form, taps)
+    return found.total
+
+
+class Allowance(NamedTuple):
+    """What is allowed, for each element of a result.
+
+    Attributes
+    ----------
+    magnitude
+        ``sum |t| |x|``.
+    arithmetic
+        The bound before the result is converted to its type.
+    total
+        After that, and with the rounding of the truth itself.
+    deviation
+        The standard deviation that independent roundings to nearest would give at most.
+    overflow
+        Where finite samples may have become infinite on the way.
+    """
+
+    magnitude: NDArray[np.float64]
+    arithmetic: NDArray[np.float64]
+    total: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    overflow: NDArray[np.bool_]
+
+
+def allowance(
+    samples: Samples,
+    truth: NDArray[np.float64],
+    precision: Precision,
+    form: Any,
+    taps: Any,
+    *,
+    flushed: bool = False,
+) -> Allowance:
+    """The bound and what it is made of; ``flushed`` if subnormal numbers may be taken for zero."""
+    if form not in FORMS:
+        raise OracleError(f"form is {form!r}; write one of {', '.join(map(repr, FORMS))}")
+    forms = ("separable", "direct") if form == "any" else (form,)
+    with np.errstate(all="ignore"):
+        errors = [_Error(samples, precision, f, taps, flushed) for f in forms]
+        magnitude = errors[0].magnitude
+        arithmetic = np.maximum.reduce([e.bound for e in errors])
+        variance = np.maximum.reduce([e.variance for e in errors])
+        overflow = np.logical_or.reduce([e.overflow for e in errors])
+        total, variance = _stored(arithmetic, truth, variance, samples.plan, precision, flushed)
+        total = (total + np.spacing(np.abs(truth)) / 2) * _LEEWAY
+    total = np.where(np.isnan(total), math.inf, total)
+    return Allowance(magnitude, arithmetic, total, np.sqrt(variance), overflow)
+
+
+class _Error:
+    """The bound for one form, before the conversion to the result type."""
+
+    def __init__(
+        self, samples: Samples, precision: Precision, form: str, taps: Any, flushed: bool
+    ) -> None:
+        plan, direction = samples.plan, samples.direction
+        absolutes = np.abs(samples.values)
+        support = absolutes > 0
+        wide = [a for a in plan.passes if a.radius]
+        direct = form != "separable"
+        weights = tap_errors(plan, precision, taps, direct)
+        tiny = [f.normal if flushed else f.smallest for f in _formats(precision)]
+        least = dict(zip(("operands", "accumulation", "storage"), tiny, strict=True))
+
+        # 1 Magnitudes, and what errors of taps alone make of them.
+        magnitude, drift = absolutes, np.zeros_like(absolutes)
+        for a, exponents in zip(plan.passes, weights.axes, strict=True):
+            close = close_taps(a)
+            off = close * np.expm1(exponents * _LEEWAY)
+            if a.radius and not direct:
+                off += least["operands"]
+            drift = weighted(a, drift, close, direction) + weighted(
+                a, magnitude + drift, off, direction
+            )
+            magnitude = weighted(a, magnitude, close, direction)
+        reach = reached(plan, support, direction)
+        magnitude = raised(magnitude, reach, plan, direction)
+        drift = raised(drift, reach, plan, direction, more=4 * len(plan.passes))
+
+        # 2 Roundings on the way of a term, as exponents.
+        if direct:
+            roundings = counted(plan, support, direction) if wide else np.zeros_like(magnitude)
+            between = 0
+        else:
+            roundings = np.zeros_like(magnitude)
+            for a in wide:
+                roundings += slabs(a, plan, support, direction)
+            between = max(len(wide) - 1, 0)
+        source = FORMATS[samples.plan.input_dtype]
+        first = _exponent(source, precision.operands)
+        later = _exponent(precision.accumulation, precision.storage)
+        later += _exponent(precision.storage, precision.operands)
+        exponent = roundings * precision.accumulation.exponent
+        exponent = (exponent + first + between * later + weights.shared) * _LEEWAY
+        relative = (magnitude + drift) * np.expm1(exponent) + drift
+
+        # 3 What underflows, and what the passes after make of it.
+        largest = float(exponent.max(initial=0))
+        growth = math.exp(min(largest, 700.0)) * math.prod(
+            gain(a, direction) * math.exp(min(float(e.max()), 700.0))
+            for a, e in zip(plan.passes, weights.axes, strict=True)
+        )
+        underflow = roundings * (2 if flushed else 1) * least["accumulation"]
+        if first or flushed:
+            underflow = underflow + least["operands"]
+        if between:
+            underflow = underflow + between * (least["storage"] + least["operands"])
+        if direct and wide:
+            weighed = absolutes
+            for a in plan.passes:
+                weighed = weighted(a, weighed, np.ones(2 * a.radius + 1), direction)
+            underflow = underflow + len(wide) * least["operands"] * raised(
+                weighed, reach, plan, direction
+            )
+        self.magnitude = magnitude
+        self.bound = relative + np.where(reach, growth * underflow * _LEEWAY, 0.0)
+
+        # 4 Independent roundings to nearest have a variance of at most u² / 3 each.
+        passes = len(wide)
+        near = (precision.accumulation.unit / 2) ** 2 * (roundings + 2 * passes)
+        coarse = (precision.operands.unit / 2) ** 2 * (bool(first) + (bool(later)) * between)
+        if not precision.operands.holds(precision.design):
+            coarse += (precision.operands.unit / 2) ** 2 * passes
+        self.variance = (near + coarse) / 3 * magnitude**2 + np.where(
+            reach, (growth * underflow) ** 2, 0
+        )
+
+        # 5 Where a sample is so large that a sum, of two unweighted samples even, may overflow.
+        top = min(f.largest for f in _formats(precision))
+        self.overflow = reached(plan, absolutes >= top / (2 * growth), direction)
+
+
+def _formats(precision: Precision) -> tuple[Format, Format, Format]:
+    return precision.operands, precision.accumulation, precision.storage
+
+
+def _exponent(source: Format, target: Format) -> float:
+    """Of a conversion: none where the target holds all numbers of the source."""
+    return 0.0 if target.holds(source) else target.exponent
+
+
+def _stored(
+    error: NDArray[np.float64],
+    truth: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    plan: Plan,
+    precision: Precision,
+    flushed: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bound and variance after the conversion to storage and to the result type."""
+    held, result = precision.accumulation, FORMATS[plan.dtype]
+    integer = plan.dtype.startswith("uint")
+    for target in (precision.storage,) if integer else (precision.storage, result):
+        if not target.holds(held):
+            tiny = target.normal if flushed else target.smallest
+            size = np.abs(truth) + error
+            error = error + size * math.expm1(target.exponent) + tiny
+            variance = variance + (target.unit / 2 * size) ** 2 / 3 + tiny**2
+            held = target
+    if integer:
+        return error + 0.5, variance + 1 / 12
+    return error, variance

@@ -1,0 +1,222 @@
+"""One result against the truth: bit-identical, within the bound, beyond it, or not to be judged."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import read
+from ..backends import get_backend
+from ..dtypes import STORAGE, widen
+from ..errors import DtypeError, ShapeError
+from ..plans import Plan
+from .bounds import Allowance, allowance
+from .precisions import FORMATS, Precision, as_precision
+from .samples import Samples, as_samples
+from .specials import Spread, spread
+from .truth import truth_of
+
+__all__ = ["GRADES", "Comparison", "Grade", "compare"]
+
+Grade = Literal["bit-identical", "within-bound", "cannot-judge", "fails"]
+GRADES: tuple[Grade, ...] = ("bit-identical", "within-bound", "cannot-judge", "fails")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What one result is worth.
+
+    Attributes
+    ----------
+    grade : {"bit-identical", "within-bound", "cannot-judge", "fails"}
+        The same bits as `aa_ref.downsample`; every element within the proven bound; none beyond
+        it, but some where it says nothing; some beyond it.
+    worst : float
+        The largest error over its bound. Infinite for a NaN or an infinity in the wrong place.
+    where : tuple of int, or None
+        The element with the worst; None if there are no elements.
+    got, expected, allowed : float
+        There: the result, the truth, and how far the result may be from it.
+    errors : ndarray of float64
+        For each element the error over its bound, signed; 0 where NaN or infinity is right.
+    deviations : ndarray of float64
+        For each element the error over the standard deviation that independent roundings to
+        nearest have at most, positive where the result is too large in magnitude. NaN where there
+        is nothing to compare.
+    notes : tuple of str
+        What a reader should know besides.
+    """
+
+    grade: Grade
+    worst: float
+    where: tuple[int, ...] | None
+    got: float
+    expected: float
+    allowed: float
+    errors: NDArray[np.float64] = field(repr=False)
+    deviations: NDArray[np.float64] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def compare(
+    y: Any,
+    x: Any,
+    plan: Plan,
+    *,
+    precision: Any = "binary32",
+    form: str = "any",
+    taps: str = "recomputed",
+    direction: str = "forward",
+) -> Comparison:
+    """Judge a result ``y`` that an implementation gave for ``x``.
+
+    Parameters
+    ----------
+    y : array
+        Of the shape and type that the plan has for results; for an adjoint of the plan's shape
+        and the type of ``x``.
+    x : array
+        As for `aa_ref.oracle.truth`, but NaN and infinity are taken: where they must show in the
+        result follows from the footprints.
+    plan, precision, form, taps, direction
+        As for `aa_ref.oracle.bound`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    AaRefError
+        If an array does not fit the plan, or a name is unknown.
+    """
+    samples, chosen = as_samples(x, plan, direction), as_precision(precision)
+    plan = samples.plan
+    source = read(y)
+    if source.storage.shape != samples.out_shape:
+        raise ShapeError(
+            f"y has shape {source.storage.shape}, but results have shape {samples.out_shape} here; "
+            "compare only what has the right shape"
+        )
+    if source.dtype != plan.dtype:
+        raise DtypeError(
+            f"y is {source.dtype}, but results are {plan.dtype} here; "
+            f"plan with dtype={source.dtype!r} if that was meant"
+        )
+    got = widen(source.storage, source.dtype).astype(np.float64)
+    finite = np.isfinite(samples.values)
+    certain = spread(samples, chosen, form)
+    known = samples._replace(values=np.where(finite, samples.values, 0.0))
+    truth = truth_of(known)
+    judged = _judge(got, truth, certain, plan, chosen, allowance(known, truth, chosen, form, taps))
+    notes = []
+    if (np.abs(judged.errors) > 1).any():
+        more = allowance(known, truth, chosen, form, taps, flushed=True)
+        again = _judge(got, truth, certain, plan, chosen, more)
+        spared = (np.abs(judged.errors) > 1) & (np.abs(again.errors) <= 1)
+        if spared.any():
+            judged = judged.replaced(again, spared)
+            notes.append(
+                f"{_elements(int(spared.sum()))} within the bound only if subnormal numbers are "
+                "flushed to zero; the contract keeps them"
+            )
+    errors = judged.errors
+    if judged.unjudged.any():
+        notes.append(
+            f"{_elements(int(judged.unjudged.sum()))} without a verdict: the bound there is as "
+            "large as the sum of the magnitudes, or what comes near the largest number may overflow"
+        )
+    grade: Grade = "within-bound"
+    if _same_bits(source.storage, _canonical(samples), plan.dtype):
+        grade = "bit-identical"
+    elif (np.abs(errors) > 1).any():
+        grade = "fails"
+    elif judged.unjudged.any():
+        grade = "cannot-judge"
+    if not errors.size:
+        return Comparison(grade, 0.0, None, 0.0, 0.0, 0.0, errors, errors, tuple(notes))
+    where = tuple(map(int, np.unravel_index(int(np.abs(errors).argmax()), errors.shape)))
+    return Comparison(
+        grade,
+        float(np.abs(errors[where])),
+        where,
+        float(got[where]),
+        float(judged.expected[where]),
+        float(judged.allowed[where]),
+        errors,
+        judged.deviations,
+        tuple(notes),
+    )
+
+
+def _elements(number: int) -> str:
+    return "1 element is" if number == 1 else f"{number:,} elements are"
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Each element's part of a `Comparison`."""
+
+    errors: NDArray[np.float64]
+    deviations: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    allowed: NDArray[np.float64]
+    unjudged: NDArray[np.bool_]
+
+    def replaced(self, other: "_Judged", mask: NDArray[np.bool_]) -> "_Judged":
+        """The other's part of the elements of a mask."""
+        return _Judged(*(np.where(mask, getattr(other, n), getattr(self, n)) for n in vars(self)))
+
+
+def _judge(
+    got: NDArray[np.float64],
+    truth: NDArray[np.float64],
+    certain: Spread,
+    plan: Plan,
+    precision: Precision,
+    allowed: Allowance,
+) -> _Judged:
+    integer = plan.dtype.startswith("uint")
+    result = FORMATS[plan.dtype]
+    top = result.largest if integer else min(result.largest, precision.storage.largest)
+    special = certain.certain != 0  # NaN or infinite
+    expected = np.where(special, certain.certain, truth)
+    with np.errstate(all="ignore"):
+        if integer:  # clipped, and NaN stored as 0
+            aim = np.where(np.isnan(expected), 0.0, np.clip(expected, 0.0, top))
+        else:
+            aim = expected
+        error = got - aim
+        share = np.where(error == 0, 0.0, error / allowed.total)
+        # Infinities: what is beyond the largest number, if only by the bound, may become one.
+        beyond = np.isinf(got) & (np.abs(truth) + allowed.arithmetic > top)
+        share = np.where(beyond & (np.sign(got) == np.sign(truth)), 0.0, share)
+        share = np.where(np.isnan(share), math.inf, share)
+        wild = allowed.overflow & ~np.isfinite(got)
+        exact = np.where(np.isnan(aim), np.isnan(got), got == aim)
+        either = certain.either & (np.isnan(got) | (integer & (got == 0)))
+        share = np.where(special, np.where(exact | either, 0.0, math.inf), share)
+        free = certain.free | (wild & ~special) | np.isinf(allowed.total)
+        share = np.where(free, 0.0, share)
+        unjudged = free | (~special & (allowed.arithmetic > allowed.magnitude))
+        deviations = error * np.sign(truth) / allowed.deviation
+        deviations = np.where(special | unjudged | ~np.isfinite(deviations), math.nan, deviations)
+    return _Judged(share, deviations, expected, allowed.total, unjudged)
+
+
+def _canonical(samples: Samples) -> NDArray[Any]:
+    """The contract's result, as storage."""
+    plan, backend = samples.plan, get_backend("numpy")
+    out = np.empty(samples.out_shape, STORAGE[plan.dtype])
+    act = backend.forward if samples.direction == "forward" else backend.adjoint
+    act(plan, samples.storage, out)
+    return out
+
+
+def _same_bits(a: NDArray[Any], b: NDArray[Any], dtype: str) -> bool:
+    """Whether two arrays of storage agree to the bit; only the bits of a NaN are free."""
+    left, right = (widen(s, dtype) for s in (a, b))
+    same = (left == right) & (np.signbit(left) == np.signbit(right))
+    return bool((same | (np.isnan(left) & np.isnan(right))).all())

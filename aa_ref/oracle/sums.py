@@ -1,0 +1,144 @@
+"""One pass as a sum of products, in any arithmetic: big integers, binary64, counts.
+
+Here is the linear map and nothing of its rounding: which sample, by which tap, goes to which
+result. The truth, the bound and the spread of NaN all read it from here.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..boundary import fold
+from ..filters import taps_of
+from ..plans import AxisPlan, Direction, Plan
+
+__all__ = [
+    "close_taps",
+    "counted",
+    "gain",
+    "longest",
+    "magnitudes",
+    "raised",
+    "reached",
+    "slabs",
+    "weighted",
+]
+
+_SMALLEST = 2.0**-1074
+
+
+def weighted(
+    a: AxisPlan, values: NDArray[Any], weights: Sequence[Any] | NDArray[Any], direction: Direction
+) -> NDArray[Any]:
+    """One pass with any weights, 2 R + 1 of them, in place of the taps.
+
+    The products and sums are those of the array's type: exact for Python's integers.
+    """
+    moved = np.moveaxis(values, a.axis, 0)
+    forward = direction == "forward"
+    total = np.zeros((a.out_length if forward else a.length, *moved.shape[1:]), values.dtype)
+    centres = a.centres
+    for weight, offset in zip(weights, range(-a.radius, a.radius + 1), strict=True):
+        inputs = fold(centres + offset, a.length, a.boundary)
+        outputs = np.flatnonzero(inputs >= 0)  # the others read a zero beyond the ends
+        inputs = inputs[outputs]
+        if forward:
+            total[outputs] += weight * moved[inputs]
+        elif (np.diff(inputs) > 0).all():
+            total[inputs] += weight * moved[outputs]
+        else:  # several outputs read one input
+            np.add.at(total, inputs, weight * moved[outputs])
+    return np.moveaxis(total, 0, a.axis)
+
+
+def _ones(a: AxisPlan) -> NDArray[np.float64]:
+    return np.ones(2 * a.radius + 1)
+
+
+def counted(plan: Plan, mask: NDArray[np.bool_], direction: Direction) -> NDArray[np.float64]:
+    """How many products, of all axes at once, each result has with samples of the mask."""
+    count = mask.astype(np.float64)
+    for a in plan.passes:
+        count = weighted(a, count, _ones(a), direction)
+    return count
+
+
+def reached(plan: Plan, mask: NDArray[np.bool_], direction: Direction) -> NDArray[np.bool_]:
+    """Which results have a product with any sample of the mask."""
+    return counted(plan, mask, direction) > 0
+
+
+def longest(a: AxisPlan, direction: Direction) -> int:
+    """The products in the longest sum of a pass."""
+    line = np.ones(a.length if direction == "forward" else a.out_length)
+    return int(weighted(replace(a, axis=0), line, _ones(a), direction).max())
+
+
+def magnitudes(
+    plan: Plan, absolutes: NDArray[np.float64], direction: Direction
+) -> NDArray[np.float64]:
+    """``sum of |t| |x|`` over each footprint with the real taps, from above.
+
+    Exactly zero where only zeros are summed.
+    """
+    total = absolutes
+    with np.errstate(all="ignore"):
+        for a in plan.passes:
+            total = weighted(a, total, close_taps(a), direction)
+    return raised(total, reached(plan, absolutes > 0, direction), plan, direction)
+
+
+def close_taps(a: AxisPlan) -> NDArray[np.float64]:
+    """The taps to within 2**-53 of themselves, whatever the compute type."""
+    return taps_of(a.sigma, np.dtype(np.float64))
+
+
+def gain(a: AxisPlan, direction: Direction) -> float:
+    """The most that one pass, with the real taps, makes of a bound on all samples; at least 1."""
+    line = np.ones(a.length if direction == "forward" else a.out_length)
+    return max(
+        1.0, 1.0001 * float(weighted(replace(a, axis=0), line, close_taps(a), direction).max())
+    )
+
+
+def slabs(
+    a: AxisPlan, plan: Plan, mask: NDArray[np.bool_], direction: Direction
+) -> NDArray[np.float64]:
+    """How many products of one pass, whenever it is made, can involve samples of the mask.
+
+    That is along the axis, what the other axes reach taken together: no order of the passes has
+    more.
+    """
+    count = mask
+    for b in plan.passes:
+        if b is not a:
+            count = weighted(b, count.astype(np.float64), _ones(b), direction) > 0
+    return weighted(a, count.astype(np.float64), _ones(a), direction)
+
+
+def raised(
+    sums: NDArray[np.float64],
+    support: NDArray[np.bool_],
+    plan: Plan,
+    direction: Direction,
+    more: int = 0,
+) -> NDArray[np.float64]:
+    """Sums of non-negative terms computed in binary64, raised above the real sums.
+
+    Nothing cancels, so a term that passes through m roundings of 2**-53 is low by less than
+    m 2**-53 of itself, and by half the smallest subnormal for each product that underflows, which
+    later passes multiply by at most the number of their products. In each pass there are a
+    rounded weight, a product and the sums with the terms beside; ``more`` counts the roundings
+    besides. Where nothing but zeros was summed (outside of ``support``) the sum is exactly zero.
+    """
+    lengths = [longest(a, direction) for a in plan.passes]
+    roundings = more + sum(n + 2 for n in lengths) + 4
+    with np.errstate(all="ignore"):
+        high = (
+            sums * (1 + roundings * 2.0**-52) + math.prod(lengths) * (len(lengths) + 1) * _SMALLEST
+        )
+    return np.where(support, high, 0.0)
