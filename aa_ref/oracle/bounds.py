@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from ..plans import Plan
 from .errors import OracleError
-from .precisions import FORMATS, Format, Precision, as_precision
+from .precisions import FORMATS, Format, Precision, as_precision, conversion
 from .samples import Samples, as_samples
+from .spectral import spectral_error
 from .sums import close_taps, counted, gain, raised, reached, slabs, weighted
 from .tap_errors import tap_errors
 from .truth import truth_of
 
 __all__ = ["FORMS", "Allowance", "allowance", "bound"]
 
-FORMS = ("any", "separable", "direct")
+FORMS = ("any", "separable", "direct", "fft")
 _LEEWAY = 1 + 2.0**-40  # the exponents are computed with less than 2000 roundings of 2**-53
 
 
@@ -130,87 +131,77 @@ class _Error:
         plan, direction = samples.plan, samples.direction
         absolutes = np.abs(samples.values)
         support = absolutes > 0
+        reach = reached(plan, support, direction)
         wide = [a for a in plan.passes if a.radius]
-        direct = form != "separable"
+        direct, spectral = form != "separable", form == "fft"
         weights = tap_errors(plan, precision, taps, direct)
-        tiny = [f.normal if flushed else f.smallest for f in _formats(precision)]
-        least = dict(zip(("operands", "accumulation", "storage"), tiny, strict=True))
+        tiny = {f: f.normal if flushed else f.smallest for f in _formats(precision)}
+        tiny_weight = max(tiny[precision.operands], tiny[precision.design])
 
         # 1 Magnitudes, and what errors of taps alone make of them.
-        magnitude, drift = absolutes, np.zeros_like(absolutes)
+        magnitude, drift, growth = absolutes, np.zeros_like(absolutes), 1.0
         for a, exponents in zip(plan.passes, weights.axes, strict=True):
             close = close_taps(a)
             off = close * np.expm1(exponents * _LEEWAY)
             if a.radius and not direct:
-                off += least["operands"]
-            drift = weighted(a, drift, close, direction) + weighted(
-                a, magnitude + drift, off, direction
-            )
+                off += tiny_weight
+            more = weighted(a, magnitude + drift, off, direction)
+            drift = weighted(a, drift, close, direction) + more
             magnitude = weighted(a, magnitude, close, direction)
-        reach = reached(plan, support, direction)
+            growth *= gain(a, close + off, direction)
         magnitude = raised(magnitude, reach, plan, direction)
         drift = raised(drift, reach, plan, direction, more=4 * len(plan.passes))
 
         # 2 Roundings on the way of a term, as exponents.
-        if direct:
-            roundings = counted(plan, support, direction) if wide else np.zeros_like(magnitude)
-            between = 0
-        else:
-            roundings = np.zeros_like(magnitude)
-            for a in wide:
-                roundings += slabs(a, plan, support, direction)
-            between = max(len(wide) - 1, 0)
-        source = FORMATS[samples.plan.input_dtype]
-        first = _exponent(source, precision.operands)
-        later = _exponent(precision.accumulation, precision.storage)
-        later += _exponent(precision.storage, precision.operands)
+        between = 0 if direct else max(len(wide) - 1, 0)
+        roundings = np.zeros_like(magnitude)
+        if form == "direct" and wide:
+            roundings = counted(plan, support, direction)
+        for a in wide if form == "separable" else []:
+            roundings += slabs(a, plan, support, direction)
+        first = conversion(FORMATS[plan.input_dtype], precision.operands)
+        later = conversion(precision.accumulation, precision.storage)
+        later += conversion(precision.storage, precision.operands)
         exponent = roundings * precision.accumulation.exponent
         exponent = (exponent + first + between * later + weights.shared) * _LEEWAY
-        relative = (magnitude + drift) * np.expm1(exponent) + drift
+        growth *= math.exp(min(float(exponent.max(initial=0)), 700.0))
 
-        # 3 What underflows, and what the passes after make of it.
-        largest = float(exponent.max(initial=0))
-        growth = math.exp(min(largest, 700.0)) * math.prod(
-            gain(a, direction) * math.exp(min(float(e.max()), 700.0))
-            for a, e in zip(plan.passes, weights.axes, strict=True)
-        )
-        underflow = roundings * (2 if flushed else 1) * least["accumulation"]
+        # 3 What underflows, and what later steps make of it: products, with subnormals flushed sums
+        # too; conversions; weights of a table.
+        underflow = roundings * ((2 if flushed else 1) * tiny[precision.accumulation])
         if first or flushed:
-            underflow = underflow + least["operands"]
-        if between:
-            underflow = underflow + between * (least["storage"] + least["operands"])
+            underflow = underflow + tiny[precision.operands]
+        underflow = underflow + between * (tiny[precision.storage] + tiny[precision.operands])
         if direct and wide:
-            weighed = absolutes
+            unweighted = absolutes
             for a in plan.passes:
-                weighed = weighted(a, weighed, np.ones(2 * a.radius + 1), direction)
-            underflow = underflow + len(wide) * least["operands"] * raised(
-                weighed, reach, plan, direction
-            )
-        self.magnitude = magnitude
-        self.bound = relative + np.where(reach, growth * underflow * _LEEWAY, 0.0)
+                unweighted = weighted(a, unweighted, np.ones(2 * a.radius + 1), direction)
+            unweighted = raised(unweighted, reach, plan, direction)
+            underflow = underflow + len(wide) * tiny_weight * unweighted
+        underflow = np.where(reach, growth * underflow * _LEEWAY + 4 * 2.0**-1074, 0.0)
 
-        # 4 Independent roundings to nearest have a variance of at most u² / 3 each.
-        passes = len(wide)
-        near = (precision.accumulation.unit / 2) ** 2 * (roundings + 2 * passes)
-        coarse = (precision.operands.unit / 2) ** 2 * (bool(first) + (bool(later)) * between)
-        if not precision.operands.holds(precision.design):
-            coarse += (precision.operands.unit / 2) ** 2 * passes
-        self.variance = (near + coarse) / 3 * magnitude**2 + np.where(
-            reach, (growth * underflow) ** 2, 0
-        )
+        if spectral:
+            axes = tuple(a.axis for a in plan.passes)
+            magnitude = np.broadcast_to(magnitude.max(axis=axes, keepdims=True), reach.shape)
+            drift = drift + growth * spectral_error(samples, precision.accumulation, flushed)
+        self.magnitude = magnitude
+        self.bound = (magnitude + drift) * np.expm1(exponent) + drift + underflow
+
+        # 4 Independent roundings to nearest have a variance of at most u² / 3 each. Two more a
+        # pass are for its taps.
+        coarse = bool(first) + bool(later) * between
+        coarse += len(wide) * (not precision.operands.holds(precision.design))
+        variance = (roundings + 2 * len(wide)) * precision.accumulation.unit**2 / 4
+        variance = (variance + coarse * precision.operands.unit**2 / 4) / 3
+        self.variance = variance * magnitude**2 + underflow**2
 
         # 5 Where a sample is so large that a sum, of two unweighted samples even, may overflow.
         top = min(f.largest for f in _formats(precision))
         self.overflow = reached(plan, absolutes >= top / (2 * growth), direction)
 
 
-def _formats(precision: Precision) -> tuple[Format, Format, Format]:
-    return precision.operands, precision.accumulation, precision.storage
-
-
-def _exponent(source: Format, target: Format) -> float:
-    """Of a conversion: none where the target holds all numbers of the source."""
-    return 0.0 if target.holds(source) else target.exponent
+def _formats(precision: Precision) -> tuple[Format, ...]:
+    return precision.design, precision.operands, precision.accumulation, precision.storage
 
 
 def _stored(

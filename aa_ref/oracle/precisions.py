@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import OracleError
 
-__all__ = ["FORMATS", "PRECISIONS", "Format", "Precision", "as_precision"]
+__all__ = ["FORMATS", "PRECISIONS", "Format", "Precision", "as_precision", "conversion"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,11 @@ PRECISIONS: Mapping[str, Precision] = _precisions()
 
 Taps are taken to be computed in binary32 at least, as frameworks do that convert them afterwards.
 """
+
+
+def conversion(source: Format, target: Format) -> float:
+    """The exponent of a conversion: 0 where the target holds all numbers of the source."""
+    return 0.0 if target.holds(source) else target.exponent
 
 
 def as_precision(precision: Any) -> Precision:

@@ -97,12 +97,11 @@ def close_taps(a: AxisPlan) -> NDArray[np.float64]:
     return taps_of(a.sigma, np.dtype(np.float64))
 
 
-def gain(a: AxisPlan, direction: Direction) -> float:
-    """The most that one pass, with the real taps, makes of a bound on all samples; at least 1."""
+def gain(a: AxisPlan, weights: NDArray[np.float64], direction: Direction) -> float:
+    """The most that one pass with these weights makes of a bound on all samples; at least 1."""
     line = np.ones(a.length if direction == "forward" else a.out_length)
-    return max(
-        1.0, 1.0001 * float(weighted(replace(a, axis=0), line, close_taps(a), direction).max())
-    )
+    sums = weighted(replace(a, axis=0), line, weights, direction)
+    return max(1.0, float(sums.max()) * (1 + 2.0**-30))
 
 
 def slabs(

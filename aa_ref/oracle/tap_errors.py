@@ -14,21 +14,24 @@ from numpy.typing import NDArray
 from ..filters import Number, sigma_of
 from ..plans import AxisPlan, Plan
 from .errors import OracleError
-from .precisions import FORMATS, Format, Precision
+from .precisions import FORMATS, Format, Precision, conversion
 from .sums import close_taps
 
 __all__ = ["TAPS", "TapErrors", "tap_errors"]
 
 TAPS = ("recomputed", "given")
-_DIVISION = 3  # roundings that a division counts for: Vulkan and WebGPU allow 2.5 ulp
-_EXP, _EXP_SLOPE = 3, 2  # and for exp(a) they allow 3 + 2 |a| ulp
+# Division and exp as loosely as Vulkan lets shaders have them: a quotient within 2.5 ulp, which 3
+# faithful roundings cover; exp(a) as exp2(b), b = a log2(e), within 3 + 2 |b| ulp. The constant
+# and the product in b are 2 roundings of a, so exp(a) is within 3 + (2 log2(e) + 2) |a| ulp.
+_DIVISION = 3
+_EXP, _EXP_SLOPE = 3, 5
 
 
 class TapErrors(NamedTuple):
     """Bounds on the exponents: for each pass one per tap, and one that all products share.
 
-    For the form "direct" a weight is a product of taps, off by all their exponents and the shared
-    one. ``weights`` is the largest number of roundings in one weight, for statistics.
+    In the table of a direct form a weight is a product of taps, off by their exponents and the
+    shared one.
     """
 
     axes: list[NDArray[np.float64]]
@@ -46,31 +49,29 @@ def tap_errors(plan: Plan, precision: Precision, taps: Any, direct: bool) -> Tap
     if taps not in TAPS:
         raise OracleError(f"taps is {taps!r}; write one of {', '.join(map(repr, TAPS))}")
     design, wide = precision.design, [a for a in plan.passes if a.radius]
-    products = (len(wide) - 1) * design.exponent if direct and wide else 0.0
     given = FORMATS[plan.compute_dtype.name]
-    axes, shared = [], products
+    axes, shared = [], 0.0
     for a in plan.passes:
         if not a.radius:
             axes.append(np.zeros(1))  # the one tap is w / w = 1
             continue
         if taps == "given":
             exponents = np.full(2 * a.radius + 1, -math.log1p(-given.unit / 2))
-            exponents += _conversion(given, design) + _conversion(given, precision.operands)
+            exponents += conversion(given, design) + conversion(design, precision.operands)
         else:
             exponents = _recomputed(a, design, len(wide) - 1 if direct else 0)
-            exponents += _conversion(design, precision.operands)
+            exponents += conversion(design, precision.operands)
             if not direct:
                 exponents += (2 * a.radius) * design.exponent  # the sum of all
         axes.append(exponents)
+    if direct and wide:  # products of taps, before or after they are converted
+        one = design.exponent + conversion(design, precision.operands)
+        shared += (len(wide) - 1) * one
     if direct and taps == "recomputed":
         table = math.prod(2 * a.radius + 1 for a in wide)
         # The sum of all, and what underflows in it: the weight in the middle is 1.
         shared += (table - 1) * design.exponent + 2 * table * len(wide) * design.normal
     return TapErrors(axes, shared)
-
-
-def _conversion(source: Format, target: Format) -> float:
-    return 0.0 if target.holds(source) else target.exponent
 
 
 def _recomputed(a: AxisPlan, design: Format, sums: int) -> NDArray[np.float64]:
