@@ -219,7 +219,7 @@ def _stored(
         if not target.holds(held):
             tiny = target.normal if flushed else target.smallest
             size = np.abs(truth) + error
-            error = error + size * math.expm1(target.exponent) + tiny
+            error = error + size * math.expm1(target.exponent) + np.where(size > 0, tiny, 0.0)
             variance = variance + (target.unit / 2 * size) ** 2 / 3 + tiny**2
             held = target
     if integer:

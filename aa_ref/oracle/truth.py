@@ -53,7 +53,7 @@ def truth(x: Any, plan: Plan, *, direction: str = "forward") -> NDArray[np.float
     >>> import numpy as np, aa_ref
     >>> p = aa_ref.plan((5,), 0.5, axes=-1)
     >>> print(truth(np.array([0, 1, 0, 0, 0], np.float32), p))
-    [1.06450777e-01 1.06450777e-01 2.63865096e-04]
+    [0.10645077 0.10645077 0.        ]
     """
     samples = as_samples(x, plan, direction)
     if not samples.finite:
