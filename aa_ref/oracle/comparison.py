@@ -42,9 +42,11 @@ class Comparison:
     errors : ndarray of float64
         For each element the error over its bound, signed; 0 where NaN or infinity is right.
     deviations : ndarray of float64
-        For each element the error over the standard deviation that independent roundings to
-        nearest have at most, positive where the result is too large in magnitude. NaN where there
-        is nothing to compare.
+        For each element the error, signed, over the standard deviation that independent roundings
+        to nearest have at most. NaN where there is nothing to compare.
+    lean, lean_error : float
+        The factor by which results are too large, less 1, fitted to all elements, and the standard
+        error of the fit: both in units of what taps may be off that were rounded to nearest once.
     notes : tuple of str
         What a reader should know besides.
     """
@@ -57,6 +59,8 @@ class Comparison:
     allowed: float
     errors: NDArray[np.float64] = field(repr=False)
     deviations: NDArray[np.float64] = field(repr=False)
+    lean: float = 0.0
+    lean_error: float = 0.0
     notes: tuple[str, ...] = ()
 
 
@@ -136,7 +140,7 @@ def compare(
     elif judged.unjudged.any():
         grade = "cannot-judge"
     if not errors.size:
-        return Comparison(grade, 0.0, None, 0.0, 0.0, 0.0, errors, errors, tuple(notes))
+        return Comparison(grade, 0.0, None, 0.0, 0.0, 0.0, errors, errors, notes=tuple(notes))
     where = tuple(map(int, np.unravel_index(int(np.abs(errors).argmax()), errors.shape)))
     return Comparison(
         grade,
@@ -147,8 +151,31 @@ def compare(
         float(judged.allowed[where]),
         errors,
         judged.deviations,
+        *_lean(got, truth, judged.deviations, plan, chosen),
         tuple(notes),
     )
+
+
+def _lean(
+    got: NDArray[np.float64],
+    truth: NDArray[np.float64],
+    deviations: NDArray[np.float64],
+    plan: Plan,
+    precision: Precision,
+) -> tuple[float, float]:
+    """The least-squares fit of error = factor * truth: the factor and its standard error."""
+    compared = np.isfinite(deviations)
+    real, found = truth[compared], got[compared]
+    size = float(np.abs(real).max(initial=0.0))
+    if size == 0 or not plan.passes:
+        return 0.0, 0.0
+    real, error = real / size, (found - real) / size
+    square = float(real @ real)
+    factor = float(error @ real) / square
+    rest = error - factor * real
+    wide = max(precision.operands.unit, precision.accumulation.unit)
+    unit = len(plan.passes) * wide / 2
+    return factor / unit, math.sqrt(float(rest @ rest) / (real.size * square)) / unit
 
 
 def _elements(number: int) -> str:
@@ -201,8 +228,9 @@ def _judge(
         free = certain.free | (wild & ~special) | np.isinf(allowed.total)
         share = np.where(free, 0.0, share)
         unjudged = free | (~special & (allowed.arithmetic > allowed.magnitude))
-        deviations = error * np.sign(truth) / allowed.deviation
-        deviations = np.where(special | unjudged | ~np.isfinite(deviations), math.nan, deviations)
+        deviations = error / allowed.deviation
+        skipped = special | unjudged | (aim != truth) | ~np.isfinite(deviations)
+        deviations = np.where(skipped, math.nan, deviations)
     return _Judged(share, deviations, expected, allowed.total, unjudged)
 
 

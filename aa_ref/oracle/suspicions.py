@@ -3,9 +3,11 @@
 ``suspicions(comparison) -> list[str]``, a sentence each; they are reported and never fail a result.
 
 A bound for every order of summation is wide. Were the roundings independent and to nearest, an
-element's error would have mean 0 and a standard deviation of at most that in
-`Comparison.deviations`, which divides by it (``docs/numerics.md``, part 8). So over many elements
-the mean square is at most 1, but for taps that were computed carelessly.
+element's error would have a standard deviation of at most the one by which
+`Comparison.deviations` divides (``docs/numerics.md``, part 8): their mean square is at most 1, or a
+little more, as taps are off by the same for all elements. And errors would not go with the sign
+of the results, beyond what taps give that do not quite sum to 1: `Comparison.lean` is at most 1 in
+magnitude where they were rounded once.
 """
 
 import math
@@ -17,7 +19,7 @@ from .comparison import Comparison
 __all__ = ["suspicions"]
 
 _ENOUGH = 64  # elements, below which a mean says little
-_SPREAD, _LEAN, _SIGMAS = 3.0, 0.5, 6.0
+_SPREAD, _LEAN, _SIGMAS = 3.0, 2.0, 6.0
 
 
 def suspicions(comparison: Comparison) -> list[str]:
@@ -43,11 +45,10 @@ def suspicions(comparison: Comparison) -> list[str]:
             f"errors are {root:.1f} times as large as independent roundings to nearest in this "
             "precision make them: is something held or multiplied in a coarser format?"
         )
-    mean, spread = float(d.mean()), float(d.std())
-    if abs(mean) > _LEAN and abs(mean) * math.sqrt(d.size) > _SIGMAS * spread:
-        way = "away from" if mean > 0 else "towards"
+    if abs(comparison.lean) > _LEAN and abs(comparison.lean) > _SIGMAS * comparison.lean_error:
+        way = "large" if comparison.lean > 0 else "small"
         found.append(
-            f"errors lean {way} zero, by {abs(mean):.2f} of their standard deviation under "
-            "rounding to nearest: are numbers truncated, or do the taps not sum to 1?"
+            f"results are too {way} throughout, by {abs(comparison.lean):.1f} times what rounded "
+            "taps explain: are numbers truncated, or do the taps not sum to 1?"
         )
     return found
