@@ -39,7 +39,7 @@ def spread(samples: Samples, precision: Precision, form: str) -> Spread:
         reached(plan, mask, direction)
         for mask in (np.isnan(values), values == math.inf, values == -math.inf)
     )
-    certain = np.where(high, math.inf, 0.0) + np.where(low, -math.inf, 0.0)
+    certain = np.where(high, math.inf, np.where(low, -math.inf, 0.0))
     certain = np.where(nan | (high & low), math.nan, certain)
     lowest = [float(close_taps(a).min()) for a in plan.passes]
     weight = min(lowest, default=1.0) if form == "separable" else math.prod(lowest)
