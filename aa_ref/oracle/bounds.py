@@ -16,7 +16,7 @@ from ..plans import Plan
 from .errors import OracleError
 from .precisions import FORMATS, Format, Precision, as_precision, conversion
 from .samples import Samples, as_samples
-from .spectral import spectral_error
+from .spectral import spectral_error, stages
 from .sums import close_taps, counted, gain, raised, reached, slabs, weighted
 from .tap_errors import tap_errors
 from .truth import truth_of
@@ -148,7 +148,7 @@ class _Error:
             more = weighted(a, magnitude + drift, off, direction)
             drift = weighted(a, drift, close, direction) + more
             magnitude = weighted(a, magnitude, close, direction)
-            growth *= gain(a, close + off, direction)
+            growth *= gain(a, close + off, direction) * math.exp(min(float(exponents.max()), 700.0))
         magnitude = raised(magnitude, reach, plan, direction)
         drift = raised(drift, reach, plan, direction, more=4 * len(plan.passes))
 
@@ -167,7 +167,7 @@ class _Error:
         growth *= math.exp(min(float(exponent.max(initial=0)), 700.0))
 
         # 3 What underflows, and what later steps make of it: products, with subnormals flushed sums
-        # too; conversions; weights of a table.
+        # too; conversions; in a table the products of taps, the quotient and its conversion.
         underflow = roundings * ((2 if flushed else 1) * tiny[precision.accumulation])
         if first or flushed:
             underflow = underflow + tiny[precision.operands]
@@ -177,27 +177,31 @@ class _Error:
             for a in plan.passes:
                 unweighted = weighted(a, unweighted, np.ones(2 * a.radius + 1), direction)
             unweighted = raised(unweighted, reach, plan, direction)
-            underflow = underflow + len(wide) * tiny_weight * unweighted
+            underflow = underflow + (len(wide) + 1) * tiny_weight * unweighted
         underflow = np.where(reach, growth * underflow * _LEEWAY + 4 * 2.0**-1074, 0.0)
+
+        # 4 Where a sample is so large that a sum, of two unweighted samples even, may overflow.
+        top = min(f.largest for f in _formats(precision)) / (2 * growth)
+        self.overflow = reached(plan, absolutes >= top, direction)
 
         if spectral:
             axes = tuple(a.axis for a in plan.passes)
-            magnitude = np.broadcast_to(magnitude.max(axis=axes, keepdims=True), reach.shape)
+            magnitude = np.broadcast_to(
+                magnitude.max(axis=axes, keepdims=True, initial=0.0), reach.shape
+            )
             drift = drift + growth * spectral_error(samples, precision.accumulation, flushed)
+            large = absolutes >= top / 2.0 ** stages(plan)
+            self.overflow = np.broadcast_to(large.any(axis=axes, keepdims=True), reach.shape)
         self.magnitude = magnitude
         self.bound = (magnitude + drift) * np.expm1(exponent) + drift + underflow
 
-        # 4 Independent roundings to nearest have a variance of at most u² / 3 each. Two more a
+        # 5 Independent roundings to nearest have a variance of at most u² / 3 each. Two more a
         # pass are for its taps.
         coarse = bool(first) + bool(later) * between
         coarse += len(wide) * (not precision.operands.holds(precision.design))
         variance = (roundings + 2 * len(wide)) * precision.accumulation.unit**2 / 4
         variance = (variance + coarse * precision.operands.unit**2 / 4) / 3
         self.variance = variance * magnitude**2 + underflow**2
-
-        # 5 Where a sample is so large that a sum, of two unweighted samples even, may overflow.
-        top = min(f.largest for f in _formats(precision))
-        self.overflow = reached(plan, absolutes >= top / (2 * growth), direction)
 
 
 def _formats(precision: Precision) -> tuple[Format, ...]:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..boundary import fold
+from ..plans import Plan
 from .precisions import Format
 from .samples import Samples
 from .sums import close_taps
 
-__all__ = ["spectral_error"]
+__all__ = ["spectral_error", "stages"]
 
 
 def spectral_error(samples: Samples, accumulation: Format, flushed: bool) -> NDArray[np.float64]:
@@ -23,23 +24,31 @@ def spectral_error(samples: Samples, accumulation: Format, flushed: bool) -> NDA
     plan, unit = samples.plan, accumulation.unit
     tiny = accumulation.normal if flushed else accumulation.smallest
     axes = tuple(a.axis for a in plan.passes)
-    stages = sum(math.ceil(math.log2(a.length + 4 * a.radius + 1)) + 1 for a in plan.passes)
-    size = 2.0**stages
+    steps = stages(plan)
+    size = 2.0**steps
     # One stage: a complex product with a twiddle factor, itself off by a unit, and a sum.
     product = math.sqrt(2) * ((1 + unit) ** 2 - 1)
     turn = unit + (1 + unit) * product
     stage = (1 + unit) * (1 + turn)
-    whole = math.expm1(min(stages * math.log(stage), 700.0))  # q: of one transform
+    whole = math.expm1(min(steps * math.log(stage), 700.0))  # q: of one transform
     filter_norm = math.prod(float(np.linalg.norm(close_taps(a))) for a in plan.passes)
     before = (1 + whole) ** 2 * (1 + product) - 1
     spectrum = 1 + math.sqrt(size) * filter_norm * whole  # the filter's largest, computed
     after = (1 + product) * (1 + whole) * spectrum * ((1 + whole) * (1 + unit) - 1)
     norms, folds = _norms(samples, axes)
-    error = norms * (filter_norm * before + after) + 32 * stages * size * tiny * (1 + norms)
+    error = norms * (filter_norm * before + after) + 32 * steps * size * tiny * (1 + norms)
     # The adjoint folds what it computed beyond the ends back onto the plane.
     sums = math.expm1((folds - 1) * accumulation.exponent)
     error = folds * (error * (1 + sums) + norms * sums)
     return np.broadcast_to(error * (1 + 2.0**-30), samples.out_shape)
+
+
+def stages(plan: Plan) -> int:
+    """Butterfly stages over all axes, for room for both ends, to the next power of two and twice.
+
+    The one stage more an axis is for transforms of real numbers, or of twice the length.
+    """
+    return sum(math.ceil(math.log2(a.length + 4 * a.radius + 1)) + 1 for a in plan.passes)
 
 
 def _norms(samples: Samples, axes: tuple[int, ...]) -> tuple[NDArray[np.float64], float]:

@@ -98,7 +98,9 @@ def _sigma_error(scale: Number, sigma: Number, design: Format) -> float:
     if sigma != sigma_of(scale):
         return 0.0 if _is_exact(Fraction(sigma), design) else h
     inverse = 1 / Fraction(scale)
-    roundings = 2 - _is_exact(1 / inverse, design) - _is_exact(inverse, design)
+    kept = _is_exact(1 / inverse, design)
+    # The rounding of the scale, and that of one over what became of it.
+    roundings = (not kept) + (not (kept and _is_exact(inverse, design)))
     relative = math.expm1(roundings * h) * float(inverse / (inverse - 1))
     if relative >= 1:
         return math.inf
