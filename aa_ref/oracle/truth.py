@@ -109,14 +109,18 @@ def _integer_taps(a: AxisPlan, digits: int) -> tuple[list[int], int, bool]:
 
 def _spread(highest: NDArray[np.float64], relative: Fraction, exponent: int) -> NDArray[Any]:
     """``highest * relative`` in units of ``2**exponent``, as integers, from above."""
-
-    def above(magnitude: float) -> int:
-        if magnitude == 0 or not relative:
-            return 0
-        real = Fraction(magnitude if magnitude < math.inf else 2**1025) * relative
-        return math.ceil(real * Fraction(2) ** -exponent)
-
-    return np.array([above(float(m)) for m in highest.flat], object).reshape(highest.shape)
+    if not relative:
+        return np.zeros(highest.shape, object)
+    power = relative.numerator.bit_length() - relative.denominator.bit_length() + 1  # of two, above
+    mantissas, exponents = np.frexp(np.where(np.isinf(highest), 0.0, highest))
+    # Infinite are sums above 2**1024, but of at most a few samples: far below 2**1099.
+    mantissas = np.where(np.isinf(highest), 0.5, mantissas)
+    exponents = np.where(np.isinf(highest), 1100, exponents.astype(np.int64))
+    shifts = exponents - 53 + power - exponent
+    left, right = (np.maximum(s, 0).astype(object) for s in (shifts, -shifts))
+    integers = (mantissas * 2.0**53).astype(np.int64).astype(object)
+    above: NDArray[Any] = (integers << left) >> right
+    return above + (highest > 0).astype(np.int64).astype(object)
 
 
 def _rounded(sums: NDArray[Any], exponent: int) -> NDArray[np.float64]:
