@@ -27,9 +27,11 @@ __all__ = [
 ]
 
 Shape = tuple[int, ...]
-_LEAST_EXPONENT = {"float64": -1074, "float32": -149, "float16": -24, "bfloat16": -133}
-"""Of the smallest subnormal number."""
-_WIDE = {"float64": 200, "float32": 40, "float16": 8, "bfloat16": 40}
+_SUBNORMAL = {
+    "float64": (-1074, 52), "float32": (-149, 23), "float16": (-24, 10), "bfloat16": (-133, 7)
+}  # fmt: skip
+"""The exponent of the smallest subnormal number, and the bits of the largest."""
+_WIDE = {"float64": 60, "float32": 40, "float16": 8, "bfloat16": 40}
 """The exponents of `wide` lie between this and its negative."""
 
 
@@ -113,9 +115,9 @@ def wide(shape: Shape, dtype: str, seed: int) -> NDArray[np.float64]:
 
 
 def subnormal(shape: Shape, dtype: str, seed: int) -> NDArray[np.float64]:
-    """Small multiples of the smallest subnormal number, none as large as a normal one."""
-    spread = 32 if dtype == "bfloat16" else 256  # noise stays below 2 sqrt(3), bfloat16 has 7 bits
-    return np.ldexp(np.rint(noise(shape, seed) * spread), _LEAST_EXPONENT[dtype])
+    """Noise below the smallest normal number."""
+    least, bits = _SUBNORMAL[dtype]
+    return np.ldexp(np.rint(noise(shape, seed) * 2.0 ** (bits - 2)), least)  # noise is below 4
 
 
 def noise(shape: Shape, seed: int) -> NDArray[np.float64]:

@@ -130,7 +130,7 @@ def probes(
         *_in_memory(layout, reach, dtype, channels, seed + 300),
     ]
     if dtype in FLOATING:
-        drafts += _special(reach, dtype, seed + 400)
+        drafts += _special(reach, dtype)
     alone = 1 if channels is None or not layout.has_channels else channels
     for draft in sorted(drafts, key=lambda d: d.samples):  # stable: else in the order above
         yield _made(draft, layout, dtype, alone)
@@ -276,8 +276,8 @@ def _in_memory(
         )  # fmt: skip
 
 
-def _special(reach: list[Reach], dtype: str, seed: int) -> Iterator[_Draft]:
-    """NaN and infinity at an end and amid, among random samples."""
+def _special(reach: list[Reach], dtype: str) -> Iterator[_Draft]:
+    """NaN and infinity at an end and amid, among ones."""
     lengths = tuple(a.middling + 2 * k for k, a in enumerate(reach))
     amid, end = tuple(n // 2 for n in lengths), (0,) * len(lengths)
     beside = (*amid[:-1], amid[-1] + 1)
@@ -290,15 +290,15 @@ def _special(reach: list[Reach], dtype: str, seed: int) -> Iterator[_Draft]:
     ]
     for label, words, where in cases:
         yield _Draft(
-            f"{label}-{_by(lengths)}", f"random samples and {words}, {_by(lengths)}", "special",
-            _plane(lengths), partial(_with, where=where, dtype=dtype, seed=seed),
+            f"{label}-{_by(lengths)}", f"ones and {words}, {_by(lengths)}", "special",
+            _plane(lengths), partial(_ones_with, where=where, dtype=dtype),
         )  # fmt: skip
 
 
-def _with(
-    shape: tuple[int, ...], where: dict[tuple[int, ...], float], dtype: str, seed: int
+def _ones_with(
+    shape: tuple[int, ...], where: dict[tuple[int, ...], float], dtype: str
 ) -> NDArray[np.float64]:
-    x = patterns.random(shape, dtype, seed)
+    x = patterns.constant(shape, dtype)
     for place, value in where.items():
         x[(0, 0, *place)] = value
     return x

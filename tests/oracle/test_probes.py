@@ -173,7 +173,7 @@ def test_the_same_on_every_platform_and_version():
             digest.update(f"{probe.label} {probe.x.shape} {probe.x.dtype}".encode())
             digest.update(probe.x.tobytes())
         digests.append(digest.hexdigest()[:16])
-    assert digests == ["ab9d8335eeff6cce", "ca43b5c1002d8900", "73e46b415f19abd9"]
+    assert digests == ["bef3f17c45f7a816", "ca43b5c1002d8900", "5f08829d6c597115"]
 
 
 def test_another_seed_gives_other_noise_and_the_same_shapes():
@@ -181,7 +181,7 @@ def test_another_seed_gives_other_noise_and_the_same_shapes():
     assert [p.label for p in first] == [p.label for p in second]
     for a, b in zip(first, second, strict=True):
         noisy = a.kind in ("random", "wide", "subnormal", "batch", "memory", "size")
-        assert (a.x.tobytes() != b.x.tobytes()) == (noisy or a.kind == "special")
+        assert (a.x.tobytes() != b.x.tobytes()) == noisy
 
 
 @pytest.mark.parametrize("channels", [1, 3])
