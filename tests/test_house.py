@@ -54,13 +54,15 @@ OUTSIDE = {
     "arrays": {"ml_dtypes"},
     "backends.numba": {"numba", "llvmlite"},
     "backends.cuda": {"numba", "llvmlite", "cuda"},
-    "oracle": {"ml_dtypes"},
+    "oracle": {"ml_dtypes", "pytest"},
     "cli": {"typer", "rich", "PIL", "tifffile", "numba", "click"},
 }
-LAZY = {("arrays", "ml_dtypes"), ("oracle", "ml_dtypes"), ("__init__", "cli")}
+LAZY = {
+    ("arrays", "ml_dtypes"), ("oracle", "ml_dtypes"), ("oracle", "pytest"), ("__init__", "cli")
+}  # fmt: skip
 """What may be imported inside functions alone."""
 
-IMPORTERS = {"backends", "bench", "cli"}
+IMPORTERS = {"backends", "bench", "cli", "oracle"}
 """The rooms that may import by a computed name."""
 
 

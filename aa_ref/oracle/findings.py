@@ -7,28 +7,28 @@ __all__ = ["CODES", "Finding"]
 
 CODES = MappingProxyType(
     {
-        "boundary": "another rule beyond the ends",
-        "phase": "outputs centred on other inputs",
-        "size": "another number of outputs",
-        "radius": "another number of taps",
-        "sigma": "another width of the Gaussian",
-        "stride": "another distance between the centres",
-        "normalisation": "taps that do not sum to 1",
-        "flip": "an axis runs backwards",
-        "axes": "axes swapped, or others filtered",
-        "channels": "channels or batch entries mixed or swapped",
-        "precision": "the right operation, with more rounding error than the precision allows",
-        "values": "wrong values that no other code explains",
-        "nan": "NaN or infinity lost, or spread to where it does not belong",
+        "timeout": "no answer in time",
+        "error": "no answer, but an exception or a crash",
         "dtype": "a result of another type",
         "mutates": "the input is written to",
         "unstable": "two answers to one question",
+        "axes": "axes swapped, or others filtered",
+        "size": "another number of outputs",
+        "channels": "channels or batch entries mixed or swapped",
+        "flip": "an axis runs backwards",
+        "stride": "another distance between the centres",
+        "phase": "outputs centred on other inputs",
+        "sigma": "another width of the Gaussian",
+        "radius": "another number of taps",
+        "normalisation": "taps that do not sum to 1",
+        "boundary": "another rule beyond the ends",
+        "precision": "the right operation, with more rounding error than the precision allows",
+        "values": "wrong values that no other code explains",
+        "nan": "NaN or infinity lost, or spread to where it does not belong",
         "adjoint": "the adjoint is not the transpose",
-        "timeout": "no answer in time",
-        "error": "no answer, but an exception or a crash",
     }
 )
-"""Every code, and what it says of the implementation."""
+"""Every code, and what it says of the implementation; the most fundamental first."""
 
 
 @dataclass(frozen=True)

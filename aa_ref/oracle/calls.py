@@ -1,0 +1,164 @@
+"""How the judged functions are called: on fresh inputs, with everything they do written down.
+
+A function may raise, hang, crash, return anything, or write into its input. `ask` turns each of
+these into an `Answer`, which is plain data and so may come from another thread or process.
+"""
+
+import contextvars
+import queue
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..plans import Direction
+from .probes import ARRANGEMENTS
+
+__all__ = [
+    "Answer",
+    "Caller",
+    "Functions",
+    "Here",
+    "InThread",
+    "Question",
+    "ask",
+    "caller_of",
+    "words_of",
+]
+
+Functions = Mapping[Direction, Callable[..., Any]]
+End = Literal["returned", "raised", "timed out", "died"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One call: ``forward(x)``, or ``adjoint(x, shape)`` with the shape of its result.
+
+    Attributes
+    ----------
+    direction : {"forward", "adjoint"}
+    x : ndarray
+        What to pass; the function gets a copy.
+    arrangement : str
+        One of `ARRANGEMENTS`: how that copy lies in memory.
+    shape : tuple of int
+    """
+
+    direction: Direction
+    x: NDArray[Any]
+    arrangement: str = "contiguous"
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one call ended.
+
+    Attributes
+    ----------
+    end : {"returned", "raised", "timed out", "died"}
+    y : ndarray or None
+        A copy of the array that was returned.
+    words : str
+        The type of what was returned, if it was no array; the exception; how it died.
+    wrote : bool
+        Whether the input was written to.
+    """
+
+    end: End
+    y: NDArray[Any] | None = None
+    words: str = ""
+    wrote: bool = False
+
+
+class Caller(Protocol):
+    """Asks questions. After an answer that timed out or died, it takes no more."""
+
+    def ask(self, question: Question) -> Answer:
+        """Call the function."""
+
+    def close(self) -> None:
+        """Let go of what the calls needed."""
+
+
+def ask(functions: Functions, question: Question) -> Answer:
+    """Call the function that is asked for, here and now."""
+    x = ARRANGEMENTS[question.arrangement](question.x)
+    rest = () if question.direction == "forward" else (question.shape,)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # not findings, even where a caller makes them errors
+        try:
+            y = functions[question.direction](x, *rest)
+        except (Exception, SystemExit) as error:
+            answer = Answer("raised", words=words_of(error))
+        else:
+            answer = _returned(y)
+    wrote = np.ascontiguousarray(x).tobytes() != question.x.tobytes()
+    return replace(answer, wrote=wrote)
+
+
+def words_of(error: BaseException) -> str:
+    """An exception as its traceback's last line has it, without line breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+
+
+def _returned(y: Any) -> Answer:
+    if isinstance(y, np.ndarray) and not y.dtype.hasobject:
+        return Answer("returned", np.array(y, order="C", subok=False))
+    name = f"{type(y).__module__}.{type(y).__qualname__}".removeprefix("builtins.")
+    return Answer("returned", words=f"{name} of objects" if isinstance(y, np.ndarray) else name)
+
+
+class Here:
+    """Calls on the caller's own thread, which nothing ends but the function itself."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+
+    def ask(self, question: Question) -> Answer:
+        """See `Caller.ask`."""
+        return ask(self._functions, question)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class InThread:
+    """Calls on one other thread, and does not wait for longer than a time limit.
+
+    The thread of a call that hangs is left alone, since nothing can end it; it does not keep Python
+    from ending. A function that hangs in compiled code without letting go of Python's lock stops
+    this one, too: only a process of its own can be ended then.
+    """
+
+    def __init__(self, functions: Functions, timeout: float) -> None:
+        self._functions, self._timeout = functions, timeout
+        self._questions: queue.SimpleQueue[Question | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        context = contextvars.copy_context()  # with the caller's settings, NumPy's for instance
+        threading.Thread(target=context.run, args=(self._serve,), daemon=True).start()
+
+    def ask(self, question: Question) -> Answer:
+        """See `Caller.ask`."""
+        self._questions.put(question)
+        try:
+            return self._answers.get(timeout=self._timeout)
+        except queue.Empty:
+            return Answer("timed out", words=f"no answer within {self._timeout:g} s")
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._questions.put(None)
+
+    def _serve(self) -> None:
+        while (question := self._questions.get()) is not None:
+            self._answers.put(ask(self._functions, question))
+
+
+def caller_of(functions: Functions, timeout: float | None) -> Caller:
+    """On this thread without a time limit, else on one of its own."""
+    return Here(functions) if timeout is None else InThread(functions, timeout)

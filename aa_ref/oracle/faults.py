@@ -1,0 +1,144 @@
+"""What is wrong with one answer, if anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import read, wrap
+from ..backends import get_backend
+from ..dtypes import STORAGE, narrow
+from ..plans import Plan
+from .calls import Answer, Question
+from .comparison import Comparison
+from .patterns import array_type
+from .terms import Terms
+
+__all__ = ["Fault", "Judged", "judge_answer"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with one answer.
+
+    Attributes
+    ----------
+    code : str
+        That of the finding it leads to; of wrong values, "values".
+    message : str
+        What is wrong, and what would be right.
+    example : str
+        What this one answer is.
+    lines : sequence of str
+        Code that shows it, of ``x`` and ``y``.
+    """
+
+    code: str
+    message: str
+    example: str
+    lines: Sequence[str] = field(default=())
+
+
+class Judged(NamedTuple):
+    """An answer's faults, and how its values compare, if they can be compared.
+
+    ``y`` is what was compared: the answer in the shape and type that were expected.
+    """
+
+    faults: list[Fault]
+    y: NDArray[Any] | None = None
+    comparison: Comparison | None = None
+
+
+def judge_answer(answer: Answer, question: Question, plan: Plan, terms: Terms) -> Judged:
+    """Look at all that an answer may have wrong with it."""
+    faults: list[Fault] = []
+    if answer.wrote:
+        faults.append(
+            Fault(
+                "mutates", "writes into its input; copy what it changes",
+                "the input is another one after the call",
+                ["print('x after the call:', x.ravel()[:8])"],
+            )
+        )  # fmt: skip
+    if answer.end in ("timed out", "died"):
+        code = "timeout" if answer.end == "timed out" else "error"
+        word = "the call does not end" if code == "timeout" else "the process dies in the call"
+        return Judged([*faults, Fault(code, f"{word}: {answer.words}", answer.words)])
+    if answer.end == "raised":
+        return Judged([*faults, Fault("error", f"raises {answer.words}", answer.words)])
+    wanted = array_type(terms.dtype_of(question.direction))
+    shape = plan.out_shape if question.direction == "forward" else plan.shape
+    if answer.y is None:
+        faults.append(_of_type(answer.words, wanted.name))
+        return Judged(faults)
+    y = answer.y
+    if y.dtype != wanted:
+        faults.append(_of_type(_type_in_words(y.dtype), wanted.name))
+    if y.shape != shape:
+        faults.append(_of_size(y.shape, shape))
+    values = _comparable(y, shape, question, plan, terms)
+    if values is None:
+        return Judged(faults)
+    comparison = terms.compare(values, question.x, plan, question.direction)
+    if comparison.grade == "fails":
+        faults.append(_of_values(comparison, wanted))
+    return Judged(faults, values, comparison)
+
+
+def _of_type(found: str, wanted: str) -> Fault:
+    return Fault(
+        "dtype", f"returns {found} where a NumPy array of {wanted} is expected",
+        f"returns {found}", ["print(type(y), getattr(y, 'dtype', ''))", f"# expected: {wanted}"],
+    )  # fmt: skip
+
+
+def _type_in_words(dtype: np.dtype[Any]) -> str:
+    return dtype.name if dtype.isnative else f"{dtype.name} in foreign byte order"
+
+
+def _of_size(found: tuple[int, ...], wanted: tuple[int, ...]) -> Fault:
+    return Fault(
+        "size", f"returns an array of shape {found} where {wanted} is expected",
+        f"the result has shape {found}, expected {wanted}",
+        [f"print(y.shape, 'expected:', {wanted})"],
+    )  # fmt: skip
+
+
+def _of_values(c: Comparison, dtype: np.dtype[Any]) -> Fault:
+    place = ", ".join(map(str, c.where or ()))
+    digits = 17 if dtype.itemsize == 8 else 9  # which tell any two numbers of the type apart
+    wanted = f"{c.expected:.{digits}g}"
+    if np.isfinite(c.expected):
+        wanted += f" to within {c.allowed:.3g}"
+    return Fault(
+        "values", "gives values that rounding cannot explain",
+        f"element [{place}] of the result is {c.got:.{digits}g}, expected {wanted}",
+        [f"print('result:', y[{place}], 'expected: {wanted}')"],
+    )  # fmt: skip
+
+
+def _comparable(
+    y: NDArray[Any], shape: tuple[int, ...], question: Question, plan: Plan, terms: Terms
+) -> NDArray[Any] | None:
+    """The result in the type and shape that are expected, or None if it has no such values.
+
+    Values of another type are rounded. What a result of another shape lacks is filled in with the
+    contract's, so that what it has is compared.
+    """
+    dtype, source = terms.dtype_of(question.direction), read(question.x)
+    if y.ndim != len(shape) or not (y.dtype.kind in "fiub" or y.dtype.name == "bfloat16"):
+        return None
+    if y.dtype != array_type(dtype):
+        y = wrap(source, narrow(y.astype(np.float64), dtype), dtype)
+    if y.shape == shape:
+        return y
+    storage, backend = np.empty(shape, STORAGE[dtype]), get_backend("numpy")
+    act = backend.forward if question.direction == "forward" else backend.adjoint
+    act(plan, source.storage, storage)
+    filled: NDArray[Any] = wrap(source, storage, dtype)
+    common = tuple(slice(min(n, m)) for n, m in zip(y.shape, shape, strict=True))
+    filled[common] = y[common]
+    return filled

@@ -1,0 +1,119 @@
+"""The check: an implementation and the terms that it is judged by, in; a report, out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..plans import Direction
+from .calls import Functions, caller_of
+from .errors import OracleError
+from .isolation import InProcess
+from .report import Report
+from .targets import load, name_of_function, target_of
+from .terms import as_terms
+from .trial import Trial
+
+__all__ = ["check"]
+
+Function = Callable[..., Any] | str
+
+
+def check(
+    fn: Function,
+    scale: Any,
+    *,
+    layout: str = "NCHW",
+    dtype: Any = "float32",
+    precision: str | None = None,
+    form: str = "any",
+    taps: str = "recomputed",
+    adjoint: Function | None = None,
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+    channels: int | None = None,
+    timeout: float | None = None,
+    isolate: bool = False,
+    seed: int = 0,
+) -> Report:
+    """Judge an implementation of `aa_ref.downsample` by its answers.
+
+    It is asked about some sixty small arrays: impulses, constants, ramps, noise, numbers that
+    cancel, NaN, sizes from one sample on. It passes if every element of every answer is within a
+    bound that holds for any correct implementation in the precision, in the type and shape that are
+    right, and the same when asked again. See ``docs/oracle.md``.
+
+    Parameters
+    ----------
+    fn : function or str
+        From an ndarray to an ndarray, or its name, ``"package.module:function"``.
+    scale, sigma, boundary, sampling
+        The operation, as in `aa_ref.downsample`.
+    layout : str
+        What the dimensions are, a letter for each: N and C for batch and channels, at most once,
+        and DHW, HW, W or L for what is filtered. NCHW, NHWC, CHW, HWC, HW, NCDHW, NCL, L, …
+    dtype : str or dtype
+        The one type that is judged: float64, float32, float16, bfloat16, uint8 or uint16. The
+        result is to be of the same. bfloat16 comes as ``ml_dtypes`` has it.
+    precision : str, optional
+        What the implementation rounds: binary64, binary32, tf32, binary16, bfloat16, pure-binary16
+        or pure-bfloat16. By default binary64 for float64, otherwise binary32.
+    form : {"any", "separable", "direct", "fft"}
+        How it sums: axis by axis, all axes at once, either, or by Fourier transforms.
+    taps : {"recomputed", "given"}
+        Whether it computes its own taps in its precision, or has been given those of the plan.
+    adjoint : function or str, optional
+        Called as ``adjoint(g, shape)`` with the gradient of the result, and the shape of the
+        input's, which it returns. Integers have none, so float32 is passed for them.
+    channels : int, optional
+        For an implementation made for so many. By default there are 1, 2 and 3.
+    timeout : float, optional
+        Seconds that any one call may take. The calls are then made on a thread of their own, which
+        is abandoned where it hangs.
+    isolate : bool
+        Make the calls in a process of their own, where crashes are findings and whatever hangs is
+        ended. For functions that can be imported.
+    seed : int
+        Another one gives other noise.
+
+    Returns
+    -------
+    Report
+        True if the implementation passed; ``print`` shows all of it.
+
+    Raises
+    ------
+    AaRefError
+        If something about the question is wrong. What is wrong with the function never raises.
+    """
+    terms = as_terms(
+        scale, layout=layout, dtype=dtype, precision=precision, form=form, taps=taps, sigma=sigma,
+        boundary=boundary, sampling=sampling,
+    )  # fmt: skip
+    given: dict[Direction, Function] = {"forward": fn}
+    if adjoint is not None:
+        given["adjoint"] = adjoint
+    functions = {d: load(f) if isinstance(f, str) else f for d, f in given.items()}
+    for f in functions.values():
+        if not callable(f):
+            raise OracleError(f"the function is {f!r}; pass something that can be called")
+    caller = _isolated(functions, timeout) if isolate else caller_of(functions, timeout)
+    try:
+        trial = Trial(terms, functions, caller)
+        with np.errstate(all="ignore"):  # NaN and infinity are among the probes
+            trial.run(channels, seed)
+    finally:
+        caller.close()
+    return trial.report(name_of_function(functions["forward"]))
+
+
+def _isolated(functions: Functions, timeout: float | None) -> InProcess:
+    targets = {d: target_of(f) for d, f in functions.items()}
+    for direction, target in targets.items():
+        if target is None:
+            raise OracleError(
+                f"isolate needs functions that another process can import, which "
+                f"{functions[direction]!r} is not; give it a name at the top of a module"
+            )
+    return InProcess({d: t for d, t in targets.items() if t is not None}, timeout)

@@ -1,0 +1,119 @@
+"""Reports: what a check has found, to be read by people and by programs."""
+
+import json
+import math
+import os
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .findings import Finding
+
+__all__ = ["SCHEMA", "Grade", "Report"]
+
+SCHEMA = 1
+"""The version of what `Report.to_json` writes."""
+
+_WIDTH = 100
+
+Grade = Literal["bit-identical", "within-bound", "cannot-judge", "fails"]
+
+_VERDICTS = {
+    "bit-identical": "passed, with the bits of the contract",
+    "within-bound": "passed, within the bound",
+    "cannot-judge": "not judged: this precision allows errors as large as the results",
+    "fails": "FAILED",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on one implementation. ``print`` it; it is true where the implementation passed.
+
+    Attributes
+    ----------
+    name : str
+        Of the function.
+    terms : dict
+        What it was judged by: scale, layout, dtype, precision, …
+    grade : {"bit-identical", "within-bound", "cannot-judge", "fails"}
+        The same bits as the contract's in every element of every probe; else within the proven
+        bound of the precision; else within it, where it is wider than the results on some probes
+        and says nothing; else there are findings.
+    worst : float
+        The largest error over its bound; infinite where there should be no error at all.
+    findings : tuple of Finding
+        What is wrong.
+    suspicions : tuple of str
+        What is within the bound, but looks odd to a statistical second look.
+    notes : tuple of str
+        What else a reader should know.
+    convention : str or None
+        The known implementation that this one behaves as, where one was recognised.
+    calls : int
+        How often the functions were asked.
+    """
+
+    name: str
+    terms: dict[str, Any]
+    terms_in_words: str
+    grade: Grade
+    worst: float
+    findings: tuple[Finding, ...]
+    suspicions: tuple[str, ...]
+    notes: tuple[str, ...]
+    convention: str | None
+    calls: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the implementation is a correct one, as far as the probes tell."""
+        return self.grade in ("bit-identical", "within-bound")
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        worst = f"the worst error is {self.worst:.3g} of its bound"
+        if math.isinf(self.worst):
+            worst = "some errors are where none is allowed"
+        lines = [
+            f"{self.name}: {_VERDICTS[self.grade]}",
+            f"  {self.terms_in_words}",
+            f"  {self.calls} calls; {worst}",
+        ]
+        if self.convention is not None:
+            lines += _wrapped(f"it behaves as {self.convention}", "  ")
+        for number, finding in enumerate(self.findings, 1):
+            lines += ["", *_wrapped(f"{number}. {finding.code}: {finding.message}", "")]
+            lines += _wrapped(finding.example, "   ")
+            lines += ["", *textwrap.indent(finding.snippet, " " * 7).splitlines()]
+        for title, texts in (("suspicion", self.suspicions), ("note", self.notes)):
+            lines += [""] if texts else []
+            for text in texts:
+                lines += _wrapped(f"{title}: {text}", "")
+        return "\n".join(line.rstrip() for line in lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in dicts, lists, text and numbers; ``worst`` is None where it is infinite."""
+        return {
+            "schema": SCHEMA, "name": self.name, "terms": self.terms, "grade": self.grade,
+            "passed": self.passed, "worst": self.worst if math.isfinite(self.worst) else None,
+            "convention": self.convention, "findings": [f.to_dict() for f in self.findings],
+            "suspicions": list(self.suspicions), "notes": list(self.notes), "calls": self.calls,
+        }  # fmt: skip
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The report as JSON, which is also written to ``path`` if one is given."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if path is not None:
+            Path(path).write_text(text, "utf-8")
+        return text
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent + "   ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

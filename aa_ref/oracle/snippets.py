@@ -1,0 +1,110 @@
+"""Code that shows a finding, to be copied and run: NumPy, the function, and one small array."""
+
+import base64
+import textwrap
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..plans import Direction
+from .calls import Functions, Question
+from .targets import target_of
+
+__all__ = ["snippet"]
+
+_WIDTH = 100
+_FEW, _SOME = 3, 80
+"""Samples that are written one by one; more than these are compressed."""
+
+_ARRANGE = {
+    "Fortran order": "x = np.asfortranarray(x)",
+    "every second sample of a wider array": "x = np.repeat(x, 2, axis=-1)[..., ::2]",
+    "reversed in memory": "x = x[::-1].copy()[::-1]",
+}
+
+
+def snippet(functions: Functions, question: Question, lines: Sequence[str]) -> str:
+    """Code that makes ``x``, gets ``y`` from the function, and ends with ``lines``.
+
+    A function that cannot be imported, such as a lambda, is called ``fn`` (the adjoint ``adjoint``)
+    and has to be there.
+    """
+    imports, call = _reached(functions[question.direction], question.direction)
+    x = question.x
+    if x.dtype.name == "bfloat16":
+        imports = ["import ml_dtypes", *imports]
+    code, modules = _array(x)
+    arrange = [_ARRANGE[question.arrangement]] if question.arrangement in _ARRANGE else []
+    shape = f", {question.shape}" if question.direction == "adjoint" else ""
+    head = [
+        *(f"import {m}" for m in modules),
+        *(
+            [
+                "",
+            ]
+            if modules
+            else []
+        ),
+        "import numpy as np",
+    ]
+    return "\n".join([*head, *imports, "", *code, *arrange, f"y = {call}(x{shape})", *lines, ""])
+
+
+def _reached(function: Any, direction: Direction) -> tuple[list[str], str]:
+    """Import lines and the name to call."""
+    target = target_of(function)
+    if target is not None:
+        module, _, name = target.partition(":")
+        return [f"from {module} import {name.partition('.')[0]}"], name
+    name = getattr(function, "__qualname__", "")
+    if getattr(function, "__module__", None) == "__main__" and name.isidentifier():
+        return [], name
+    name = "fn" if direction == "forward" else "adjoint"
+    return [f"# {name}: the function that was checked"], name
+
+
+def _array(x: NDArray[Any]) -> tuple[list[str], list[str]]:
+    """Lines that make an array of these very values, and the standard modules that they need."""
+    dtype = "ml_dtypes.bfloat16" if x.dtype.name == "bfloat16" else f"np.{x.dtype.name}"
+    flat = x.ravel()
+    for value in dict.fromkeys([0, *map(float, flat[[0, -1]])]) if x.size > 1 else ():
+        others = np.argwhere(x != value)
+        if len(others) <= _FEW:
+            sets = [f"x[{', '.join(map(str, p))}] = {_number(x[tuple(p)])}" for p in others]
+            filled = f"np.full({x.shape}, {value!r}" if value else f"np.zeros({x.shape}"
+            return [f"x = {filled}, {dtype})", *sets], []
+    if x.size <= _SOME:
+        return _literal(flat, x.shape, dtype), []
+    text = base64.b85encode(zlib.compress(x.tobytes(), 9)).decode()
+    pieces = [f'    "{text[k : k + _WIDTH - 6]}"' for k in range(0, len(text), _WIDTH - 6)]
+    return [
+        "data = (", *pieces, ")",
+        f"x = np.frombuffer(zlib.decompress(base64.b85decode(data)), {dtype})",
+        f"x = x.reshape({x.shape}).copy()",
+    ], ["base64", "zlib"]  # fmt: skip
+
+
+def _literal(flat: NDArray[Any], shape: tuple[int, ...], dtype: str) -> list[str]:
+    numbers = ", ".join(_number(value) for value in flat)
+    if len(numbers) < _WIDTH - 40:
+        return [f"x = np.array([{numbers}], {dtype}).reshape({shape})"]
+    rows = textwrap.wrap(
+        numbers, _WIDTH, initial_indent="    ", subsequent_indent="    ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return ["x = np.array([", *rows, f"], {dtype}).reshape({shape})"]
+
+
+def _number(value: Any) -> str:
+    """The shortest text that gives just this number in its type."""
+    number = value.item() if value.dtype.name != "bfloat16" else float(value)
+    if number != number:
+        return "np.nan"
+    if abs(number) == np.inf:
+        return "np.inf" if number > 0 else "-np.inf"
+    if value.dtype.name in ("float16", "float32"):
+        return str(value)
+    return repr(number)

@@ -1,0 +1,116 @@
+"""Terms: what an implementation is judged by. The operation, the arrays, the arithmetic."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..dtypes import FLOATING, compute_type, name_of
+from ..plans import Direction, Plan, plan
+from .bounds import bound
+from .comparison import compare
+from .layouts import Layout, as_layout
+from .precisions import as_precision
+
+__all__ = ["Terms", "as_terms"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The operation and the arrays as `aa_ref.plan` takes them, the arithmetic as `bound` does.
+
+    ``layout`` stands for ``axes``.
+    """
+
+    scale: Any
+    layout: Layout
+    dtype: str
+    precision: str
+    form: str
+    taps: str
+    sigma: Any
+    boundary: Any
+    sampling: Any
+
+    @property
+    def gradient_dtype(self) -> str:
+        """The type in which the adjoint is asked: the input's, binary32 for integers."""
+        return self.dtype if self.dtype in FLOATING else "float32"
+
+    def dtype_of(self, direction: Direction) -> str:
+        """The type of arguments and results."""
+        return self.dtype if direction == "forward" else self.gradient_dtype
+
+    def plan(self, shape: tuple[int, ...], direction: Direction = "forward") -> Plan:
+        """The plan for inputs of a shape (which the adjoint gives)."""
+        return plan(
+            shape, self.scale, input_dtype=self.dtype_of(direction), axes=self.layout.axes,
+            sigma=self.sigma, boundary=self.boundary, sampling=self.sampling,
+        )  # fmt: skip
+
+    def compare(self, y: Any, x: Any, plan: Plan, direction: Direction) -> Any:
+        """`aa_ref.oracle.comparison.compare`, by these terms."""
+        return partial(compare, y, x, plan, **self._arithmetic)(direction=direction)
+
+    def bound(self, x: Any, plan: Plan, direction: Direction) -> Any:
+        """`aa_ref.oracle.bound`, by these terms."""
+        return partial(bound, x, plan, **self._arithmetic)(direction=direction)
+
+    @property
+    def _arithmetic(self) -> dict[str, str]:
+        return {"precision": self.precision, "form": self.form, "taps": self.taps}
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON takes it; exact numbers as text."""
+        return {
+            "scale": _plain(self.scale), "layout": self.layout.name, "dtype": self.dtype,
+            **self._arithmetic, "sigma": _plain(self.sigma), "boundary": _plain(self.boundary),
+            "sampling": _plain(self.sampling),
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        words = [f"scale {_in_words(self.scale)}", self.layout.name, self.dtype]
+        if self.sigma is not None:
+            words.append(f"sigma {_in_words(self.sigma)}")
+        words += [f"boundary {_in_words(self.boundary)}", f"sampling {_in_words(self.sampling)}"]
+        form = "in any form" if self.form == "any" else f"in {self.form} form"
+        return f"{', '.join(words)}; {self.precision} {form}, taps {self.taps}"
+
+
+def as_terms(
+    scale: Any,
+    *,
+    layout: Any,
+    dtype: Any,
+    precision: Any,
+    form: str,
+    taps: str,
+    sigma: Any,
+    boundary: Any,
+    sampling: Any,
+) -> Terms:
+    """Check all that is written and fill in what is left out.
+
+    Raises
+    ------
+    AaRefError
+        Of the kind that fits, if any of it is wrong.
+    """
+    name = name_of(dtype)
+    if precision is None:
+        precision = "binary64" if compute_type(name).itemsize == 8 else "binary32"
+    terms = Terms(
+        scale, as_layout(layout), name, as_precision(precision).name, form, taps, sigma,
+        boundary, sampling,
+    )  # fmt: skip
+    terms.plan((1 << 16,) * len(terms.layout.name))
+    return terms
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _in_words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

@@ -1,0 +1,186 @@
+"""One check under way: every probe is asked, every answer judged, the first failure kept."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .calls import Answer, Caller, Functions, Question
+from .comparison import Comparison
+from .errors import OracleError
+from .explaining import Failure, explained
+from .faults import Fault, judge_answer
+from .findings import CODES, Finding
+from .probes import Probe, probes
+from .report import Grade, Report
+from .snippets import snippet
+from .suspicions import suspicions
+from .terms import Terms
+from .transposes import Gradient, gradients, identity_of
+
+__all__ = ["Trial"]
+
+
+@dataclass
+class Trial:
+    """One check: what was asked, and what came of it."""
+
+    terms: Terms
+    functions: Functions
+    caller: Caller
+    over: bool = False
+    asked: int = 0
+    findings: dict[str, Finding] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    compared: list[tuple[Probe, Comparison]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    answers: dict[str, NDArray[Any]] = field(default_factory=dict)
+    suspicions: list[str] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    convention: str | None = None
+
+    def run(self, channels: int | None, seed: int) -> None:
+        """Ask everything, and explain what is wrong."""
+        terms = self.terms
+        found = list(
+            probes(terms.layout, terms.dtype, terms.plan, channels=channels, seed=seed)
+        )  # fmt: skip
+        terms.bound(found[0].x, terms.plan(found[0].x.shape), "forward")  # refuses unknown terms
+        for probe in found:
+            self._forward(probe)
+        self._again(found)
+        if "adjoint" in self.functions:
+            for gradient in gradients(found, terms, seed):
+                self._adjoint(gradient)
+        if self.failures:
+            self._explain()
+
+    def _ask(self, question: Question) -> Answer | None:
+        """The answer, or None where an earlier one was the last."""
+        if self.over:
+            return None
+        answer = self.caller.ask(question)
+        self.asked += 1
+        if answer.end in ("timed out", "died"):
+            self.over = True
+            self.notes[f"nothing was asked after call {self.asked}, which did not end"] = []
+        return answer
+
+    def _forward(self, probe: Probe) -> None:
+        question = Question("forward", probe.x, probe.arrangement)
+        answer = self._ask(question)
+        if answer is None:
+            return
+        plan = self.terms.plan(probe.x.shape)
+        faults, y, comparison = judge_answer(answer, question, plan, self.terms)
+        for fault in faults:
+            if fault.code == "values" and y is not None and comparison is not None:
+                self.failures.append(Failure(probe, question, fault, y, comparison))
+            else:
+                self._find(fault, probe.description, question)
+        if comparison is not None:
+            self._keep(probe, comparison)
+        if answer.y is not None:
+            self.answers[probe.label] = answer.y
+
+    def _keep(self, probe: Probe, comparison: Comparison) -> None:
+        self.compared.append((probe, comparison))
+        for note in comparison.notes:
+            text = re.sub(r"^[\d,]+ elements? (is|are)\b", "some elements are", note)
+            self.notes.setdefault(text, []).append(probe.label)
+        if probe.kind == "random" and comparison.grade != "fails":
+            self.suspicions += [f"{probe.label}: {s}" for s in suspicions(comparison)]
+
+    def _again(self, found: list[Probe]) -> None:
+        """Ask everything a second time, largest first, so that other calls lie between."""
+        changed = []
+        for probe in reversed(found):
+            first = self.answers.get(probe.label)
+            question = Question("forward", probe.x, probe.arrangement)
+            answer = None if first is None else self._ask(question)
+            if first is None or answer is None:
+                continue
+            if answer.y is None or not _same(answer.y, first):
+                changed.append((probe, question, answer))
+        for probe, question, answer in reversed(changed):
+            how = "another result" if answer.end == "returned" else f"{answer.end}, {answer.words}"
+            fault = Fault(
+                "unstable", "gives another answer when it is asked again",
+                f"the second answer: {how}",
+                ["# asked again, after other calls, it gave another answer"],
+            )  # fmt: skip
+            self._find(fault, probe.description, question)
+
+    def _adjoint(self, gradient: Gradient) -> None:
+        question = Question("adjoint", gradient.g, gradient.probe.arrangement, gradient.shape)
+        answer = self._ask(question)
+        if answer is None:
+            return
+        plan = self.terms.plan(gradient.shape, "adjoint")
+        faults, _, comparison = judge_answer(answer, question, plan, self.terms)
+        words = ""
+        if comparison is not None:
+            self._keep(gradient.probe, comparison)
+            ahead = self.answers.get(gradient.probe.label)
+            words = identity_of(gradient, ahead, answer.y, self.terms)
+        for fault in faults:
+            code = fault.code if fault.code in ("timeout", "error", "mutates") else "adjoint"
+            named = replace(fault, code=code, message=f"the adjoint {fault.message}{words}")
+            self._find(named, f"gradient of {gradient.probe.description}", question)
+
+    def _find(self, fault: Fault, description: str, question: Question) -> None:
+        """Keep the first, which is the smallest, of each code."""
+        self.counts[fault.code] += 1
+        if fault.code not in self.findings:
+            shape = "×".join(map(str, question.x.shape))
+            self.findings[fault.code] = Finding(
+                fault.code, fault.message, f"{description} (shape {shape}): {fault.example}",
+                snippet(self.functions, question, fault.lines),
+            )  # fmt: skip
+
+    def _explain(self) -> None:
+        tried = [probe for probe, _ in self.compared]
+        found, self.convention = explained(self.failures, tried, self.terms, self._guarded)
+        for code, message, failure in found:
+            fault = replace(failure.fault, code=code, message=message)
+            self._find(fault, failure.probe.description, failure.question)
+
+    def _guarded(self, x: NDArray[Any]) -> NDArray[Any]:
+        """The function as a diagnosis may ask it: called as all calls are, and no other end."""
+        answer = self._ask(Question("forward", x))
+        if answer is None or answer.y is None:
+            raise OracleError(answer.words if answer else "the last answer did not come")
+        return answer.y
+
+    def report(self, name: str) -> Report:
+        """The verdict."""
+        grades = {
+            "within-bound" if p.kind == "subnormal" and c.grade == "cannot-judge" else c.grade
+            for p, c in self.compared
+        }  # subnormal numbers may be flushed to zero, of which a note tells
+        grade: Grade = "bit-identical"
+        for worse in ("within-bound", "cannot-judge"):
+            grade = worse if worse in grades else grade
+        if self.findings or not self.compared:
+            grade = "fails"
+        return Report(
+            name, self.terms.to_dict(), str(self.terms), grade,
+            max((c.worst for _, c in self.compared), default=0.0),
+            tuple(self.findings[code] for code in CODES if code in self.findings),
+            tuple(self.suspicions), tuple(_said_of(*note) for note in self.notes.items()),
+            self.convention, self.asked,
+        )  # fmt: skip
+
+
+def _said_of(note: str, labels: list[str]) -> str:
+    more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
+    return f"{labels[0]}{more}: {note}" if labels else note
+
+
+def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two answers are one: but for the bits of NaN, and +0.0 beside -0.0."""
+    if (a.dtype, a.shape) != (b.dtype, b.shape):
+        return False
+    return a.tobytes() == b.tobytes() or bool(((a == b) | ((a != a) & (b != b))).all())

@@ -1,0 +1,640 @@
+"""The check: what it accepts, what it finds, and what it says of it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import aa_ref
+from aa_ref import oracle
+from aa_ref.errors import AaRefError
+from aa_ref.oracle import patterns
+from aa_ref.oracle.errors import LayoutError, OracleError
+from aa_ref.oracle.findings import CODES
+from aa_ref.oracle.layouts import as_layout
+from aa_ref.oracle.probes import probes
+
+downsample = partial(aa_ref.downsample, backend="numpy")
+small = partial(oracle.check, scale=0.5, layout="HW")
+"""The cheapest check that has all kinds of probes but those of several channels."""
+
+
+def right(x):
+    """The operation at scale 0.5 along the last two axes."""
+    return downsample(x, 0.5)
+
+
+def transpose(g, shape):
+    """Its adjoint."""
+    return aa_ref.downsample_adjoint(g, 0.5, shape[-2:], backend="numpy")
+
+
+def codes(report):
+    return {finding.code for finding in report.findings}
+
+
+def run(snippet):
+    """What a snippet prints."""
+    code = (
+        f"import contextlib, io, sys\nsys.path[:0] = {[str(Path(__file__).parent)]!r}\n" + snippet
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+
+
+# What passes.
+
+
+def test_the_contract_passes_with_its_bits():
+    report = small(right, adjoint=transpose)
+    assert report.grade == "bit-identical", str(report)
+    assert report
+    assert report.passed
+    assert report.findings == report.suspicions == ()
+    assert 0 <= report.worst < 1
+    assert "passed" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("layout", "scale", "dtype", "options"),
+    [
+        ("NCHW", 0.25, "float64", {}),
+        ("NHWC", (0.5, Fraction(1, 3)), "float32", {"boundary": ("reflect", "circular")}),
+        ("HWC", 0.4, "float16", {"sampling": "nearest", "boundary": "replicate"}),
+        ("CHW", 0.25, "bfloat16", {"sigma": 1.0}),
+        ("HW", 0.5, "uint8", {}),
+        ("NCHW", 0.5, "uint16", {"boundary": "reflect"}),
+        ("NCDHW", 0.5, "float32", {}),
+        ("L", 0.125, "float64", {"sampling": "nearest"}),
+        ("NCL", 0.3, "float32", {}),
+        ("HCW", 0.5, "float32", {"sigma": (None, 0.7)}),
+        ("HW", 0.75, "float32", {}),
+        ("HW", 1, "float32", {}),
+        ("HW", 1, "float32", {"sigma": 0.8}),
+    ],
+)
+def test_the_contract_passes_whatever_is_asked(layout, scale, dtype, options):
+    axes = as_layout(layout).axes
+
+    def fn(x):
+        return downsample(x, scale, axes=axes, **options)
+
+    def adjoint(g, shape):
+        lengths = [shape[axis] for axis in axes]
+        return aa_ref.downsample_adjoint(g, scale, lengths, axes=axes, backend="numpy", **options)
+
+    report = oracle.check(fn, scale, layout=layout, dtype=dtype, adjoint=adjoint, **options)
+    assert report.grade == "bit-identical", str(report)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_function_made_for_so_many_channels(channels):
+    def fn(x):
+        if x.shape[1] != channels:
+            raise ValueError(f"made for {channels} channels, got {x.shape[1]}")
+        return right(x)
+
+    assert oracle.check(fn, 0.5, channels=channels)
+    assert codes(oracle.check(fn, 0.5)) == {"error"}
+
+
+def test_warnings_are_no_findings_even_where_they_are_errors():
+    def fn(x):
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+        np.log(np.zeros(1))
+        return right(x)
+
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        assert small(fn).grade == "bit-identical"
+        assert small(fn, timeout=60).grade == "bit-identical"
+
+
+def test_flushed_subnormals_are_noted_and_do_not_fail():
+    def flushes(x):
+        def flushed(a):
+            return np.where(np.abs(a) < np.finfo(np.float32).tiny, np.float32(0), a)
+
+        return flushed(right(flushed(x)))
+
+    report = small(flushes)
+    assert report.grade == "within-bound", str(report)
+    assert any("flushed" in note for note in report.notes)
+
+
+def test_the_input_may_be_returned_where_nothing_is_done():
+    assert small(lambda x: x, scale=1).grade == "bit-identical"
+
+
+# What does not pass: a dozen mutants and then some.
+
+
+def with_pad(mode):
+    def fn(x):
+        x = np.pad(x, 2, mode=mode)
+        return downsample(x, 0.5)[1:-1, 1:-1][: (x.shape[0] - 3) // 2, : (x.shape[1] - 3) // 2]
+
+    return fn
+
+
+MUTANTS = {
+    "plain slicing": lambda x: x[::2, ::2].copy(),
+    "edge repeated": with_pad("edge"),
+    "one sample late": lambda x: downsample(np.roll(x, -1, axis=0), 0.5),
+    "another sigma": lambda x: downsample(x, 0.5, sigma=0.51),
+    "another radius": lambda x: downsample(x, 0.5, sigma=0.7),
+    "taps too large by 1e-5": lambda x: right(x) * np.float32(1.00001),
+    "upside down": lambda x: right(x)[::-1],
+    "one axis only": lambda x: downsample(x, 0.5, axes=-1)[::2],
+    "an offset of 1e-5": lambda x: right(x) + np.float32(1e-5),
+    "taps in half precision": lambda x: half_taps(x),
+    "sums in half precision": lambda x: right(x.astype(np.float16)).astype(np.float32),
+    "input in bfloat16": lambda x: right(x.astype(ml_dtypes.bfloat16).astype(np.float32)),
+    "last row copied": lambda x: np.concatenate([right(x)[:-1], right(x[-1:])]),
+    "clipped to [0, 1]": lambda x: np.clip(right(x), 0, 1),
+    "only the magnitude": lambda x: np.abs(right(x)),
+    "quantised": lambda x: np.round(right(x) * 4096) / np.float32(4096),
+}
+
+
+def half_taps(x):
+    taps = aa_ref.plan(x.shape, 0.5).axes[0].taps.astype(np.float16).astype(np.float32)
+    for axis in (0, 1):
+        n = x.shape[axis]
+        moved = np.pad(np.moveaxis(x, axis, 0), [(2, 2), (0, 0)])
+        x = np.moveaxis(sum(t * moved[k : k + n : 2] for k, t in enumerate(taps)), 0, axis)
+    return x
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutants_fail(mutant):
+    report = small(MUTANTS[mutant])
+    assert report.grade == "fails"
+    assert not report
+    assert report.worst > 1
+    assert codes(report) <= set(CODES)
+    for finding in report.findings:
+        assert finding.message
+        assert finding.example
+        assert finding.snippet
+
+
+def test_the_first_failure_is_the_smallest():
+    def fn(x):
+        y = right(x)
+        return y if x.size < 30 else y + 1
+
+    smallest = min(p.x.size for p in all_probes("HW", 0.5) if p.x.size >= 30)
+    (finding,) = small(fn).findings
+    shape = [int(n) for n in finding.example.partition("shape ")[2].partition(")")[0].split("×")]
+    assert np.prod(shape) == smallest
+
+
+def all_probes(layout, scale, dtype="float32"):
+    found = as_layout(layout)
+
+    def plan_for(shape):
+        return aa_ref.plan(shape, scale, axes=found.axes, input_dtype=dtype)
+
+    return list(probes(found, dtype, plan_for))
+
+
+# Each way to answer wrongly has a code, and goes on with what can be compared.
+
+
+def raises(x):
+    raise ValueError("no\nsuch thing")
+
+
+def ends_python(x):
+    sys.exit(3)
+
+
+def returns_a_list(x):
+    return right(x).tolist()
+
+
+def returns_float64(x):
+    return right(x).astype(np.float64)
+
+
+def returns_objects(x):
+    return right(x).astype(object)
+
+
+def returns_complex(x):
+    return right(x).astype(np.complex64)
+
+
+def returns_big_endian(x):
+    return right(x).astype(">f4")
+
+
+def drops_a_row(x):
+    return right(x)[: x.shape[0] // 2]
+
+
+def adds_a_dimension(x):
+    return right(x)[None]
+
+
+def writes(x):
+    y = right(x)
+    x[0] = 0
+    return y
+
+
+def drops_nan(x):
+    return np.nan_to_num(right(x), nan=0, posinf=3e38, neginf=-3e38)
+
+
+def spreads_nan(x):
+    y = right(x)
+    return y if np.isfinite(x).all() else np.full_like(y, np.nan)
+
+
+def ignores_strides(x):
+    if x.strides[0] != x.shape[1] * x.itemsize or x.strides[1] != x.itemsize:
+        x = np.roll(x, 1)
+    return right(x)
+
+
+class Counts:
+    """Answers the second time another way."""
+
+    def __init__(self):
+        self.seen = set()
+
+    def __call__(self, x):
+        again = (x.tobytes(), x.shape) in self.seen
+        self.seen.add((x.tobytes(), x.shape))
+        return np.nextafter(right(x), np.float32(0)) if again else right(x)
+
+
+@pytest.mark.parametrize(
+    ("fn", "found"),
+    [
+        (raises, {"error"}),
+        (ends_python, {"error"}),
+        (returns_a_list, {"dtype"}),
+        (returns_float64, {"dtype"}),
+        (returns_objects, {"dtype"}),
+        (returns_complex, {"dtype"}),
+        (returns_big_endian, {"dtype"}),
+        (drops_a_row, {"size"}),
+        (adds_a_dimension, {"size"}),
+        (writes, {"mutates"}),
+        (drops_nan, {"nan"}),
+        (spreads_nan, {"nan"}),
+        (ignores_strides, {"values"}),
+        (Counts(), {"unstable"}),
+        (lambda x: None, {"dtype"}),
+        (lambda: None, {"error"}),
+        (lambda x: right(x).astype(np.float64)[:-1] + 1, {"dtype", "size", "values"}),
+    ],
+)
+def test_codes(fn, found):
+    report = small(fn)
+    assert codes(report) == found, str(report)
+    assert report.grade == "fails"
+
+
+def test_channels():
+    def mixes(x):
+        return right(np.broadcast_to(x.mean(axis=1, keepdims=True), x.shape))
+
+    def shifts_entries(x):
+        return np.roll(right(x), 1, axis=0)
+
+    for fn in (mixes, shifts_entries):
+        assert codes(oracle.check(fn, 0.5)) == {"channels"}
+
+
+def test_what_an_answer_was_is_said():
+    (finding,) = small(raises).findings
+    assert "ValueError: no such thing" in finding.message
+    assert "1×1" in finding.example
+    (finding,) = small(returns_a_list).findings
+    assert "list" in finding.message
+    (finding,) = small(drops_a_row).findings
+    assert "(0, 1)" in finding.message
+    assert "(1, 1)" in finding.message
+
+
+# The adjoint.
+
+
+def test_a_wrong_adjoint_beside_a_right_forward():
+    report = small(right, adjoint=lambda g, shape: transpose(g, shape) * np.float32(4))
+    assert codes(report) == {"adjoint"}
+    assert "not the transpose of the forward" in report.findings[0].message
+
+
+def test_an_adjoint_of_another_convention():
+    fn = partial(downsample, scale=0.5, boundary="reflect")
+
+    def adjoint(g, shape):
+        return aa_ref.downsample_adjoint(g, 0.5, shape, boundary="reflect", backend="numpy")
+
+    report = small(fn, adjoint=adjoint)
+    assert "adjoint" in codes(report)
+    (finding,) = (f for f in report.findings if f.code == "adjoint")
+    assert "is the transpose of the forward" in finding.message
+    assert small(fn, adjoint=adjoint, boundary="reflect").grade == "bit-identical"
+
+
+@pytest.mark.parametrize(
+    ("adjoint", "code"),
+    [
+        (lambda g, shape: transpose(g, shape)[:-1], "adjoint"),
+        (lambda g, shape: transpose(g, shape).astype(np.float64), "adjoint"),
+        (lambda g, shape: 1 / 0, "error"),
+        (lambda g: g, "error"),
+        (lambda g, shape: (transpose(g, shape), g.fill(7))[0], "mutates"),
+    ],
+)
+def test_ways_of_adjoints_to_be_wrong(adjoint, code):
+    assert codes(small(right, adjoint=adjoint)) == {code}
+
+
+def test_gradients_of_integers_are_float32():
+    seen = set()
+
+    def adjoint(g, shape):
+        seen.add(g.dtype.name)
+        return transpose(g, shape)
+
+    assert small(right, dtype="uint8", adjoint=adjoint).grade == "bit-identical"
+    assert seen == {"float32"}
+
+
+# Precisions.
+
+
+def test_the_next_coarser_precision_is_told_apart():
+    def fn(x):
+        return right(x.astype(np.float16)).astype(np.float32)
+
+    assert codes(small(fn)) == {"precision"}
+    assert small(fn, precision="binary16").grade != "fails"
+
+    def single(x):
+        return right(x.astype(np.float32)).astype(np.float64)
+
+    assert codes(small(single, dtype="float64")) == {"precision"}
+    assert small(single, dtype="float64", precision="binary32")
+
+
+def test_where_the_bound_says_nothing_there_is_no_verdict():
+    def fn(x):
+        return downsample(x, 0.25) * np.float32(1.01)
+
+    report = oracle.check(fn, 0.25, layout="HW", precision="pure-bfloat16")
+    assert report.grade == "cannot-judge"
+    assert not report.passed
+
+
+# Calls that do not come back.
+
+
+def hangs_on_thirty(x):
+    if x.size >= 30:
+        time.sleep(3600)
+    return right(x)
+
+
+def dies_on_thirty(x):
+    if x.size >= 30:
+        os.abort()
+    return right(x)
+
+
+def prints(x):
+    print("to stdout, which is not the answer", flush=True)
+    os.write(1, b"and past Python")
+    return right(x)
+
+
+def test_a_call_that_hangs_is_left():
+    begun = time.monotonic()
+    report = small(hangs_on_thirty, timeout=0.3)
+    assert codes(report) == {"timeout"}
+    assert "0.3 s" in report.findings[0].message
+    assert time.monotonic() - begun < 60
+    assert any("nothing was asked after" in note for note in report.notes)
+
+
+def test_in_a_process_of_its_own():
+    report = small(prints, adjoint=transpose, isolate=True, timeout=60)
+    assert report.grade == "bit-identical", str(report)
+    assert report.name == f"{__name__}:prints"
+    assert report.to_dict() | {"name": ""} == small(right, adjoint=transpose).to_dict() | {
+        "name": ""
+    }
+
+
+def test_a_crash_in_a_process_of_its_own_is_a_finding():
+    report = small(dies_on_thirty, isolate=True)
+    assert codes(report) == {"error"}
+    if os.name == "posix":
+        assert "SIGABRT" in report.findings[0].message
+
+
+def test_a_process_that_hangs_is_ended():
+    assert codes(small(hangs_on_thirty, isolate=True, timeout=1)) == {"timeout"}
+
+
+def test_findings_in_a_process_of_its_own_are_the_same():
+    for fn in (raises, returns_objects, writes, drops_a_row):
+        here, there = small(fn), small(fn, isolate=True)
+        assert [f.to_dict() for f in here.findings] == [f.to_dict() for f in there.findings]
+
+
+# Snippets run as they are.
+
+
+@pytest.mark.parametrize(
+    ("fn", "shown"),
+    [
+        (drops_a_row, "(0, 1) expected: (1, 1)"),
+        (returns_a_list, "<class 'list'>"),
+        (returns_float64, "float64"),
+        (writes, "x after the call: [0.]"),
+        (drops_nan, "expected: nan"),
+        (ignores_strides, "expected: "),
+    ],
+)
+def test_snippets_run_as_they_are(fn, shown):
+    (finding,) = small(fn).findings
+    done = run(finding.snippet)
+    assert done.returncode == 0, done.stderr
+    assert shown in done.stdout
+
+
+def test_a_snippet_of_an_exception_raises_it():
+    done = run(small(raises).findings[0].snippet)
+    assert done.returncode == 1
+    assert "ValueError: no\nsuch thing" in done.stderr
+
+
+def gains(x):
+    return (right(x) * (0.5 if x.dtype.kind == "u" else 1.5)).astype(x.dtype)
+
+
+def gains_when_large(x):
+    return gains(x) if x.size > 900 else right(x)
+
+
+def gains_when_nearly_even(x):
+    return gains(x) if x.size > 4 and np.ptp(x) in (1, 255) else right(x)
+
+
+def carries_too_much(g, shape):
+    return transpose(g, shape) * np.asarray(2, g.dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16", "uint8"])
+@pytest.mark.parametrize("fn", [gains, gains_when_large, gains_when_nearly_even])
+def test_snippets_show_the_very_numbers(fn, dtype):
+    """Of small arrays, large ones, and ones that are mostly the same."""
+    finding = small(fn, dtype=dtype).findings[0]
+    done = run(finding.snippet)
+    assert done.returncode == 0, done.stderr
+    got = finding.example.partition("of the result is ")[2].partition(",")[0]
+    printed = done.stdout.removeprefix("result: ").partition(" expected")[0]
+    printed, got = (patterns.cast(np.array(float(v)), dtype) for v in (printed, got))
+    assert printed == got
+
+
+def test_a_snippet_of_an_adjoint():
+    (finding,) = small(right, adjoint=carries_too_much).findings
+    done = run(finding.snippet)
+    assert done.returncode == 0, done.stderr
+    assert "expected: " in done.stdout
+
+
+def test_a_snippet_of_a_function_without_a_name_says_so():
+    (finding,) = small(lambda x: right(x)[:-1]).findings
+    assert "# fn: the function that was checked" in finding.snippet
+    namespace = {"fn": lambda x: right(x)[:-1]}
+    exec(finding.snippet, namespace)
+    assert namespace["y"].shape == (0, 1)
+
+
+# Reports.
+
+
+def test_reports_as_json(tmp_path):
+    report = small(drops_nan)
+    path = tmp_path / "report.json"
+    text = report.to_json(path)
+    assert path.read_text("utf-8") == text
+    data = json.loads(text, parse_constant=pytest.fail)
+    assert data["passed"] is False
+    assert data["grade"] == "fails"
+    assert data["worst"] is None
+    assert [f["code"] for f in data["findings"]] == ["nan"]
+    assert data["terms"]["scale"] == 0.5
+    assert set(data["findings"][0]) == {"code", "message", "example", "snippet"}
+    exact = json.loads(oracle.check(right, Fraction(1, 2), layout="HW").to_json())
+    assert exact["terms"]["scale"] == "1/2"
+
+
+def test_what_is_printed():
+    text = str(small(drops_a_row))
+    for part in (
+        "test_check:drops_a_row: FAILED",
+        "scale 0.5, HW, float32",
+        "size",
+        "import numpy",
+    ):
+        assert part in text
+    prose = [line for line in text.splitlines() if not line.startswith("       ")]
+    assert max(map(len, prose)) <= 100
+
+
+# Questions that are wrong.
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"layout": "WH"}, LayoutError, "a letter for each dimension"),
+        ({"scale": 4}, AaRefError, "was 1/4 meant"),
+        ({"dtype": "int32"}, AaRefError, "float32"),
+        ({"precision": "half"}, OracleError, "binary16"),
+        ({"form": "winograd"}, OracleError, "separable"),
+        ({"taps": "mine"}, OracleError, "given"),
+        ({"boundary": "wrap"}, AaRefError, "circular"),
+        ({"scale": (0.5, 0.5, 0.5)}, AaRefError, "one for each"),
+        ({"fn": 3}, OracleError, "called"),
+        ({"fn": "nowhere"}, OracleError, "package.module:function"),
+        ({"fn": "nowhere:fn"}, OracleError, "cannot be imported"),
+        ({"fn": "math:nothing"}, OracleError, "cannot be imported"),
+        ({"fn": "math:pi"}, OracleError, "something that is called"),
+        ({"fn": lambda x: x, "isolate": True}, OracleError, "at the top of a module"),
+    ],
+)
+def test_wrong_questions(options, error, words):
+    with pytest.raises(error, match=words):
+        small(**{"fn": raises, **options})
+
+
+def test_a_function_by_its_name():
+    report = small("test_check:drops_a_row")
+    assert report.name == "test_check:drops_a_row"
+    assert codes(report) == {"size"}
+
+
+def test_the_oracle_needs_numpy_alone():
+    code = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in {*sys.stdlib_module_names, "numpy", "aa_ref"}:
+            raise ImportError(f"{name} is not installed")
+
+sys.meta_path.insert(0, Refuse())
+import numpy as np
+from aa_ref import oracle
+
+def fn(x):
+    taps = np.exp(-np.arange(-2.0, 3) ** 2 / 0.5)
+    taps /= taps.sum()
+    y = x.astype(np.float64)
+    for axis in (0, 1):
+        n, y = y.shape[axis], np.pad(np.moveaxis(y, axis, 0), [(2, 2), (0, 0)])
+        y = np.moveaxis(sum(t * y[k:k + n:2] for k, t in enumerate(taps)), 0, axis)
+    return y.astype(x.dtype)
+
+def adjoint(g, shape):
+    return np.zeros(shape, g.dtype)
+
+report = oracle.check(fn, 0.5, layout="HW", adjoint=adjoint)
+assert [f.code for f in report.findings] == ["adjoint"], str(report)
+assert oracle.check(fn, 0.5, layout="HW"), str(report)
+try:
+    oracle.check(fn, 0.5, dtype="bfloat16")
+except oracle.errors.OracleError as error:
+    assert "ml_dtypes" in str(error)
+else:
+    raise SystemExit("bfloat16 without ml_dtypes")
+assert "numba" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(aa_ref.__file__).parents[1])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
