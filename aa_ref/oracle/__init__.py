@@ -2,6 +2,7 @@
 
 ==============  ===========================================================================
 `judge`         `check`: an implementation and its terms in, a report out
+`suites`        `suite`: the same as tests of pytest's
 `trial`         one check under way
 `terms`         what an implementation is judged by
 `layouts`       what the dimensions of an array are, a letter for each
@@ -27,6 +28,7 @@ from .comparison import compare
 from .findings import CODES, Finding
 from .judge import check
 from .report import Report
+from .suites import suite
 from .truth import truth
 
-__all__ = ["CODES", "Finding", "Report", "bound", "check", "compare", "truth"]
+__all__ = ["CODES", "Finding", "Report", "bound", "check", "compare", "suite", "truth"]
