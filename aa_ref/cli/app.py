@@ -8,6 +8,7 @@ import typer
 import aa_ref
 
 from .bench_command import bench
+from .check_command import check
 from .demo_command import demo
 from .info_command import info
 from .plan_command import plan
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, plan, info, demo, bench):
+for command in (run, plan, info, demo, bench, check):
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     app.command(help="\n\n".join(" ".join(p.split()) for p in paragraphs))(command)
 

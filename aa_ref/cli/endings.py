@@ -4,8 +4,9 @@
 status  meaning
 ======  ==================================================================
 0       done
-1       a file could not be read or written, or backends disagree
+1       a file could not be read or written, backends disagree, or a check fails
 2       the arguments do not fit together, or do not fit the input
+3       a check has no verdict, since its bound says nothing
 130     interrupted by Ctrl-C
 ======  ==================================================================
 """
