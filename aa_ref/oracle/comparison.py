@@ -7,14 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import read
 from ..backends import get_backend
 from ..dtypes import STORAGE, widen
 from ..errors import DtypeError, ShapeError
 from ..plans import Plan
 from .bounds import Allowance, allowance
 from .precisions import FORMATS, Precision, as_precision
-from .samples import Samples, as_samples
+from .samples import Samples, as_samples, as_source
 from .specials import Spread, spread
 from .truth import truth_of
 
@@ -98,7 +97,7 @@ def compare(
     """
     samples, chosen = as_samples(x, plan, direction), as_precision(precision)
     plan = samples.plan
-    source = read(y)
+    source = as_source(y)
     if source.storage.shape != samples.out_shape:
         raise ShapeError(
             f"y has shape {source.storage.shape}, but results have shape {samples.out_shape} here; "

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import read
+from ..arrays import Source, read
 from ..dtypes import ARRAYS_TYPE, FLOATING, widen
 from ..errors import DeviceError, DtypeError, ShapeError
 from ..plans import Direction, Plan
 from .errors import OracleError
 
-__all__ = ["Samples", "as_samples", "checked_direction"]
+__all__ = ["Samples", "as_samples", "as_source", "checked_direction"]
 
 
 class Samples(NamedTuple):
@@ -55,6 +55,14 @@ def checked_direction(direction: Any) -> Direction:
     raise OracleError(f"direction is {direction!r}; write 'forward' or 'adjoint'")
 
 
+def as_source(x: Any) -> Source:
+    """See an array as storage; a `Source` is taken as it is.
+
+    So those who hold the bits of bfloat16 need no package that has the type.
+    """
+    return x if isinstance(x, Source) else read(x)
+
+
 def as_samples(x: Any, plan: Plan, direction: Any) -> Samples:
     """Read ``x``, of the plan's shape and input type; for an adjoint, of its output shape.
 
@@ -64,7 +72,7 @@ def as_samples(x: Any, plan: Plan, direction: Any) -> Samples:
         If it is not an array on the CPU, or its shape or type does not fit.
     """
     direction = checked_direction(direction)
-    source = read(x)
+    source = as_source(x)
     if not isinstance(source.storage, np.ndarray):
         raise DeviceError("the array is on a GPU, and the oracle is not; copy it to the CPU first")
     forward = direction == "forward"
