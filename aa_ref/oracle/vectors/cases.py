@@ -1,0 +1,320 @@
+"""The cases, as a table: what goes in, under which options, and what a wrong result hints at.
+
+Small cases that show one thing stand before random ones, so the first failure is the most telling.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dtypes import FLOATING, narrow
+from ...plans import Plan, plan
+from .. import patterns
+from . import inputs
+
+__all__ = ["CASES", "VectorCase"]
+
+Make = Callable[[tuple[int, ...], str, int], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class VectorCase:
+    """One input and the options of one call.
+
+    Attributes
+    ----------
+    name : str
+        Unique; the files of the case start with it.
+    label : str
+        What the case shows.
+    suggests : str
+        What to look at first when a result of this case is wrong.
+    shape : tuple of int
+    make : function
+        From a shape, a type and a seed to samples in binary64, which are rounded to the type.
+    scale : float, Fraction, or one for each axis
+    input_dtype : str
+    options : dict
+        The other options of `aa_ref.plan`.
+    """
+
+    name: str
+    label: str
+    suggests: str
+    shape: tuple[int, ...]
+    make: Make
+    scale: Any
+    input_dtype: str = "float32"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan:
+        """What the call does."""
+        return plan(self.shape, self.scale, input_dtype=self.input_dtype, **self.options)
+
+    @property
+    def has_adjoint(self) -> bool:
+        """Whether the transpose is part of the case: gradients are floating point."""
+        return self.input_dtype in FLOATING
+
+    def input(self) -> NDArray[Any]:
+        """The storage of x."""
+        return narrow(self.make(self.shape, self.input_dtype, _seed(self.name)), self.input_dtype)
+
+    def gradient(self) -> NDArray[Any]:
+        """The storage of g, of the result's shape and the input's type."""
+        seed = _seed(self.name + ".g")
+        return narrow(patterns.noise(self.plan.out_shape, seed), self.input_dtype)
+
+
+def _seed(name: str) -> int:
+    """Another for each name, so that a new case leaves the others as they are."""
+    return zlib.crc32(name.encode()) >> 3  # patterns take 29 bits
+
+
+_PHASE = "the phase: the centre of output i is input i * stride"
+_TAPS = (
+    "taps (sigma, radius, normalisation), phase, a flip, or rows and columns in each other's "
+    "place: every plane of the result shows the taps that reach its one sample"
+)
+_SIZE = "the size rule: slice keeps ceil(n / stride) samples"
+_BORDER = "what stands beyond the ends"
+_RANDOM = "if the cases above pass, precision or the order of dimensions"
+
+
+def _basics(name: str, scale: Any, stride: int, taps: int) -> list[VectorCase]:
+    """What each of the common scales is asked first."""
+    radius, side = taps // 2, 2 * taps
+    return [
+        VectorCase(
+            f"{name}-impulses", "a single one a plane, at every phase and border", _TAPS,
+            (3 * stride + 3, taps + 2, taps + stride + 3), inputs.impulses, scale,
+        ),
+        VectorCase(
+            f"{name}-constant", "ones; the result is 1 where all taps lie within",
+            "normalisation if the middle is wrong, the boundary (zeros) if the border is",
+            (side + 1, side + 4), inputs.constant, scale,
+        ),
+        VectorCase(
+            f"{name}-ramps", "plane 0 rises along rows, plane 1 along columns",
+            f"{_PHASE}; a result that is off by a constant is shifted; planes in each other's "
+            "place mean swapped axes",
+            (2, side + 3, side), inputs.ramps, scale,
+        ),
+        VectorCase(
+            f"{name}-short", "both lengths below the number of taps",
+            "the border where taps reach beyond both ends at once; the size rule",
+            (max(radius - 1, 1), radius + 1), patterns.random, scale,
+        ),
+        VectorCase(
+            f"{name}-normal", "random samples, several batches and channels, odd and even lengths",
+            _RANDOM, (2, 3, taps + 8, taps + 15), patterns.random, scale,
+        ),
+    ]  # fmt: skip
+
+
+CASES: tuple[VectorCase, ...] = (
+    VectorCase(
+        "half-single", "one sample in, one out", "the boundary (zeros) or the size: 1, not 0",
+        (1, 1), inputs.constant, 0.5,
+    ),
+    VectorCase(
+        "half-row", "a single row", "an axis of length 1, or rows for columns",
+        (1, 19), patterns.random, 0.5,
+    ),
+    VectorCase(
+        "half-column", "a single column", "an axis of length 1, or rows for columns",
+        (19, 1), patterns.random, 0.5,
+    ),
+    *_basics("half", 0.5, 2, 5),
+    VectorCase(
+        "half-even", "even lengths", _SIZE, (12, 18), patterns.random, 0.5,
+    ),
+    VectorCase(
+        "half-checkerboard", "one and minus one in turn: nearly all of it is filtered away",
+        "no filter before the subsampling, or a filter too narrow",
+        (13, 18), inputs.checkerboard, 0.5,
+    ),
+    VectorCase(
+        "half-channels", "another constant in each of 2×3 planes",
+        "channels or batches that mix, or come in another order",
+        (2, 3, 9, 14), inputs.planes, 0.5,
+    ),
+    VectorCase(
+        "half-wide", "large samples that nearly cancel, and small ones",
+        "sums in a narrower type than is claimed", (3, 17, 26), patterns.wide, 0.5,
+    ),
+    VectorCase(
+        "half-subnormal",
+        "samples of about 2⁻¹¹², some subnormal; products with the outer taps are subnormal, too",
+        "a type of less range in between; subnormals that are flushed to zero, as with fast-math, "
+        "are noted and not wrong",
+        (9, 14), inputs.small, 0.5,
+    ),
+    *_basics("quarter", 0.25, 4, 13),
+    VectorCase(
+        "quarter-special", "a NaN, both infinities and a minus zero among random samples",
+        "NaN or infinity that spreads further than the taps reach, or less far",
+        (31, 44), inputs.special, 0.25,
+    ),
+    VectorCase(
+        "quarter-wide", "large samples that nearly cancel, and small ones",
+        "sums in a narrower type than is claimed", (33, 46), patterns.wide, 0.25,
+    ),
+    *_basics("eighth", 0.125, 8, 29),
+    VectorCase(
+        "third-ramps", "a scale of exactly one third: plane 0 rises along rows, 1 along columns",
+        "the stride (3) or sigma (1): 1/3 as a float is another scale",
+        (2, 20, 31), inputs.ramps, Fraction(1, 3),
+    ),
+    VectorCase(
+        "third-normal", "a scale of exactly one third", "the stride (3) or sigma (1)",
+        (2, 20, 31), patterns.random, Fraction(1, 3),
+    ),
+    VectorCase(
+        "radius-tie-impulses", "scale 0.16: 1/s is 6.25 and 4 sigma is 10.5",
+        "the radius: round half to even gives 10, half up 11; or the stride: 6, truncated",
+        (7, 31, 44), inputs.impulses, 0.16,
+    ),
+    VectorCase(
+        "radius-tie-normal", "scale 0.16: 1/s is 6.25 and 4 sigma is 10.5",
+        "the radius: round half to even gives 10, half up 11; or the stride: 6, truncated",
+        (31, 44), patterns.random, 0.16,
+    ),
+    VectorCase(
+        "keeps-all", "scale 0.75: the stride is int(1/s) = 1, so every sample is kept",
+        "the size: slice goes by the stride, not by n * s",
+        (2, 11, 14), patterns.random, 0.75,
+    ),
+    VectorCase(
+        "one-tap", "scale 0.875: stride 1 and radius 0, so nothing changes",
+        "the radius (0), or a size of n * s", (10, 13), patterns.random, 0.875,
+    ),
+    VectorCase(
+        "no-pass", "scale 1: nothing is filtered or dropped",
+        "a filter at scale 1; the original's weight is NaN there, 0/0",
+        (10, 13), patterns.random, Fraction(1),
+    ),
+    VectorCase(
+        "scale-of-each-axis", "scale 1/2 for rows and 1/4 for columns",
+        "scales in the wrong order, or one scale for both",
+        (2, 18, 27), patterns.random, (0.5, 0.25),
+    ),
+    VectorCase(
+        "columns-alone", "scale 1 for rows and 1/4 for columns", "a pass where the scale is 1",
+        (9, 27), patterns.random, (Fraction(1), 0.25),
+    ),
+    VectorCase(
+        "float-1-93", "the float nearest to 1/93: its reciprocal is just below 93, so the stride "
+        "is 92", "truncation: int(1/s), not round(1/s)",
+        (190,), patterns.random, 1 / 93, options={"axes": -1},
+    ),
+    VectorCase(
+        "exactly-1-93", "exactly 1/93: the stride is 93", "a Fraction that became a float",
+        (190,), patterns.random, Fraction(1, 93), options={"axes": -1},
+    ),
+    VectorCase(
+        "sigma-given", "scale 1/2 with a sigma of 1.5: stride 2 and 13 taps",
+        "radius from the scale instead of from sigma, or a stride from sigma",
+        (2, 22, 31), patterns.random, 0.5, options={"sigma": 1.5},
+    ),
+    VectorCase(
+        "sigma-zero", "sigma 0: one tap, so plain subsampling", "a division by sigma",
+        (11, 16), patterns.random, 0.5, options={"sigma": 0.0},
+    ),
+    VectorCase(
+        "sigma-at-scale-1", "scale 1 with a sigma: a blur that keeps every sample",
+        "a shortcut at scale 1 that forgets sigma",
+        (11, 16), patterns.random, Fraction(1), options={"sigma": (0.75, 1.5)},
+    ),
+    *(
+        VectorCase(
+            f"nearest-{name}", f"sampling nearest at scale {scale}: floor(n * s) outputs",
+            "the size, or centres: min(floor(f32(i) * f32(1/s)), n - 1), computed in binary32",
+            shape, patterns.random, scale, options={"sampling": "nearest"},
+        )
+        for name, scale, shape in (
+            ("half", 0.5, (2, 15, 22)), ("quarter", 0.25, (2, 30, 43)),
+            ("two-fifths", Fraction(2, 5), (17, 26)), ("three-tenths", 0.3, (17, 26)),
+        )
+    ),
+    *(
+        VectorCase(
+            f"{boundary}-{name}", f"boundary {boundary}, {described}",
+            f"{_BORDER}: {extended}", shape, patterns.random, 0.25, options={"boundary": boundary},
+        )
+        for boundary, extended in (
+            ("replicate", "… a a a b c …, the edge again and again"),
+            ("reflect", "… c b a b c …, the edge once"),
+            ("circular", "… b c a b c …, the other end"),
+        )
+        for name, shape, described in (
+            ("normal", (2, 17, 26), "both lengths above the number of taps"),
+            ("short", (2, 3), "taps reach beyond the ends several times over"),
+            ("single", (1, 1), "a single sample: the result is the sample"),
+        )
+    ),
+    VectorCase(
+        "boundary-of-each-axis", "circular along rows, reflect along columns",
+        f"{_BORDER}: boundaries in the wrong order, or one for both",
+        (16, 23), patterns.random, 0.5, options={"boundary": ("circular", "reflect")},
+    ),
+    VectorCase(
+        "signal", "one axis is filtered: signals of 61 samples",
+        "a second pass over an axis that is not filtered",
+        (3, 61), patterns.random, 0.25, options={"axes": -1},
+    ),
+    VectorCase(
+        "channels-last", "rows, columns, channels: the first two axes are filtered",
+        "the order of dimensions", (15, 22, 3), patterns.random, 0.5, options={"axes": (0, 1)},
+    ),
+    VectorCase(
+        "volume", "three axes are filtered", "a forgotten axis, or two in each other's place",
+        (2, 9, 12, 15), patterns.random, 0.5, options={"axes": (-3, -2, -1)},
+    ),
+    *(
+        VectorCase(
+            f"{dtype}-{name}", label, suggests, shape, make, 0.25, dtype,
+        )
+        for dtype in ("float64", "float16", "bfloat16")
+        for name, label, suggests, shape, make in (
+            ("impulses", f"{dtype}: a single one a plane", _TAPS, (7, 15, 22), inputs.impulses),
+            (
+                "normal", f"{dtype}: random samples",
+                "arithmetic or taps in binary32" if dtype == "float64" else
+                "sums in the narrow type instead of binary32, or a result rounded twice",
+                (2, 23, 34), patterns.random,
+            ),
+        )
+    ),
+    VectorCase(
+        "float64-wide", "float64: large samples that nearly cancel, and small ones",
+        "sums in a narrower type than is claimed", (33, 46), patterns.wide, 0.25, "float64",
+    ),
+    *(
+        VectorCase(
+            f"{dtype}-normal", f"{dtype}: random samples over the whole range",
+            "rounding (half to even, not truncation), or a range rescaled to 0…1",
+            (2, 23, 34), patterns.random, 0.25, dtype,
+        )
+        for dtype in ("uint8", "uint16")
+    ),
+    VectorCase(
+        "uint8-white", "uint8: 255 everywhere", "a sum of 256 that wraps around to 0",
+        (23, 34), inputs.constant, 0.25, "uint8",
+    ),
+    VectorCase(
+        "uint8-to-float32", "uint8 in, float32 out", "a result rounded to an integer on the way",
+        (23, 34), patterns.random, 0.25, "uint8", {"dtype": "float32"},
+    ),
+    VectorCase(
+        "float32-to-uint8", "float32 in, uint8 out: results below 0 become 0, above 255 255",
+        "results that wrap around instead of being clipped",
+        (23, 34), inputs.beyond, 0.25, options={"dtype": "uint8"},
+    ),
+)  # fmt: skip
