@@ -13,6 +13,7 @@ from .demo_command import demo
 from .info_command import info
 from .plan_command import plan
 from .run_command import run
+from .vectors_command import vectors
 
 __all__ = ["app"]
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 for command in (run, plan, info, demo, bench, check):
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     app.command(help="\n\n".join(" ".join(p.split()) for p in paragraphs))(command)
+app.add_typer(vectors)
 
 
 def _show_version(wanted: bool) -> None:
