@@ -7,7 +7,7 @@ backend. Start with `downsample`; ``print(plan(shape, scale))`` tells what it wi
 from . import errors
 from .api import downsample, downsample_adjoint, pyramid
 from .backends import list_backends
-from .backends.numba.threads import get_num_threads, set_num_threads
+from .backends.numba.threads import get_num_threads, limit_threads, set_num_threads
 from .errors import AaRefError
 from .plans import Plan, plan
 
@@ -18,6 +18,7 @@ __all__ = [
     "downsample_adjoint",
     "errors",
     "get_num_threads",
+    "limit_threads",
     "list_backends",
     "plan",
     "pyramid",

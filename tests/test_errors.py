@@ -476,6 +476,10 @@ CALLS: dict[str, Call] = {
         )
         for n in (0, -1, True, 2.0, "2")
     },
+    "limit_threads: 0": Call(
+        E.ThreadsError, lambda a: aa_ref.limit_threads(0).__enter__(),
+        "thread count is 0", THREADS, "or None",
+    ),
 }  # fmt: skip
 
 

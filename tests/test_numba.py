@@ -432,6 +432,22 @@ def test_thread_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert aa_ref.get_num_threads() == 3
 
 
+def test_limits_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AA_REF_NUM_THREADS", "6")
+    with aa_ref.limit_threads(4):
+        assert aa_ref.get_num_threads() == 4
+        with aa_ref.limit_threads(9), aa_ref.limit_threads(None):
+            assert aa_ref.get_num_threads() == 4
+        with ThreadPoolExecutor(1) as pool:  # another thread has limits of its own
+            assert pool.submit(aa_ref.get_num_threads).result() == 6
+        with pytest.raises(KeyError), aa_ref.limit_threads(2):
+            raise KeyError(aa_ref.get_num_threads())
+        assert aa_ref.get_num_threads() == 4
+    with aa_ref.limit_threads(9):
+        assert aa_ref.get_num_threads() == 6
+    assert aa_ref.get_num_threads() == 6
+
+
 # -------------------------------------------------------------------------------------- memory
 
 

@@ -6,13 +6,17 @@ Apart from `crew`, which splits the work, since ``import aa_ref`` needs these an
 import operator
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from ...errors import ThreadsError
 
-__all__ = ["get_num_threads", "set_num_threads"]
+__all__ = ["get_num_threads", "limit_threads", "set_num_threads"]
 
 _VARIABLE = "AA_REF_NUM_THREADS"
 _chosen: int | None = None
+_limit: ContextVar[int | None] = ContextVar("aa_ref's limit of threads", default=None)
 
 
 def get_num_threads() -> int:
@@ -22,21 +26,26 @@ def get_num_threads() -> int:
     -------
     int
         What `set_num_threads` was given, else the environment's ``AA_REF_NUM_THREADS``, else the
-        number of processors that this process may run on.
+        number of processors that this process may run on; inside `limit_threads` at most its limit.
 
     Raises
     ------
     ThreadsError
         If the environment's value is not a positive integer.
     """
-    if _chosen is None:
-        text = os.environ.get(_VARIABLE)
-        if text is not None:
-            if not re.fullmatch(r"\s*0*[1-9]\d{0,5}\s*", text, re.ASCII):
-                raise ThreadsError(f"{_VARIABLE} is {text!r}; set a positive integer, or unset it")
-            return int(text)
+    number, limit = _number(), _limit.get()
+    return number if limit is None else min(number, limit)
+
+
+def _number() -> int:
+    if _chosen is not None:
+        return _chosen
+    text = os.environ.get(_VARIABLE)
+    if text is None:
         return _processors()
-    return _chosen
+    if not re.fullmatch(r"\s*0*[1-9]\d{0,5}\s*", text, re.ASCII):
+        raise ThreadsError(f"{_VARIABLE} is {text!r}; set a positive integer, or unset it")
+    return int(text)
 
 
 def set_num_threads(n: int | None) -> None:
@@ -53,13 +62,43 @@ def set_num_threads(n: int | None) -> None:
         If it is not a positive integer.
     """
     global _chosen
+    _chosen = None if n is None else _checked(n)
+
+
+@contextmanager
+def limit_threads(n: int | None) -> Iterator[None]:
+    """Within a ``with`` block, let calls of this thread or task use no more than ``n`` threads.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1; None sets no limit. Of nested limits the smallest holds.
+
+    Returns
+    -------
+    context manager
+
+    Raises
+    ------
+    ThreadsError
+        If it is not a positive integer.
+    """
+    limits = [m for m in (_limit.get(), None if n is None else _checked(n)) if m is not None]
+    token = _limit.set(min(limits, default=None))
     try:
-        chosen = None if n is None else operator.index(n)
+        yield
+    finally:
+        _limit.reset(token)
+
+
+def _checked(n: int) -> int:
+    try:
+        number = operator.index(n)
     except TypeError:
-        chosen = 0
-    if isinstance(n, bool) or (chosen is not None and chosen < 1):
+        number = 0
+    if isinstance(n, bool) or number < 1:
         raise ThreadsError(f"the thread count is {n!r}; pass a positive integer, or None")
-    _chosen = chosen
+    return number
 
 
 def _processors() -> int:
