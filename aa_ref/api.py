@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .adapters import adapter_of
 from .arrays import Source, Storage, allocate, check_kind, read, read_out, share_memory, wrap
 from .backends import Backend, default_backend, get_backend
 from .device_arrays import DeviceArray
@@ -100,6 +101,11 @@ def downsample(
     >>> aa_ref.downsample(np.ones((3, 256, 250), np.float32), 0.25).shape
     (3, 64, 63)
     """
+    if out is None and stream is None and (adapter := adapter_of(x)) is not None:
+        return adapter.downsample(
+            x, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
+            backend=backend,
+        )  # fmt: skip
     handle = _handle(stream)
     source = read(x, handle)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
@@ -155,6 +161,11 @@ def downsample_adjoint(
     >>> aa_ref.downsample_adjoint(np.ones((3, 64, 63)), 0.25, (256, 250)).shape
     (3, 256, 250)
     """
+    if out is None and stream is None and (adapter := adapter_of(g)) is not None:
+        return adapter.downsample_adjoint(
+            g, scale, shape, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling,
+            dtype=dtype, backend=backend,
+        )  # fmt: skip
     handle = _handle(stream)
     source = _read_floating(g, handle)
     lengths = checked_shape(shape)
@@ -219,6 +230,12 @@ def pyramid(
     >>> [y.shape for y in aa_ref.pyramid(np.ones((3, 64, 48)))]
     [(3, 64, 48), (3, 32, 24), (3, 16, 12), (3, 8, 6)]
     """
+    if out is None and stream is None and (adapter := adapter_of(x)) is not None:
+        levels: list[Any] = adapter.pyramid(
+            x, scales, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
+            backend=backend,
+        )  # fmt: skip
+        return levels
     handle = _handle(stream)
     source = read(x, handle)
     if not isinstance(scales, Iterable):

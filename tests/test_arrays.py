@@ -216,9 +216,18 @@ def test_gaps_in_the_input_are_not_in_the_result(backend):
 # ------------------------------------------------------------------------------------- torch
 
 
-@pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
+@pytest.fixture(params=["core", "plugin"])
+def torch(request, monkeypatch):
+    """Tensors taken by the core itself, and by the plugin."""
+    torch = pytest.importorskip("torch")
+    if request.param == "core":
+        monkeypatch.setattr(aa_ref.api, "adapter_of", lambda x: None)
+    else:
+        pytest.importorskip("aa_ref_torch")
+    return torch
+
+
+core_alone = pytest.mark.parametrize("torch", ["core"], indirect=True)
 
 
 def tensor_of(torch, x):
@@ -266,6 +275,7 @@ def test_torch_result_types(torch, result):
     assert_same_bits(y, expected_of(sample(), dtype=result))
 
 
+@core_alone
 def test_torch_tensors_that_require_grad_are_refused_with_a_hint(torch):
     x = torch.ones(6, 4, requires_grad=True)
     with pytest.raises(ContainerError, match=r"detach\(\)"):
@@ -293,6 +303,7 @@ def test_torch_subclasses_give_tensors(torch, dtype):
     assert_same_bits(y, expected_of(sample(dtype)))
 
 
+@core_alone
 def test_torch_tensors_elsewhere_are_refused(torch):
     for x in (torch.ones(6, 4, device="meta"), torch.ones(6, 4).to_sparse()):
         with pytest.raises((ContainerError, DeviceError), match=r"Tensor|device"):

@@ -36,12 +36,13 @@ HOUSE = {
     "dlpack": set(),
     "device_arrays": {"errors", "dtypes", "dlpack"},
     "arrays": {"errors", "dtypes", "device_arrays"},
+    "adapters": set(),
     "backends": CORE,  # what all backends share: the base class, the table
     "backends.reference": CORE | {"backends", "reference"},
     "backends.numpy": CORE | {"backends"},
     "backends.numba": CORE | {"backends"},
     "backends.cuda": CORE | {"backends", "device_arrays"},
-    "api": CORE | {"arrays", "device_arrays", "streams", "backends"},
+    "api": CORE | {"adapters", "arrays", "device_arrays", "streams", "backends"},
     "__init__": CORE | {"api", "backends", "backends.numba"},
     "__main__": {"cli"},
     # backends.cuda: for the very driver whose events time what it did
@@ -327,6 +328,7 @@ def test_public_names() -> None:
     assert set(FUNCTIONS) == {
         aa_ref.downsample, aa_ref.downsample_adjoint, aa_ref.pyramid, aa_ref.plan,
         aa_ref.list_backends, aa_ref.get_num_threads, aa_ref.set_num_threads,
+        aa_ref.limit_threads,
     }  # fmt: skip
 
 

@@ -1,0 +1,40 @@
+"""Adapters: packages that carry this library's functions into what a framework does with arrays.
+
+An adapter is a module with `downsample`, `downsample_adjoint` and `pyramid` of the signatures in
+`aa_ref.api`, for arrays of one framework; for instance so that gradients flow through them. It
+stands in the entry-point group ``aa_ref.adapters`` under the name of the package that its arrays'
+types come from. None is looked for before such an array comes by, when its framework is loaded.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+__all__ = ["adapter_of", "register"]
+
+_GROUP = "aa_ref.adapters"
+_by_type: dict[type, Any] = {np.ndarray: None}
+
+
+def adapter_of(x: Any) -> Any:
+    """The adapter for arrays of this type, None if there is none."""
+    cls = type(x)
+    if cls not in _by_type:
+        _by_type[cls] = _find(cls)
+    return _by_type[cls]
+
+
+def register(cls: type, adapter: ModuleType) -> None:
+    """Tell of an adapter for arrays of just this type, before one comes by."""
+    _by_type[cls] = adapter
+
+
+def _find(cls: type) -> Any:
+    from importlib.metadata import entry_points  # takes longer than NumPy's import
+
+    frameworks = {base.__module__.partition(".")[0] for base in cls.__mro__}
+    for entry in entry_points(group=_GROUP):
+        if entry.name in frameworks:
+            return entry.load()
+    return None
