@@ -1,0 +1,25 @@
+"""Anti-aliased downsampling for PyTorch: drop-in layers, and `aa_ref`'s functions for tensors.
+
+Change one import, load old checkpoints, and get the numbers that `aa_ref` gives everywhere, with
+gradients. See ``docs/torch.md``.
+"""
+
+import torch
+
+from aa_ref.adapters import register
+
+from . import functional
+from .functional import downsample, downsample_adjoint, pyramid
+from .modules import AntiAliasInterpolation2d, AntiAliasInterpolation3d, ImagePyramide
+
+__all__ = [
+    "AntiAliasInterpolation2d",
+    "AntiAliasInterpolation3d",
+    "ImagePyramide",
+    "downsample",
+    "downsample_adjoint",
+    "pyramid",
+]
+
+for _type in (torch.Tensor, torch.nn.Parameter):
+    register(_type, functional)

@@ -1,0 +1,67 @@
+"""Stored weights: whether they are a layer's own filter, and what to say where they do not fit."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import aa_ref
+
+__all__ = ["design_of", "explain_mismatch", "is_design"]
+
+_ROUNDING = 2e-6
+"""How far, relatively, the original's weights may be from the exact ones: see `docs/spec.md`, 7."""
+_HALVES = (torch.float16, torch.bfloat16)
+
+
+def design_of(plan: aa_ref.Plan) -> NDArray[Any]:
+    """The weights that a plan's axes stand for: the outer product of their taps."""
+    product: NDArray[Any] = reduce(np.multiply.outer, [a.taps for a in plan.axes])
+    return product
+
+
+def is_design(weight: torch.Tensor, design: NDArray[Any]) -> bool:
+    """Whether stored weights are a design, as the original computes it, or that rounded to a half.
+
+    Parameters
+    ----------
+    weight : Tensor
+        Of shape (channels, 1, ...), on any device.
+    design : ndarray
+        Of shape (...), in binary64.
+    """
+    wide = weight.detach().to("cpu", torch.float64)
+    low, high = (torch.from_numpy(design * (1 + side)) for side in (-_ROUNDING, _ROUNDING))
+    bounds = [(low, high), *((low.to(half).double(), high.to(half).double()) for half in _HALVES)]
+    return any(bool(((a <= wide) & (wide <= b)).all()) for a, b in bounds)
+
+
+def explain_mismatch(key: str, stored: Sequence[int], expected: Sequence[int], scale: Any) -> str:
+    """What a checkpoint was built for, and what to write so that it loads."""
+    stored, expected = tuple(stored), tuple(expected)
+    words = f"size mismatch for {key}: the checkpoint has {stored}, this layer {expected}"
+    if len(stored) != len(expected) or stored[1] != 1:
+        return f"{words}; it is of no layer of this kind"
+    if stored[0] != expected[0]:
+        words += f"; it was built for {stored[0]} channels, so pass channels={stored[0]}"
+    taps = stored[2:]
+    if taps != expected[2:]:
+        words += f"; it has {'×'.join(map(str, dict.fromkeys(taps)))} taps"
+        words += f": {_origin(taps[0], scale)}" if len(set(taps)) == 1 else ", a number each axis"
+    return words
+
+
+def _origin(taps: int, scale: Any) -> str:
+    """Where so many taps come from, and how to have them at another scale."""
+    if taps % 2 == 0:
+        return "an even number, which no scale gives"
+    radius = taps // 2
+    keep = f"to keep it at scale {scale} pass sigma={radius / 4:.6g}"
+    for stride in range(1, radius + 2):
+        if aa_ref.plan((1,), Fraction(1, stride), axes=0).axes[0].radius == radius:
+            return f"scale {1 / stride:.6g}; {keep}"
+    return f"none of the scales 1/2, 1/3, ...; {keep}"

@@ -1,0 +1,177 @@
+"""The same operation written in torch's own convolutions.
+
+A convolution rounds its sums in an order of its own, so that results are close but not the same to
+the bit. It serves where the core cannot: on devices that no backend reaches, in files for other
+runtimes, and for a layer whose stored weights are not the core's Gaussian.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache, reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import aa_ref
+from aa_ref.boundary import fold
+from aa_ref.errors import LengthError
+
+from .options import Axis, axes_of
+
+__all__ = ["adjoint", "downsample", "downsample_by"]
+
+_CONVOLUTIONS: dict[int, Any] = {
+    1: torch.nn.functional.conv1d,
+    2: torch.nn.functional.conv2d,
+    3: torch.nn.functional.conv3d,
+}
+_MOST_TAPS = 400
+"""More taps than this for one output, and a convolution for each axis takes less time than one."""
+_ANY = 1 << 23  # a length that stands for those that are symbols
+
+
+class _Pass(NamedTuple):
+    """One filtered axis, counted from the end, of a length that may be a symbol."""
+
+    axis: int
+    plan: Any
+    length: Any
+    out_length: Any
+    cut: bool  # whether a convolution may give more outputs than there are
+
+
+def downsample(x: torch.Tensor, text: str, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """`aa_ref.downsample` by convolutions, differentiable as they are."""
+    passes = _passes(x, text)
+    with _no_autocast(x):
+        y = _wide(x)
+        for group in _groups(passes):
+            y = _filtered(y, group)
+        return _narrow(y.clone() if y is x else y, dtype or x.dtype)
+
+
+def downsample_by(weight: torch.Tensor, x: torch.Tensor, text: str) -> torch.Tensor:
+    """The same with weights of any kind, (channels, 1, ...), along the last axes of ``x``."""
+    with _no_autocast(x):
+        wide = _wide(x)
+        single = wide.dim() == weight.dim() - 1
+        y = _convolved(wide[None] if single else wide, weight.to(wide.dtype), _passes(x, text))
+        return _narrow(y[0] if single else y, x.dtype)
+
+
+def adjoint(
+    g: torch.Tensor, shape: Sequence[int], text: str, dtype: torch.dtype | None = None
+) -> torch.Tensor:
+    """`aa_ref.downsample_adjoint` by the transposes of the same convolutions."""
+    wide = _wide(g)
+    zeros = torch.zeros(tuple(shape), dtype=wide.dtype, device=g.device)
+    pull_back = torch.func.vjp(lambda x: downsample(x, text), zeros)[1]
+    (x,) = pull_back(wide)
+    return _narrow(x, dtype or g.dtype)
+
+
+# ------------------------------------------------------------------------------------- axes
+
+
+def _passes(x: torch.Tensor, text: str) -> list[_Pass]:
+    passes = []
+    for axis in axes_of(text):
+        length: Any = x.shape[axis.axis]
+        plan = _axis_plan(axis, length if type(length) is int else _ANY)
+        if plan.has_pass:
+            cut = axis.sampling == "nearest"
+            passes.append(_Pass(axis.axis, plan, length, axis.out_length(length), cut))
+    return sorted(passes)
+
+
+@lru_cache(maxsize=512)
+def _axis_plan(axis: Axis, length: int) -> Any:
+    return aa_ref.plan(
+        (length,), axis.scale, axes=0, sigma=axis.sigma, boundary=axis.boundary,
+        sampling=axis.sampling, input_dtype="float64",
+    ).axes[0]  # fmt: skip
+
+
+def _groups(passes: list[_Pass]) -> list[list[_Pass]]:
+    """The axes that one convolution filters together, with outer products of taps as weights."""
+    taps = int(np.prod([2 * p.plan.radius + 1 for p in passes]))
+    if len(passes) in _CONVOLUTIONS and taps <= _MOST_TAPS:
+        return [passes]
+    return [[p] for p in passes]
+
+
+# ------------------------------------------------------------------------------- convolving
+
+
+def _filtered(x: torch.Tensor, passes: list[_Pass]) -> torch.Tensor:
+    """Any axes of a tensor of any rank, moved to where convolutions want them."""
+    weight = reduce(np.multiply.outer, [p.plan.taps for p in passes])
+    kernel = torch.tensor(weight, dtype=x.dtype, device=x.device)[None, None]
+    axes, rank = [p.axis for p in passes], len(passes)
+    if x.dim() == rank + 2 and axes == [*range(-rank, 0)] and type(x.shape[1]) is int:
+        return _convolved(x, kernel.expand(x.shape[1], *kernel.shape[1:]), passes)
+    moved = x.movedim(axes, [*range(-rank, 0)])
+    planes = moved.reshape(-1, 1, *moved.shape[x.dim() - rank :])
+    at_the_end = [p._replace(axis=n - rank) for n, p in enumerate(passes)]
+    y = _convolved(planes, kernel, at_the_end)
+    return y.reshape(*moved.shape[: x.dim() - rank], *y.shape[2:]).movedim([*range(-rank, 0)], axes)
+
+
+def _convolved(x: torch.Tensor, weight: torch.Tensor, passes: list[_Pass]) -> torch.Tensor:
+    """(N, C, ...), each channel with weights of its own, (C, 1, ...)."""
+    padding = []
+    for p in passes:
+        zeros = p.plan.boundary == "zeros"
+        padding.append(p.plan.radius if zeros else 0)
+        x = x if zeros else _extended(x, p)
+    # A stride beyond the length keeps the first sample alone, as the length itself does.
+    strides = [min(p.plan.spacing or 1, _ANY) for p in passes]
+    convolution = _CONVOLUTIONS[len(passes)]
+    y: torch.Tensor = convolution(x, weight, None, strides, padding, 1, x.shape[1])
+    for p in passes:
+        if p.plan.spacing is None:
+            y = y.index_select(p.axis, _centres(p, y.device))
+        elif p.cut:
+            y = y.narrow(p.axis, 0, p.out_length)
+    return y
+
+
+def _extended(x: torch.Tensor, p: _Pass) -> torch.Tensor:
+    radius = p.plan.radius
+    known = type(p.length) is int
+    if known and radius >= p.length:  # torch's own `pad` goes no further
+        index = fold(np.arange(-radius, p.length + radius), p.length, p.plan.boundary)
+        return x.index_select(p.axis, torch.tensor(index, device=x.device))
+    padding = [0, 0] * (-1 - p.axis) + [radius, radius]
+    padding += [0, 0] * (x.dim() - 2 - len(padding) // 2)
+    return torch.nn.functional.pad(x, padding, p.plan.boundary)
+
+
+def _centres(p: _Pass, device: torch.device) -> torch.Tensor:
+    if type(p.length) is not int:
+        raise LengthError(
+            f"axis {p.axis} has a length that is not fixed, and with sampling='nearest' at scale "
+            f"{p.plan.scale} no stride: export with fixed lengths, or with sampling='slice'"
+        )
+    return torch.tensor(p.plan.centres, device=device)
+
+
+# ------------------------------------------------------------------------------------ types
+
+
+def _wide(x: torch.Tensor) -> torch.Tensor:
+    return x if x.dtype in (torch.float32, torch.float64) else x.to(torch.float32)
+
+
+def _narrow(y: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    if not dtype.is_floating_point:
+        y = y.round().nan_to_num(0.0).clamp(0, torch.iinfo(dtype).max)
+    return y.to(dtype)
+
+
+def _no_autocast(x: torch.Tensor) -> AbstractContextManager[Any]:
+    kind = x.device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()

@@ -1,0 +1,239 @@
+"""The core's functions for tensors. `aa_ref.downsample` and the others send tensors here."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+import aa_ref
+from aa_ref.errors import ContainerError, DeviceError, DtypeError, ScaleError, ShapeError
+
+from . import convolution, operator
+from .options import as_dtype, axes_of, describe, describe_traced
+
+__all__ = [
+    "apply",
+    "apply_pyramid",
+    "downsample",
+    "downsample_adjoint",
+    "is_jit_tracing",
+    "pyramid",
+]
+
+_COMPUTED = ("cpu", "cuda", "meta")
+"""Where the core's backends compute. Elsewhere, torch's convolutions do."""
+
+
+def downsample(
+    x: Any,
+    scale: Any,
+    *,
+    axes: Sequence[int] | int = (-2, -1),
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+    dtype: Any = None,
+    out: Any = None,
+    backend: str | None = None,
+) -> Any:
+    """`aa_ref.downsample` for tensors: differentiable, known to torch's transforms and compiler.
+
+    Parameters
+    ----------
+    x : Tensor
+        On the CPU or a CUDA device; the result is then the same to the bit as everywhere. On other
+        devices (MPS, XPU) torch's convolutions compute it, which round in an order of their own.
+        Under autocast, sums are held in binary32, and the result has the type of ``x``.
+    dtype : torch.dtype or str, optional
+        Type of the result. Gradients flow through floating types alone.
+    out : Tensor, optional
+        Where to put the result. No gradient flows then: a tensor that requires one is refused.
+    scale, axes, sigma, boundary, sampling, backend
+        As in `aa_ref.downsample`.
+
+    Returns
+    -------
+    Tensor
+        With four or five dimensions in the memory format that ``conv2d`` or ``conv3d`` would give,
+        else contiguous.
+
+    Raises
+    ------
+    AaRefError
+        As `aa_ref.downsample`.
+
+    Warns
+    -----
+    UserWarning
+        As `aa_ref.downsample`; while a graph is traced, once.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from aa_ref_torch import downsample
+    >>> x = torch.ones(2, 3, 64, 48, requires_grad=True)
+    >>> downsample(x, 0.25).sum().backward()
+    >>> x.grad.shape
+    torch.Size([2, 3, 64, 48])
+    """
+    if out is not None or not isinstance(x, torch.Tensor):
+        return aa_ref.downsample(
+            x, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
+            out=out, backend=backend,
+        )  # fmt: skip
+    text = _text(x, scale, axes, sigma, boundary, sampling)
+    return apply(x, text, as_dtype(dtype), backend)
+
+
+def downsample_adjoint(
+    g: Any,
+    scale: Any,
+    shape: Sequence[int] | int,
+    *,
+    axes: Sequence[int] | int = (-2, -1),
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+    dtype: Any = None,
+    out: Any = None,
+    backend: str | None = None,
+) -> Any:
+    """`aa_ref.downsample_adjoint` for tensors, differentiable: its own transpose is `downsample`.
+
+    Parameters
+    ----------
+    g : Tensor
+        Of a floating type.
+    shape : sequence of int
+        The lengths of `downsample`'s input along ``axes``, in their order.
+    scale, axes, sigma, boundary, sampling, dtype, out, backend
+        As in `downsample`.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    AaRefError
+        As `aa_ref.downsample_adjoint`.
+    """
+    if out is not None or not isinstance(g, torch.Tensor):
+        return aa_ref.downsample_adjoint(
+            g, scale, shape, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling,
+            dtype=dtype, out=out, backend=backend,
+        )  # fmt: skip
+    text = _text(g, scale, axes, sigma, boundary, sampling)
+    lengths = [shape] if isinstance(shape, int) else list(shape)
+    count = len(axes_of(text))
+    if len(lengths) != count:
+        raise ShapeError(
+            f"shape is {shape!r}: {len(lengths)} length(s) for {count} filtered axes; "
+            "give the input's length along each of axes, in their order"
+        )
+    if not g.dtype.is_floating_point:
+        raise DtypeError(
+            f"the adjoint takes floating-point tensors, this one is {g.dtype}; convert it first, "
+            "for instance with g.float()"
+        )
+    if _convolves(g, backend):
+        full: list[Any] = list(g.shape)
+        for a, length in zip(axes_of(text), lengths, strict=True):
+            full[a.axis] = length
+        return convolution.adjoint(g, full, text, as_dtype(dtype))
+    return operator.adjoint(g, lengths, text, as_dtype(dtype), backend)
+
+
+def pyramid(
+    x: Any,
+    scales: Sequence[Any] = (1, 0.5, 0.25, 0.125),
+    *,
+    axes: Sequence[int] | int = (-2, -1),
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+    dtype: Any = None,
+    out: Sequence[Any] | None = None,
+    backend: str | None = None,
+) -> list[Any]:
+    """`aa_ref.pyramid` for tensors, differentiable: gradients of levels are added in their order.
+
+    Parameters
+    ----------
+    x : Tensor
+    scales : sequence
+        One scale, or one tuple of scales, for each level.
+    axes, sigma, boundary, sampling, dtype, out, backend
+        As in `downsample`, the same for all levels.
+
+    Returns
+    -------
+    list of Tensor
+        Level ``i`` equals ``downsample(x, scales[i], ...)``.
+
+    Raises
+    ------
+    AaRefError
+        As `aa_ref.pyramid`.
+    """
+    if out is not None or not isinstance(x, torch.Tensor):
+        return aa_ref.pyramid(
+            x, scales, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
+            out=out, backend=backend,
+        )  # fmt: skip
+    if not isinstance(scales, Iterable):
+        raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
+    texts = [_text(x, scale, axes, sigma, boundary, sampling) for scale in scales]
+    return apply_pyramid(x, texts, as_dtype(dtype), backend)
+
+
+def apply(
+    x: torch.Tensor, text: str, dtype: torch.dtype | None = None, backend: str | None = None
+) -> torch.Tensor:
+    """Downsample by options as text: through the operator, or by convolutions where it is not."""
+    if _convolves(x, backend):
+        return convolution.downsample(x, text, dtype)
+    y: torch.Tensor = operator.forward(x, text, dtype, backend)
+    return y
+
+
+def apply_pyramid(
+    x: torch.Tensor,
+    texts: list[str],
+    dtype: torch.dtype | None = None,
+    backend: str | None = None,
+) -> list[torch.Tensor]:
+    """The same for several levels of one input."""
+    if _convolves(x, backend):
+        return [convolution.downsample(x, text, dtype) for text in texts]
+    ys: list[torch.Tensor] = operator.pyramid(x, texts, dtype, backend)
+    return ys
+
+
+def _text(x: torch.Tensor, *options: Any) -> str:
+    if x.layout != torch.strided:
+        raise ContainerError(
+            f"the tensor is {x.layout}, which no backend reads; write x.to_dense()"
+        )
+    write = describe_traced if torch.compiler.is_compiling() else describe
+    return write(x.dim(), *options)
+
+
+def is_jit_tracing() -> bool:
+    """Whether `torch.jit.trace` is at work, to which lengths are tensors."""
+    tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined]
+    return tracing
+
+
+def _convolves(x: torch.Tensor, backend: str | None) -> bool:
+    """Whether torch's convolutions take the operator's place."""
+    kind = x.device.type
+    if kind in _COMPUTED:
+        tracing = torch.compiler.is_compiling() or is_jit_tracing()
+        return tracing and torch.onnx.is_in_onnx_export()
+    if backend is not None:
+        raise DeviceError(
+            f"backend is {backend!r}, but the tensor is on {kind}, which no backend reaches; "
+            "leave backend out for torch's own convolutions, or copy the tensor to the CPU"
+        )
+    return True

@@ -1,0 +1,258 @@
+"""The layers of the First Order Motion Model, under their own names: change the import alone."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any, TypeGuard
+
+import torch
+from torch import nn
+
+import aa_ref
+from aa_ref.errors import ShapeError
+
+from .checkpoint import design_of, explain_mismatch, is_design
+from .convolution import downsample_by
+from .functional import apply, apply_pyramid, is_jit_tracing
+from .options import describe, plan_for
+
+__all__ = ["AntiAliasInterpolation2d", "AntiAliasInterpolation3d", "ImagePyramide"]
+
+_LONG = 1 << 60  # an axis that is long enough for any scale
+
+
+class _AntiAliasInterpolation(nn.Module):
+    """What the layers for two and for three dimensions share."""
+
+    dimensions: int
+    weight: torch.Tensor
+
+    def __init__(
+        self,
+        channels: int,
+        scale: Any,
+        *,
+        sigma: Any = None,
+        boundary: Any = "zeros",
+        sampling: Any = "slice",
+    ) -> None:
+        super().__init__()
+        axes = tuple(range(-self.dimensions, 0))
+        self.options = describe(self.dimensions, scale, axes, sigma, boundary, sampling)
+        self.scale = scale
+        self.groups = _positive(channels)
+        self.ka = self.kb = _one_if_equal([a.radius for a in self._plan.axes])
+        self.int_inv_scale = _one_if_equal([a.stride for a in self._plan.axes])
+        self.has_pass = bool(self._plan.passes)
+        self.acts_by_plan = True
+        weight = torch.tensor(design_of(self._plan), dtype=torch.float32)
+        self.register_buffer("weight", weight.repeat(self.groups, 1, *[1] * self.dimensions))
+
+    @property
+    def _plan(self) -> aa_ref.Plan:
+        return plan_for((_LONG,) * self.dimensions, self.options, torch.float64)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 (the original's name)
+        """Downsample a tensor (N, channels, ...) or (channels, ...). At scale 1, it is returned."""
+        if not self.has_pass:
+            return input
+        self.check(input)
+        if self.acts_by_plan:
+            return apply(input, self.options)
+        return downsample_by(self.weight, input, self.options)
+
+    def check(self, input: torch.Tensor) -> None:  # noqa: A002
+        """See that a tensor has the layer's dimensions and channels.
+
+        Raises
+        ------
+        ShapeError
+            If it has not.
+        """
+        if is_jit_tracing():
+            return
+        rank = self.dimensions + 1
+        if input.dim() not in (rank, rank + 1) or input.shape[-rank] != self.groups:
+            lengths = "height, width" if self.dimensions == 2 else "depth, height, width"
+            raise ShapeError(
+                f"the tensor has shape {tuple(input.shape)}, but the layer takes "
+                f"(N, {self.groups}, {lengths}); pass another number as channels, or write "
+                "aa_ref_torch.downsample for tensors of any shape"
+            )
+
+    def refresh(self) -> None:
+        """Look at ``weight`` again, after it was changed in place or replaced.
+
+        If it is the design, to within the original's rounding or rounded to a half, the core's taps
+        act, which are the exact ones. Otherwise the weight acts as it stands, by a convolution.
+        """
+        known = not self.weight.is_meta and self.has_pass
+        self.acts_by_plan = not known or is_design(self.weight, design_of(self._plan))
+
+    def extra_repr(self) -> str:
+        """What ``print`` shows of the layer."""
+        acts = "" if self.acts_by_plan else ", stored weights"
+        return f"{self.groups}, scale={self.scale!r}, options={self.options!r}{acts}"
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, *arguments: Any, **keywords: Any
+    ) -> None:
+        *_, error_messages = arguments
+        before = len(error_messages)
+        super()._load_from_state_dict(state_dict, prefix, *arguments, **keywords)
+        key = f"{prefix}weight"
+        stored = getattr(state_dict.get(key), "shape", self.weight.shape)
+        if stored != self.weight.shape:
+            words = explain_mismatch(key, stored, self.weight.shape, self.scale)
+            error_messages[before:] = [words]
+        self.refresh()
+
+
+def _positive(channels: Any) -> int:
+    try:
+        number = 0 if isinstance(channels, bool) else operator.index(channels)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ShapeError(f"channels is {channels!r}; write how many channels the tensors have")
+    return number
+
+
+def _one_if_equal(values: Sequence[int]) -> int | tuple[int, ...]:
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+class AntiAliasInterpolation2d(_AntiAliasInterpolation):
+    """Band-limited downsampling of pictures, the layer of the First Order Motion Model.
+
+    Takes (N, channels, H, W) and keeps every stride-th sample of every stride-th row, after a
+    Gaussian low-pass; see `aa_ref.downsample`. At scale 1 without a sigma it returns its input.
+
+    Parameters
+    ----------
+    channels : int
+    scale : float, Fraction, or one for each axis
+        Output size over input size, in (0, 1].
+    sigma : float, Fraction, None, or one for each axis
+        Standard deviation instead of the one that follows from the scale.
+    boundary : {"zeros", "replicate", "reflect", "circular"}, or one for each axis
+    sampling : {"slice", "nearest"}, or one for each axis
+        ``"slice"`` as in the original since December 2020; ``"nearest"`` as before, and in some
+        of its descendants.
+
+    Attributes
+    ----------
+    weight : Tensor
+        (channels, 1, K, K), the original's buffer. Which weights act is decided when they are
+        loaded: see `refresh`.
+    ka, kb, groups, scale, int_inv_scale
+        The original's: samples before and after the middle tap, channels, scale, stride. With a
+        scale for each axis, ``ka``, ``kb`` and ``int_inv_scale`` may be tuples.
+    options : str
+        What the operator is told.
+    has_pass, acts_by_plan : bool
+        Whether anything is filtered; whether the core's taps do it.
+
+    Raises
+    ------
+    AaRefError
+        As `aa_ref.plan`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from aa_ref_torch import AntiAliasInterpolation2d
+    >>> AntiAliasInterpolation2d(3, 0.25)(torch.ones(1, 3, 256, 250)).shape
+    torch.Size([1, 3, 64, 63])
+    """
+
+    dimensions = 2
+
+
+class AntiAliasInterpolation3d(_AntiAliasInterpolation):
+    """The same for volumes: (N, channels, D, H, W), with ``weight`` (channels, 1, K, K, K).
+
+    Parameters and attributes as in `AntiAliasInterpolation2d`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from aa_ref_torch import AntiAliasInterpolation3d
+    >>> AntiAliasInterpolation3d(2, 0.5)(torch.ones(1, 2, 16, 32, 30)).shape
+    torch.Size([1, 2, 8, 16, 15])
+    """
+
+    dimensions = 3
+
+
+class ImagePyramide(nn.Module):
+    """The same picture at several scales, for perceptual losses.
+
+    Parameters
+    ----------
+    scales : sequence of float
+    num_channels : int
+    sigma, boundary, sampling
+        As in `AntiAliasInterpolation2d`, the same for all levels.
+
+    Attributes
+    ----------
+    downs : ModuleDict
+        A layer for each scale, under the original's keys, such as ``"0-25"``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from aa_ref_torch import ImagePyramide
+    >>> levels = ImagePyramide([1, 0.5], num_channels=3)(torch.ones(1, 3, 64, 48))
+    >>> {key: tuple(level.shape) for key, level in levels.items()}
+    {'prediction_1': (1, 3, 64, 48), 'prediction_0.5': (1, 3, 32, 24)}
+    """
+
+    def __init__(
+        self,
+        scales: Sequence[Any],
+        num_channels: int,
+        *,
+        sigma: Any = None,
+        boundary: Any = "zeros",
+        sampling: Any = "slice",
+    ) -> None:
+        super().__init__()
+        by_name = {str(scale): scale for scale in scales}
+        self.names = tuple(by_name)
+        self.downs = nn.ModuleDict(
+            {
+                name.replace(".", "-"): AntiAliasInterpolation2d(
+                    num_channels, scale, sigma=sigma, boundary=boundary, sampling=sampling
+                )
+                for name, scale in by_name.items()
+            }
+        )
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The levels, under ``"prediction_"`` and their scale; those that can be are made at once.
+
+        At scale 1 it is the input itself.
+        """
+        layers = dict(zip(self.names, self.downs.values(), strict=True))
+        together = {name: layer for name, layer in layers.items() if _is_plain(layer)}
+        made: dict[str, torch.Tensor] = {}
+        if len(together) > 1:
+            for layer in together.values():
+                layer.check(x)
+            levels = apply_pyramid(x, [layer.options for layer in together.values()])
+            made = dict(zip(together, levels, strict=True))
+        return {
+            f"prediction_{name}": made[name] if name in made else layer(x)
+            for name, layer in layers.items()
+        }
+
+
+def _is_plain(layer: nn.Module) -> TypeGuard[AntiAliasInterpolation2d]:
+    """Whether to call the layer is nothing but to downsample by its options."""
+    return (
+        type(layer) is AntiAliasInterpolation2d
+        and layer.has_pass
+        and layer.acts_by_plan
+        and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks)
+    )

@@ -1,0 +1,331 @@
+"""The operators ``torch.ops.aa_ref``: kernels, shapes, derivatives, batching.
+
+====================  ============================================================================
+`downsample`          the core's function of that name
+`downsample_adjoint`  its transpose, so that each is the other's derivative
+`pyramid`             several results from one input; its transpose is the sum of the levels'
+====================  ============================================================================
+
+Options come as text (see `aa_ref_torch.options`), so that graphs and files hold nothing else.
+"""
+
+from typing import Any
+
+import torch
+from torch._functorch.utils import enable_single_level_autograd_function
+from torch.autograd import forward_ad
+
+import aa_ref
+from aa_ref.errors import ShapeError
+
+from .memory import allocate, as_array
+from .options import keywords, lengths_of, out_shape, plan_for, shared_keywords
+
+__all__ = ["adjoint", "forward", "pyramid"]
+
+_OPTIONS = "ScalarType? dtype=None, str? backend=None"
+_library = torch.library.Library("aa_ref", "DEF")
+_library.define(f"downsample(Tensor x, str options, {_OPTIONS}) -> Tensor")
+_library.define(
+    f"downsample_adjoint(Tensor g, SymInt[] lengths, str options, {_OPTIONS}) -> Tensor"
+)
+_library.define(f"pyramid(Tensor x, str[] options, {_OPTIONS}) -> Tensor[]")
+
+forward = torch.ops.aa_ref.downsample.default
+adjoint = torch.ops.aa_ref.downsample_adjoint.default
+pyramid = torch.ops.aa_ref.pyramid.default
+
+
+# ---------------------------------------------------------------------------------- kernels
+
+
+def _run_forward(
+    x: torch.Tensor, text: str, dtype: torch.dtype | None = None, backend: str | None = None
+) -> torch.Tensor:
+    plan = plan_for(tuple(x.shape), text, x.dtype, dtype)
+    y = allocate(x, plan.out_shape, dtype or x.dtype)
+    with aa_ref.limit_threads(torch.get_num_threads()):
+        plan(as_array(x), out=as_array(y), backend=backend)
+    return y
+
+
+def _run_adjoint(
+    g: torch.Tensor,
+    lengths: list[int],
+    text: str,
+    dtype: torch.dtype | None = None,
+    backend: str | None = None,
+) -> torch.Tensor:
+    plan = _plan_for_adjoint(g, lengths, text)
+    x = allocate(g, plan.shape, dtype or g.dtype)
+    with aa_ref.limit_threads(torch.get_num_threads()):
+        if x.dtype == g.dtype:
+            plan.adjoint(as_array(g), out=as_array(x), backend=backend)
+        else:  # which no plan does: the type of g would be that of the result
+            aa_ref.downsample_adjoint(
+                as_array(g), shape=lengths, **keywords(text), dtype=x.dtype, out=as_array(x),
+                backend=backend,
+            )  # fmt: skip
+    return x
+
+
+def _run_pyramid(
+    x: torch.Tensor,
+    texts: list[str],
+    dtype: torch.dtype | None = None,
+    backend: str | None = None,
+) -> list[torch.Tensor]:
+    options = shared_keywords(tuple(texts))
+    if options is None:
+        return [_run_forward(x, text, dtype, backend) for text in texts]
+    shapes = [plan_for(tuple(x.shape), text, x.dtype, dtype).out_shape for text in texts]
+    ys = [allocate(x, shape, dtype or x.dtype) for shape in shapes]
+    with aa_ref.limit_threads(torch.get_num_threads()):
+        aa_ref.pyramid(
+            as_array(x), **options, dtype=dtype, out=[as_array(y) for y in ys], backend=backend
+        )
+    return ys
+
+
+def _plan_for_adjoint(g: torch.Tensor, lengths: list[int], text: str) -> aa_ref.Plan:
+    plan = plan_for(tuple(_input_shape(g, lengths, text)), text, g.dtype)
+    if plan.out_shape != tuple(g.shape):
+        raise ShapeError(
+            f"lengths {tuple(lengths)} lead to shape {plan.out_shape}, but g has {tuple(g.shape)}; "
+            "give the lengths of the tensor that was downsampled"
+        )
+    return plan
+
+
+def _input_shape(g: torch.Tensor, lengths: Any, text: str) -> list[Any]:
+    shape: list[Any] = list(g.shape)
+    for n, axis in enumerate(keywords(text)["axes"]):
+        shape[axis] = lengths[n]
+    return shape
+
+
+for _device in ("CPU", "CUDA"):
+    _library.impl("downsample", _run_forward, _device)
+    _library.impl("downsample_adjoint", _run_adjoint, _device)
+    _library.impl("pyramid", _run_pyramid, _device)
+
+
+# -------------------------------------------------------------- shapes, without any samples
+
+
+@torch.library.register_fake("aa_ref::downsample", lib=_library)
+def _shape_forward(
+    x: torch.Tensor, text: str, dtype: torch.dtype | None = None, backend: str | None = None
+) -> torch.Tensor:
+    if _is_known(x.shape):
+        plan_for(tuple(x.shape), text, x.dtype, dtype)  # raises what the kernel would
+    return allocate(x, out_shape(x.shape, text), dtype or x.dtype)
+
+
+@torch.library.register_fake("aa_ref::downsample_adjoint", lib=_library)
+def _shape_adjoint(
+    g: torch.Tensor,
+    lengths: list[int],
+    text: str,
+    dtype: torch.dtype | None = None,
+    backend: str | None = None,
+) -> torch.Tensor:
+    if _is_known(g.shape) and _is_known(lengths):
+        _plan_for_adjoint(g, lengths, text)
+    return allocate(g, _input_shape(g, lengths, text), dtype or g.dtype)
+
+
+@torch.library.register_fake("aa_ref::pyramid", lib=_library)
+def _shape_pyramid(
+    x: torch.Tensor,
+    texts: list[str],
+    dtype: torch.dtype | None = None,
+    backend: str | None = None,
+) -> list[torch.Tensor]:
+    return [_shape_forward(x, text, dtype) for text in texts]
+
+
+def _is_known(lengths: Any) -> bool:
+    return all(type(n) is int for n in lengths)
+
+
+# ------------------------------------------------------------------------------ derivatives
+#
+# Each operator has its own kernel for torch's Autograd key. What `register_autograd` would put
+# there knows no forward mode: under `torch.func.jvp` tangents come out as zeros, without an error.
+# To call an autograd.Function with a `jvp` in the operator's place would be a graph break to
+# torch.compile, which does not look into operators.
+
+
+class _Forward(torch.autograd.Function):
+    """Keeps nothing but lengths for the way back."""
+
+    @staticmethod
+    def forward(x: Any, *options: Any) -> Any:
+        return _below(forward, x, *options)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        x, ctx.text, _, ctx.backend = inputs
+        ctx.options, ctx.dtype, ctx.lengths = inputs[1:], x.dtype, lengths_of(x.shape, ctx.text)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        g = _in_compute_type(g, ctx.dtype)
+        return adjoint(g, ctx.lengths, ctx.text, ctx.dtype, ctx.backend), None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Any, *_: None) -> Any:
+        return forward(tangent, *ctx.options)
+
+
+class _Adjoint(torch.autograd.Function):
+    """The transpose of the transpose is the operation itself."""
+
+    @staticmethod
+    def forward(g: Any, *options: Any) -> Any:
+        return _below(adjoint, g, *options)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        g, _, ctx.text, _, ctx.backend = inputs
+        ctx.options, ctx.dtype = inputs[1:], g.dtype
+
+    @staticmethod
+    def backward(ctx: Any, x: Any) -> Any:
+        x = _in_compute_type(x, ctx.dtype)
+        return forward(x, ctx.text, ctx.dtype, ctx.backend), None, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Any, *_: None) -> Any:
+        return adjoint(tangent, *ctx.options)
+
+
+class _Pyramid(torch.autograd.Function):
+    """Gradients of levels are added in the order of the levels."""
+
+    @staticmethod
+    def forward(x: Any, *options: Any) -> Any:
+        return tuple(_below(pyramid, x, *options))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        x, ctx.texts, _, ctx.backend = inputs
+        ctx.options, ctx.dtype = inputs[1:], x.dtype
+        ctx.lengths = [lengths_of(x.shape, text) for text in ctx.texts]
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *gs: Any) -> Any:
+        total = None
+        for g, lengths, text in zip(gs, ctx.lengths, ctx.texts, strict=True):
+            if g is not None:
+                g = _in_compute_type(g, ctx.dtype)
+                level = adjoint(g, lengths, text, ctx.dtype, ctx.backend)
+                total = level if total is None else total + level
+        return total, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Any, *_: None) -> Any:
+        texts, *options = ctx.options
+        return tuple(forward(tangent, text, *options) for text in texts)
+
+
+def _in_compute_type(g: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A gradient in the type that the way there was computed in, if it would not be of itself."""
+    if (g.dtype == torch.float64) == (dtype == torch.float64):
+        return g
+    return g.to(torch.float64 if dtype == torch.float64 else torch.float32)
+
+
+def _needs(x: torch.Tensor, dtype: torch.dtype | None) -> bool:
+    """Whether a derivative has to be recorded at this level, or a tangent carried along."""
+    if dtype is not None and not dtype.is_floating_point:
+        return False  # rounding to integers has no derivative
+    return (x.requires_grad and torch.is_grad_enabled()) or _has_tangent(x)
+
+
+def _has_tangent(x: torch.Tensor) -> bool:
+    # Levels do not nest, so it is 0. Compiled code enters it without telling forward_ad.
+    return forward_ad.unpack_dual(x, level=0).tangent is not None
+
+
+def _record(function: Any, *arguments: Any) -> Any:
+    """Apply an autograd.Function. Within a transform, to the one level that is being worked on.
+
+    There ``apply`` itself would begin at the outermost level once more.
+    """
+    if not torch._C._are_functorch_transforms_active():
+        return function.apply(*arguments)
+    with enable_single_level_autograd_function():
+        return super(torch.autograd.Function, function).apply(*arguments)
+
+
+def _below(operator: Any, *arguments: Any) -> Any:
+    """The operator without this level's derivatives; those of outer transforms stay switched on."""
+    if torch._C._are_functorch_transforms_active():
+        with (
+            torch.enable_grad(),
+            forward_ad._set_fwd_grad_enabled(True),
+            torch._C._AutoDispatchBelowAutograd(),
+        ):
+            return operator(*arguments)
+    with torch._C._AutoDispatchBelowAutograd():
+        return operator(*arguments)
+
+
+def _autograd_forward(
+    x: torch.Tensor, text: str, dtype: torch.dtype | None = None, backend: str | None = None
+) -> Any:
+    if _needs(x, dtype):
+        return _record(_Forward, x, text, dtype, backend)
+    return _below(forward, x, text, dtype, backend)
+
+
+def _autograd_adjoint(
+    g: torch.Tensor,
+    lengths: list[int],
+    text: str,
+    dtype: torch.dtype | None = None,
+    backend: str | None = None,
+) -> Any:
+    if _needs(g, dtype):
+        return _record(_Adjoint, g, lengths, text, dtype, backend)
+    return _below(adjoint, g, lengths, text, dtype, backend)
+
+
+def _autograd_pyramid(
+    x: torch.Tensor,
+    texts: list[str],
+    dtype: torch.dtype | None = None,
+    backend: str | None = None,
+) -> Any:
+    if _needs(x, dtype):
+        return list(_record(_Pyramid, x, texts, dtype, backend))
+    return _below(pyramid, x, texts, dtype, backend)
+
+
+_library.impl("downsample", _autograd_forward, "Autograd")
+_library.impl("downsample_adjoint", _autograd_adjoint, "Autograd")
+_library.impl("pyramid", _autograd_pyramid, "Autograd")
+
+
+# --------------------------------------------------------------------------------- batching
+#
+# Axes are counted from the end, so a new first dimension changes nothing.
+
+
+@torch.library.register_vmap("aa_ref::downsample", lib=_library)
+def _batched_forward(info: Any, dims: Any, x: torch.Tensor, *options: Any) -> Any:
+    return forward(x.movedim(dims[0], 0), *options), 0
+
+
+@torch.library.register_vmap("aa_ref::downsample_adjoint", lib=_library)
+def _batched_adjoint(info: Any, dims: Any, g: torch.Tensor, *options: Any) -> Any:
+    return adjoint(g.movedim(dims[0], 0), *options), 0
+
+
+@torch.library.register_vmap("aa_ref::pyramid", lib=_library)
+def _batched_pyramid(info: Any, dims: Any, x: torch.Tensor, *options: Any) -> Any:
+    ys = pyramid(x.movedim(dims[0], 0), *options)
+    return ys, [0] * len(ys)

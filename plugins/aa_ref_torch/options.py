@@ -1,0 +1,278 @@
+"""The options of a call as one line of text, which operators take, graphs show and files keep.
+
+For instance ``"-2 0.25 None zeros slice; -1 1/4 3/2 reflect nearest"``: for each filtered axis,
+counted from the end, its scale, sigma, boundary and sampling. Fractions are written as such and
+floats as ``repr`` writes them, so that both are read back exactly.
+"""
+
+import math
+import operator
+import sys
+import warnings
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+
+import aa_ref
+from aa_ref.errors import DtypeError, ScaleError
+
+__all__ = [
+    "Axis",
+    "as_dtype",
+    "axes_of",
+    "describe",
+    "describe_traced",
+    "keywords",
+    "lengths_of",
+    "out_shape",
+    "plan_for",
+    "shared_keywords",
+]
+
+_LONG = 1 << 60  # an axis that is long enough for any scale
+_NUMBERS = (int, float, Fraction, type(None))
+_TYPES = {
+    name: getattr(torch, name)
+    for name in ("float64", "float32", "float16", "bfloat16", "uint8", "uint16")
+}
+_INSIDE = ("aa_ref", "aa_ref_torch", "torch")
+
+
+class Axis(NamedTuple):
+    """One filtered axis, counted from the end. Without a sigma, the rule's."""
+
+    axis: int
+    scale: float | Fraction
+    sigma: float | Fraction | None
+    boundary: str
+    sampling: str
+    stride: int
+
+    def out_length(self, length: Any) -> Any:
+        """Samples along the axis afterwards, also of a length that is a symbol."""
+        if self.sampling == "slice":
+            return -(-length // self.stride)
+        if isinstance(self.scale, Fraction):
+            return length * self.scale.numerator // self.scale.denominator
+        return math.floor(length * self.scale)
+
+
+def describe(ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any) -> str:
+    """The options as a line of text, for arrays of so many dimensions.
+
+    Raises
+    ------
+    AaRefError
+        As `aa_ref.plan`.
+
+    Warns
+    -----
+    UserWarning
+        As `aa_ref.downsample`, at the line from which this package was called.
+    """
+    arguments = (ndim, scale, axes, sigma, boundary, sampling)
+    text, warning = (_kept if _plain(*arguments) else _fresh)(*arguments)
+    if warning:
+        warnings.warn(warning, UserWarning, stacklevel=_level_outside())
+    return text
+
+
+def describe_traced(
+    ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any
+) -> str:
+    """`describe` within a graph that `torch.compile` traces.
+
+    The compiler may hold numbers as symbols, and hands neither these nor fractions within tuples on
+    to a function with a constant result. So they go there as integers, which are made constants.
+    """
+    numbers = _as_integers(scale), _as_integers(axes), _as_integers(sigma)
+    return _describe_integers(ndim, *numbers, boundary, sampling)
+
+
+def _as_integers(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple([_as_integers(v) for v in value])
+    if isinstance(value, Fraction):
+        return "fraction", value.numerator, value.denominator
+    if isinstance(value, float) and -math.inf < value < math.inf:
+        exponent = 0
+        while abs(value) >= 1:
+            value, exponent = value / 2, exponent + 1
+        while 0 < abs(value) < 0.5:
+            value, exponent = value * 2, exponent - 1
+        return "float", operator.index(int(value * 2.0**53)), exponent
+    return value
+
+
+def _describe_integers(
+    ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any
+) -> str:
+    scale, axes, sigma = map(_from_integers, (scale, axes, sigma))
+    return describe(ndim, scale, axes, sigma, boundary, sampling)
+
+
+_describe_integers._dynamo_marked_constant = True  # type: ignore[attr-defined]
+# What `torch.compiler.assume_constant_result` does, without importing the compiler.
+
+
+def _from_integers(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    if value[:1] == ("fraction",):
+        return Fraction(value[1], value[2])
+    if value[:1] == ("float",):
+        return math.ldexp(value[1], value[2] - 53)
+    return tuple(map(_from_integers, value))
+
+
+def _plain(ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any) -> bool:
+    """Whether equal arguments mean the same: Fraction(3, 4) within a tuple poses as 0.75."""
+    return (
+        type(scale) in _NUMBERS
+        and type(sigma) in _NUMBERS
+        and type(axes) is tuple
+        and all(type(axis) is int for axis in axes)
+        and type(boundary) is str
+        and type(sampling) is str
+    )
+
+
+def _fresh(
+    ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any
+) -> tuple[str, str]:
+    plan = aa_ref.plan(
+        (_LONG,) * ndim, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling
+    )
+    parts = []
+    for a in plan.axes:
+        # A stride of 1 is that of scale 1, which says of itself that it keeps all samples.
+        number = Fraction(1) if a in plan.keeps_all else a.scale
+        width = a.sigma if a.has_pass else None
+        written = map(_written, (number, width))
+        parts.append(" ".join((str(a.axis - ndim), *written, a.boundary, a.sampling)))
+    return "; ".join(parts), _warning(plan)
+
+
+_kept = lru_cache(maxsize=512, typed=True)(_fresh)
+
+
+def _written(number: float | Fraction | None) -> str:
+    if isinstance(number, Fraction):
+        return f"{number.numerator}/{number.denominator}"
+    return repr(number)
+
+
+def _read(text: str) -> float | Fraction | None:
+    if text == "None":
+        return None
+    return Fraction(text) if "/" in text else float(text)
+
+
+def _warning(plan: aa_ref.Plan) -> str:
+    kept = plan.keeps_all
+    if not kept:
+        return ""
+    scales = " and ".join(dict.fromkeys(str(a.scale) for a in kept))
+    return (
+        f"scale {scales} has stride int(1/scale) = 1, so that no sample is dropped along it; "
+        "sampling='nearest' gives floor(n * scale) samples"
+    )
+
+
+def _level_outside() -> int:
+    """The level, for `warnings.warn` in the calling function, of the first frame from outside."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in _INSIDE:
+            break
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+@lru_cache(maxsize=512)
+def axes_of(text: str) -> tuple[Axis, ...]:
+    """The axes that a line of text describes."""
+    axes = []
+    for part in text.split("; "):
+        number, scale, sigma, boundary, sampling = part.split(" ")
+        exact = _read(scale)
+        if exact is None:
+            raise ScaleError(f"the options are {text!r}, without a scale for axis {number}")
+        stride = aa_ref.plan((_LONG,), exact, axes=0).axes[0].stride
+        axes.append(Axis(int(number), exact, _read(sigma), boundary, sampling, stride))
+    return tuple(axes)
+
+
+@lru_cache(maxsize=512)
+def keywords(text: str) -> dict[str, Any]:
+    """The options as the core's functions take them, one value for all axes where that will do."""
+    axes = axes_of(text)
+    options: dict[str, Any] = {"axes": tuple(a.axis for a in axes)}
+    for name in ("scale", "sigma", "boundary", "sampling"):
+        values = tuple(getattr(a, name) for a in axes)
+        same = len({(type(value), value) for value in values}) == 1
+        options[name] = values[0] if same else values
+    return options
+
+
+@lru_cache(maxsize=512)
+def shared_keywords(texts: tuple[str, ...]) -> dict[str, Any] | None:
+    """The options of a pyramid's levels, ``scales`` in place of ``scale``.
+
+    None if something else differs, too.
+    """
+    options = [dict(keywords(text)) for text in texts]
+    scales = [of_level.pop("scale") for of_level in options]
+    if not options or any(of_level != options[0] for of_level in options):
+        return None
+    return options[0] | {"scales": scales}
+
+
+@lru_cache(maxsize=1024)
+def plan_for(
+    shape: tuple[int, ...], text: str, dtype: torch.dtype, result: torch.dtype | None = None
+) -> aa_ref.Plan:
+    """The plan for a tensor's shape and type.
+
+    Raises
+    ------
+    DtypeError
+        If the type is none of the six that the library takes.
+    AaRefError
+        As `aa_ref.plan`.
+    """
+    if dtype not in _TYPES.values():
+        raise DtypeError(
+            f"the tensor's type is {dtype}, which is none of the types taken: {', '.join(_TYPES)}; "
+            "convert it first, for instance with x.float()"
+        )
+    return aa_ref.plan(shape, input_dtype=dtype, dtype=result, **keywords(text))
+
+
+def as_dtype(dtype: Any) -> torch.dtype | None:
+    """A result type as torch's, from its name, torch's own, or NumPy's.
+
+    Raises
+    ------
+    DtypeError
+        If it is none of the six.
+    """
+    if dtype is None or isinstance(dtype, torch.dtype):
+        return dtype
+    result: torch.dtype = _TYPES[aa_ref.plan((1,), 1, axes=0, dtype=dtype).dtype]
+    return result
+
+
+def out_shape(shape: Any, text: str) -> list[Any]:
+    """The result's shape, also of lengths that are symbols."""
+    result = list(shape)
+    for a in axes_of(text):
+        result[a.axis] = a.out_length(result[a.axis])
+    return result
+
+
+def lengths_of(shape: Any, text: str) -> list[Any]:
+    """The lengths of a shape along the axes of a text, in their order."""
+    return [shape[a.axis] for a in axes_of(text)]
