@@ -1,6 +1,6 @@
 """A judge for other implementations of the operation. It needs NumPy and nothing more.
 
-==============  ===========================================================================
+==============  ===============================================================================
 `judge`         `check`: an implementation and its terms in, a report out
 `suites`        `suite`: the same as tests of pytest's
 `trial`         one check under way
@@ -18,7 +18,8 @@
 `findings`      what can be wrong, by code
 `snippets`      code that shows a finding
 `report`        what a check has found, for people and programs
-==============  ===========================================================================
+`vectors`       cases on disk for programs in other languages, and the verdict on their results
+==============  ===============================================================================
 
 Imports run ``api <- oracle <- cli``. Nothing here is needed to downsample.
 """

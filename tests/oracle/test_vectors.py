@@ -537,7 +537,9 @@ def test_where_the_bound_says_nothing(few, copied):
     j = judge_vectors(few, copied, precision="pure-bfloat16", form="direct")
     assert j.grade == "cannot-judge"
     assert not j.passed
-    assert "without a verdict" in str(j)
+    (told,) = [v for v in j.verdicts if v.message]
+    assert re.fullmatch(r"\d+ elements are without a verdict: .*", told.message)
+    assert f"quarter-normal.y cannot-judge: {told.message}" in str(j).splitlines()
 
 
 def test_the_vectors_themselves_are_no_results(few, copied):

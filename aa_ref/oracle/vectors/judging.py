@@ -122,9 +122,11 @@ def _right_kind(result: Tensor, expected: File) -> NDArray[Any]:
 
 
 def _words(c: Comparison) -> str:
-    """What the comparison says beside its grade."""
+    """What the comparison says beside its grade; of a result that is right to the bit, nothing."""
+    if c.grade == "bit-identical":
+        return ""
     said = list(c.notes)
-    if c.grade in ("fails", "cannot-judge"):
+    if c.grade == "fails":
         said.insert(
             0, f"at {c.where}: {c.got!r}, but the truth is {c.expected!r} ± {c.allowed:.3g}"
         )
