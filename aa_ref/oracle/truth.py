@@ -119,8 +119,8 @@ def _spread(highest: NDArray[np.float64], relative: Fraction, exponent: int) -> 
     shifts = exponents - 53 + power - exponent
     left, right = (np.maximum(s, 0).astype(object) for s in (shifts, -shifts))
     integers = (mantissas * 2.0**53).astype(np.int64).astype(object)
-    below = (integers << left) >> right
-    above: NDArray[Any] = below + (highest > 0).astype(np.int64).astype(object)
+    one_more = (highest > 0).astype(np.int64).astype(object)
+    above: NDArray[Any] = ((integers << left) >> right) + one_more
     return above
 
 

@@ -33,15 +33,15 @@ def toys(draw):
         sigma=(None, draw(st.sampled_from([None, 0.3, Fraction(1, 7), 1.1]))),
         boundary=draw(st.sampled_from(["zeros", "replicate", "reflect", "circular"])),
     )
-    least = draw(st.sampled_from([-60, -14, -7]))
 
     def toy(low, high):
+        least = draw(st.sampled_from([-60, -14, -7]))
         return Format("toy", draw(st.integers(low, high)), least, 200)
 
-    accumulation = toy(5, 14)
-    operands = draw(st.sampled_from([accumulation, toy(4, 11)]))
-    storage = draw(st.sampled_from([accumulation, operands]))
-    precision = Precision("toy", toy(10, 16), operands, accumulation, storage)
+    accumulation = toy(5, 24)
+    operands = draw(st.sampled_from([accumulation, toy(3, 24)]))
+    storage = draw(st.sampled_from([accumulation, operands, toy(3, 24)]))
+    precision = Precision("toy", toy(10, 24), operands, accumulation, storage)
     forward = draw(st.booleans())
     x = rng.standard_normal(plan.shape if forward else plan.out_shape)
     kind = draw(st.sampled_from(["normal", "positive", "wide", "sparse", "tiny", "cancelling"]))
@@ -52,7 +52,7 @@ def toys(draw):
     elif kind == "sparse":
         x = np.where(rng.random(x.shape) < 0.2, x, 0.0)
     elif kind == "tiny":
-        x = np.ldexp(x, least - 2)
+        x = np.ldexp(x, int(rng.choice([-62, -16, -9])))
     elif kind == "cancelling":
         x = (1 + x / 1000) * np.where(np.indices(x.shape).sum(0) % 2, 1.0, -1.0)
     implementation = Implementation(
