@@ -26,6 +26,8 @@ _WEIGHTS = 20
 """Roundings that a weight has seen, at most: an exponential in binary32, squares, a quotient."""
 _SMALLEST = {"float32": 2.0**-140, "float16": 4 * 2.0**-24}
 """What underflow may cost, all roundings together."""
+_PIECE = 1 << 16
+"""Samples that are compared at a time."""
 
 
 class Agreement(NamedTuple):
@@ -43,14 +45,21 @@ class Agreement(NamedTuple):
 def compare(
     plan: Plan, direction: str, x: NDArray[Any], theirs: NDArray[Any], roundings: int
 ) -> Agreement:
-    """Hold a peer's result for ``x`` against ours."""
+    """Hold a peer's result for ``x`` against ours, piece by piece, as binary64 takes memory."""
     act = plan if direction == "forward" else plan.adjoint
-    ours = np.asarray(act(x)).astype(np.float64)
     magnitudes = np.abs(x) if x.dtype.kind == "f" else x
-    spread = np.asarray(act(magnitudes)).astype(np.float64)
-    difference = np.abs(ours - theirs.astype(np.float64))
-    bound = _bound(plan, roundings, x.dtype.name) * spread + _absolute(x.dtype.name)
-    return Agreement(float(difference.max()), float((difference / bound).max()))
+    results: list[NDArray[Any]] = [np.asarray(act(x)), np.asarray(act(magnitudes)), theirs]
+    relative, absolute = _bound(plan, roundings, x.dtype.name), _absolute(x.dtype.name)
+    pieces = np.nditer(
+        results, ["buffered", "external_loop"], op_dtypes=[np.float64] * 3, buffersize=_PIECE
+    )
+    worst = np.zeros(2)
+    with pieces:
+        for ours, spread, others in pieces:
+            difference = np.abs(ours - others)
+            of_bound = difference / (relative * spread + absolute)
+            np.maximum(worst, (difference.max(), of_bound.max()), out=worst)  # a NaN stays
+    return Agreement(*map(float, worst))
 
 
 def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
