@@ -1,6 +1,7 @@
 """What is measured: one direction on one shape, layout and type, to one or several scales."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -8,7 +9,15 @@ from typing import Any
 from ..dtypes import STORAGE
 from ..plans import Plan, plan
 
-__all__ = ["DIRECTIONS", "LAYOUTS", "Case", "scale_text", "size_text", "threads_text"]
+__all__ = [
+    "DIRECTIONS",
+    "LAYOUTS",
+    "Case",
+    "scale_text",
+    "scales_text",
+    "size_text",
+    "threads_text",
+]
 
 DIRECTIONS = ("forward", "adjoint", "pyramid")
 LAYOUTS = ("CHW", "HWC")
@@ -62,6 +71,12 @@ class Case:
         )
 
     @property
+    def result_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shape of each result: at full resolution for the adjoint."""
+        adjoint = self.direction == "adjoint"
+        return tuple(p.shape if adjoint else p.out_shape for p in self.plans)
+
+    @property
     def samples(self) -> int:
         """How many samples the array to be downsampled has."""
         return math.prod(self.size)
@@ -78,8 +93,8 @@ class Case:
         return sum(math.prod(p.out_shape) for p in self.plans) * itemsize
 
     def __str__(self) -> str:
-        scales = ", ".join(map(scale_text, self.scales))
-        return f"{self.direction} {size_text(self.size)} {self.layout} {self.dtype}, s = {scales}"
+        array = f"{size_text(self.size)} {self.layout} {self.dtype}"
+        return f"{self.direction} {array}, {scales_text(self.scales)}"
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -117,8 +132,25 @@ def size_text(size: tuple[int, int, int]) -> str:
 
 
 def scale_text(scale: Scale) -> str:
-    """A scale as it is written."""
-    return str(scale)
+    """A scale as it is written; of a long float four digits.
+
+    Examples
+    --------
+    >>> scale_text(Fraction(1, 3)), scale_text(1 / 3), scale_text(0.125)
+    ('1/3', '0.3333', '0.125')
+    """
+    return str(scale) if isinstance(scale, Fraction) else f"{scale:.4g}"
+
+
+def scales_text(scales: Sequence[Scale]) -> str:
+    """Scales by the letter that they have in formulas.
+
+    Examples
+    --------
+    >>> scales_text((0.5, Fraction(1, 3)))
+    's = 0.5, 1/3'
+    """
+    return "s = " + ", ".join(map(scale_text, scales))
 
 
 def threads_text(threads: int) -> str:

@@ -11,13 +11,20 @@ import aa_ref
 
 from ..backends import list_backends
 from ..dtypes import STORAGE
-from ..plans import Plan
 from .cases import Case
+from .errors import BenchError
 from .floor import copier
 from .inputs import samples
 from .timing import Clock
 
-__all__ = ["Contender", "backends_of", "copies_of", "first_levels_of", "threads_setter"]
+__all__ = [
+    "Contender",
+    "backends_of",
+    "copies_of",
+    "first_levels_of",
+    "require_backends",
+    "threads_setter",
+]
 
 _LIMITS = {"reference": 3 * 128 * 128, "numpy": 3 * 4096 * 4096}
 """Samples above which a backend is too slow to be waited for."""
@@ -62,9 +69,28 @@ class Contender:
 def copies_of(case: Case, x: NDArray[Any]) -> list[Contender]:
     """The copy of the larger array, for each number of threads: what the floor is made of."""
     source = samples(case.shape, case.dtype) if case.direction == "adjoint" else x
+    target = np.empty_like(source)
     return [
-        Contender("copy", "copy", n, copier(source, n), threads_setter(n)) for n in case.threads
+        Contender("copy", "copy", n, copier(source, target, n), threads_setter(n))
+        for n in case.threads
     ]
+
+
+def require_backends(names: Collection[str]) -> None:
+    """See, before anything is measured, whether these run here.
+
+    Raises
+    ------
+    BenchError
+        If one does not; it says what is missing.
+    """
+    for entry in list_backends():
+        if entry.name in names and not entry.available:
+            reason = entry.reason.rstrip(".")
+            raise BenchError(
+                f"--backend is {entry.name!r}, which cannot run here: {reason}; to measure "
+                "what runs on the processor, leave --backend out"
+            )
 
 
 def backends_of(
@@ -72,9 +98,10 @@ def backends_of(
 ) -> list[Contender]:
     """Our backends, those with threads once for each number; the reference where it is tiny.
 
-    All that compute on the processor: GPUs have runs of their own.
+    All that compute on the processor: GPUs have runs of their own. All write into the same memory.
     """
     found = []
+    outs = [np.empty(shape, STORAGE[case.dtype]) for shape in case.result_shapes]
     for entry in list_backends():
         limit = _LIMITS.get(entry.name)
         if entry.name == "cuda" or (wanted is not None and entry.name not in wanted):
@@ -85,17 +112,18 @@ def backends_of(
             left_out[entry.name] = "too slow for this size"
         else:
             counts = case.threads if entry.name == "numba" else (1,)
-            found += [_backend(case, x, entry.name, n) for n in counts]
+            found += [_backend(case, x, outs, entry.name, n) for n in counts]
     return found
 
 
 def first_levels_of(case: Case, x: NDArray[Any], backends: list[Contender]) -> list[Contender]:
     """The largest level of a pyramid alone, by the same backends."""
     plan = max(case.plans, key=lambda p: p.out_shape)
+    out = np.empty(plan.out_shape, STORAGE[plan.dtype])
     return [
         Contender(
             f"{b.name}, largest level alone", "yardstick", b.threads,
-            _call(plan, "forward", x, b.name), b.before,
+            _call(plan, x, out, b.name), b.before,
         )
         for b in backends
     ]  # fmt: skip
@@ -106,19 +134,21 @@ def threads_setter(threads: int) -> Callable[[], None]:
     return lambda: aa_ref.set_num_threads(threads)
 
 
-def _backend(case: Case, x: NDArray[Any], name: str, threads: int) -> Contender:
+def _backend(
+    case: Case, x: NDArray[Any], outs: list[NDArray[Any]], name: str, threads: int
+) -> Contender:
     if case.direction == "pyramid":
-        outs = [np.empty(p.out_shape, STORAGE[p.dtype]) for p in case.plans]
 
         def call() -> Any:
             return aa_ref.pyramid(x, case.scales, axes=case.axes, out=outs, backend=name)
     else:
-        call = _call(case.plans[0], case.direction, x, name)
+        plan = case.plans[0]
+        act = plan.adjoint if case.direction == "adjoint" else plan
+        call = _call(act, x, outs[0], name)
     return Contender(name, "ours", threads, call, threads_setter(threads))
 
 
-def _call(plan: Plan, direction: str, x: NDArray[Any], backend: str) -> Callable[[], Any]:
-    forward = direction == "forward"
-    out = np.empty(plan.out_shape if forward else plan.shape, STORAGE[plan.dtype])
-    act = plan if forward else plan.adjoint
+def _call(
+    act: Callable[..., Any], x: NDArray[Any], out: NDArray[Any], backend: str
+) -> Callable[[], Any]:
     return lambda: act(x, out=out, backend=backend)

@@ -33,15 +33,14 @@ def floor(copying: float, copied: int, read: int, written: int) -> float:
     return copying * (read + written) / (2 * copied)
 
 
-def copier(source: NDArray[Any], threads: int) -> Callable[[], NDArray[np.uint8]]:
+def copier(source: NDArray[Any], target: NDArray[Any], threads: int) -> Callable[[], NDArray[Any]]:
     """A call that copies all bytes of a contiguous array, in as many parts as there are threads."""
-    read = source.reshape(-1).view(np.uint8)
-    written = np.empty_like(read)
+    read, written = (a.reshape(-1).view(np.uint8) for a in (source, target))
     if threads == 1 or read.size < LITTLE:
 
-        def copy_alone() -> NDArray[np.uint8]:
+        def copy_alone() -> NDArray[Any]:
             np.copyto(written, read)
-            return written
+            return target
 
         return copy_alone
     edges = [read.size * part // threads for part in range(threads + 1)]
@@ -49,8 +48,8 @@ def copier(source: NDArray[Any], threads: int) -> Callable[[], NDArray[np.uint8]
     def copy_part(part: int, _worker: int) -> None:
         np.copyto(written[edges[part] : edges[part + 1]], read[edges[part] : edges[part + 1]])
 
-    def copy_together() -> NDArray[np.uint8]:
+    def copy_together() -> NDArray[Any]:
         run_pieces(copy_part, threads, threads)
-        return written
+        return target
 
     return copy_together

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from .memory import memory_of_machine
 
 __all__ = [
-    "available_memory",
     "caches",
     "cpu_name",
     "describe_machine",
@@ -32,7 +32,7 @@ def describe_machine() -> dict[str, Any]:
         "cpu": cpu_name(),
         "cores": usable_cores(),
         "caches": caches(_CACHES),
-        "memory_bytes": _pages("SC_PHYS_PAGES"),
+        "memory_bytes": memory_of_machine(),
         "system": f"{platform.system()} {platform.machine()}",
         "load_before": _load(),
         "gpu": None,
@@ -82,22 +82,6 @@ def caches(folder: Path) -> dict[str, str] | None:
             )
             found[f"L{level} {kind}"] = size
     return found or None
-
-
-def available_memory(info: Path = Path("/proc/meminfo")) -> int | None:
-    """Bytes that can be had without swapping, or None where the system does not tell."""
-    with suppress(OSError, ValueError, IndexError):
-        for line in info.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) << 10
-    return _pages("SC_AVPHYS_PAGES")
-
-
-def _pages(name: str) -> int | None:
-    try:
-        return int(os.sysconf(name)) * int(os.sysconf("SC_PAGE_SIZE"))
-    except (ValueError, OSError, AttributeError):
-        return None
 
 
 def _load() -> float | None:

@@ -1,7 +1,8 @@
 """What was measured, as data: to JSON and back, with a version of the schema."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .cases import Case
@@ -9,7 +10,7 @@ from .errors import BenchError
 from .floor import floor
 from .timing import Timing
 
-__all__ = ["SCHEMA", "Block", "Results", "Row"]
+__all__ = ["SCHEMA", "Block", "Results", "Row", "repeated"]
 
 SCHEMA = 1
 
@@ -86,6 +87,8 @@ class Results:
         What was written to get this.
     machine, versions, effort : dict
     blocks : tuple of Block
+    planned : int
+        How many cases were to be measured.
     """
 
     date: str
@@ -94,6 +97,12 @@ class Results:
     versions: dict[str, str | None]
     effort: dict[str, float]
     blocks: tuple[Block, ...]
+    planned: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end."""
+        return len(self.blocks) == self.planned
 
     @property
     def on_gpu(self) -> bool:
@@ -140,6 +149,7 @@ class Results:
                 str(data["date"]), str(data["command"]), dict(data["machine"]),
                 dict(data["versions"]), dict(data["effort"]),
                 tuple(_block_of(b) for b in data["blocks"]),
+                int(data.get("planned", len(data["blocks"]))),
             )  # fmt: skip
             _ = results.measured_on  # which pages and pictures show
             return results
@@ -147,6 +157,27 @@ class Results:
             raise BenchError(
                 f"{name} is damaged ({type(error).__name__}: {error}); measure again"
             ) from None
+
+
+def repeated(run: Results, runs: Sequence[Results]) -> bool:
+    """Whether another run on the same machine has all of this run's cases, and more or later."""
+    cases = _content(run)
+    for other in runs:
+        others = _content(other)
+        same_machine = (other.measured_on, other.on_gpu) == (run.measured_on, run.on_gpu)
+        if same_machine and cases <= others and (cases < others or run.date < other.date):
+            return True
+    return False
+
+
+def _content(run: Results) -> set[tuple[Case, object]]:
+    """What tables are made of: each case, with each number of threads, and with peers."""
+    blocks = [(replace(b.case, threads=(), peers=False), b) for b in run.blocks if b.rows]
+    return {
+        (case, part)
+        for case, block in blocks
+        for part in (*block.case.threads, *(["peers"] if block.case.peers else []))
+    }
 
 
 def _block_text(data: dict[str, Any], block: Block) -> str:

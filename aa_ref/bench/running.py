@@ -1,7 +1,8 @@
 """Measures cases, one after the other, all in this process."""
 
+import warnings
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -11,10 +12,11 @@ import aa_ref
 from ..backends.numba.variants import from_the_first_call
 from .cases import Case
 from .contenders import Contender, backends_of, copies_of, first_levels_of
-from .cuda.contenders import contenders_on, needed_bytes
+from .cuda.contenders import contenders_on, needed_bytes, needed_on_host
 from .cuda.device import Device
 from .inputs import input_of
-from .machine import available_memory, describe_machine, versions_of
+from .machine import describe_machine, versions_of
+from .memory import available_memory, needed_memory
 from .peers import LIBRARIES, peers_of
 from .peers.table import Peer
 from .results import Block, Results, Row
@@ -22,9 +24,6 @@ from .timing import Clock, Effort, Entrant, interleave
 from .yardsticks import yardsticks_of
 
 __all__ = ["Run", "measure", "measure_case"]
-
-_COPIES_IN_MEMORY = 6
-"""How many arrays as large as the input a case may need at once."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,26 @@ def measure(
 ) -> Results:
     """Measure all cases. ``announce`` is told what comes next, ``show`` gets what came out.
 
-    Afterwards our number of threads is again the environment's.
+    Ctrl-C ends it early: the results are then those of the cases that were complete, and are not
+    `complete` themselves. Afterwards our number of threads is again the environment's.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At Ctrl-C before any case was complete.
     """
     machine = describe_machine()
     if run.device is not None:
         machine["gpu"] = run.device.facts()
-    blocks = []
+    blocks: list[Block] = []
     try:
         for number, case in enumerate(run.cases, 1):
             announce(f"{number} of {len(run.cases)}: {case}")
             blocks.append(measure_case(case, run))
             show(blocks[-1])
+    except KeyboardInterrupt:
+        if not blocks:
+            raise
     finally:
         aa_ref.set_num_threads(None)
     return Results(
@@ -72,30 +80,52 @@ def measure(
         versions_of(_distributions(run)),
         asdict(run.effort),
         tuple(blocks),
+        len(run.cases),
     )
 
 
 def measure_case(case: Case, run: Run) -> Block:
-    """All contenders of a case, in the same rounds."""
+    """All contenders of a case, in the same rounds; no more of them than fit into memory."""
     left_out: dict[str, str] = {}
-    needed = [(_COPIES_IN_MEMORY * case.large_bytes, available_memory(), "")]
+    taken = replace(case, peers=case.peers and bool(run.peers))
+    lack = _lack_of_memory(taken, run)
+    if lack and taken.peers:
+        left_out["peers"] = lack
+        taken = replace(taken, peers=False)
+        lack = _lack_of_memory(taken, run)
+    if lack:
+        return Block(case, (), {"all": lack})
+    try:
+        return Block(case, tuple(_rows(taken, run, left_out)), left_out)
+    except MemoryError:
+        return Block(case, (), {"all": "there was not enough memory"})
+
+
+def _lack_of_memory(case: Case, run: Run) -> str | None:
+    """In words, or None where there is enough, or nobody can tell."""
+    needed = [(needed_memory(case), available_memory(), "memory")]
     if run.device is not None:
-        needed.append((needed_bytes(run.device, case), run.device.free_bytes(), " on the GPU"))
+        needed = [
+            (needed_on_host(case), available_memory(), "memory"),
+            (needed_bytes(run.device, case), run.device.free_bytes(), "the GPU's memory"),
+        ]
     for wanted, free, where in needed:
         if free is not None and wanted > free:
-            return Block(
-                case, (), {"all": f"{free >> 20} MiB of free memory{where} are too little"}
-            )
-    with from_the_first_call():
+            return f"about {wanted >> 20:,} MiB of {where} needed, {free >> 20:,} MiB free"
+    return None
+
+
+def _rows(case: Case, run: Run, left_out: dict[str, str]) -> list[Row]:
+    with from_the_first_call(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what they say is no part of how long they take
         contenders = _contenders(case, run, left_out)
         checks = [c.check() if c.check else None for c in contenders]
         entrants = [Entrant(c.call, c.before, c.settle, c.clock, c.calls) for c in contenders]
         clock = run.device.clock if run.device is not None else run.clock
         timings = interleave(entrants, run.effort, clock, run.wait)
-    rows = [
+    return [
         _row(c, timing, check) for c, timing, check in zip(contenders, timings, checks, strict=True)
     ]
-    return Block(case, tuple(rows), left_out)
 
 
 def _contenders(case: Case, run: Run, left_out: dict[str, str]) -> list[Contender]:

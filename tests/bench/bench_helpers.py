@@ -40,9 +40,10 @@ class Ending(NamedTuple):
     stderr: str
 
 
-def call(*arguments):
+def call(*arguments, columns=220):
     """Run ``aa-ref bench`` in this process; nothing but exits may be raised."""
-    result = CliRunner(env={"COLUMNS": "220"}).invoke(app, ["bench", *map(str, arguments)])
+    environment = {"COLUMNS": columns and str(columns)}  # None unsets it
+    result = CliRunner(env=environment).invoke(app, ["bench", *map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Ending(result.exit_code, result.stdout, result.stderr)
 
@@ -61,10 +62,10 @@ def row(name, kind, milliseconds, threads=2, **options):
     return Row(name, kind, threads, timing, **options)
 
 
-def results(*blocks):
+def results(*blocks, **options):
     return Results(
-        "2026-01-02 03:04 UTC",
-        "aa-ref bench --quick",
+        options.get("date", "2026-01-02 03:04 UTC"),
+        options.get("command", "aa-ref bench --quick"),
         {
             "cpu": "A processor", "cores": 2, "caches": {"L1 Data": "48K"}, "memory_bytes": 1 << 34,
             "system": "Linux x86_64", "load_before": 0.25, "gpu": None,
@@ -72,6 +73,7 @@ def results(*blocks):
         {"aa_ref": "0.1.0", "kornia": None},
         {"rounds": 15, "turn": 0.002, "budget": 1.5, "fewest": 3},
         blocks,
+        options.get("planned", len(blocks)),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from aa_ref.bench import running
 from aa_ref.bench.agreement import compare
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.inputs import input_of
+from aa_ref.bench.memory import needed_memory
 from aa_ref.bench.peers import LIBRARIES, PEERS, chosen, peers_of, preparing
 from aa_ref.bench.peers.table import OTHER, SAME
 from aa_ref.bench.peers.task import Prepared
@@ -192,6 +193,24 @@ def test_a_pyramid_of_a_peer_has_all_levels():
 
 def test_too_little_memory_leaves_a_case_out(monkeypatch):
     monkeypatch.setattr(running, "available_memory", lambda: 1000)
-    block = measure_case(case(), Run([], [], ["numpy"], TINY))
+    block = measure_case(case(size=(3, 1024, 1024)), Run([], [], ["numpy"], TINY))
     assert block.rows == ()
-    assert "memory" in block.left_out["all"]
+    assert block.left_out == {"all": "about 72 MiB of memory needed, 0 MiB free"}
+
+
+def test_too_little_memory_for_peers_leaves_them_out(monkeypatch):
+    of = case(size=(3, 100, 100))
+    monkeypatch.setattr(running, "available_memory", lambda: needed_memory(of) - 1)
+    block = measure_case(of, Run([], chosen(None), ["numpy"], TINY))
+    assert [r.name for r in block.rows] == ["copy", "numpy"]
+    assert block.case == of
+    assert block.left_out == {"peers": "about 2 MiB of memory needed, 2 MiB free"}
+
+
+def test_a_case_that_runs_out_of_memory_leaves_the_others(monkeypatch):
+    def none_left(of):
+        raise MemoryError
+
+    monkeypatch.setattr(running, "input_of", none_left)
+    block = measure_case(case(), Run([], [], ["numpy"], TINY))
+    assert (block.rows, block.left_out) == ((), {"all": "there was not enough memory"})

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 import aa_ref
 
-from ...plans import Plan
 from ..agreement import same_bits
 from ..cases import Case
 from ..contenders import Contender
@@ -19,15 +18,22 @@ from .host_calls import HOST_CALL, asks_for_little, host_call
 from .rotation import buffers_for, rotating
 from .tensors import ours_on_tensors
 
-__all__ = ["contenders_on", "needed_bytes"]
+__all__ = ["contenders_on", "needed_bytes", "needed_on_host"]
 
 Calls = list[Callable[[], Any]]
+_ARRAYS_ON_HOST = 6
+"""As large as the larger array of a case."""
 
 
 def needed_bytes(device: Device, case: Case) -> int:
     """Memory that a case takes on the device: its rotation and copies, and as much for peers."""
     rotation = buffers_for(case, device.cache_bytes) * (2 * case.large_bytes + case.small_bytes)
     return rotation * (3 if case.peers else 1)
+
+
+def needed_on_host(case: Case) -> int:
+    """Memory that a case takes beside the device: samples, and what the processor makes of them."""
+    return _ARRAYS_ON_HOST * case.large_bytes
 
 
 def contenders_on(
@@ -39,7 +45,8 @@ def contenders_on(
     for source in sources[1:]:
         device.copy(sources[0], source)
     found = []
-    results = [[device.empty(_shape(case, p), case.dtype) for p in case.plans] for _ in sources]
+    shapes = case.result_shapes
+    results = [[device.empty(shape, case.dtype) for shape in shapes] for _ in sources]
     calls = _calls(device, case, sources, results)
     for call in calls:
         call()
@@ -60,10 +67,6 @@ def contenders_on(
         little = asks_for_little(case)
         found += peers_on_cuda(case, x, peers, device.tensors, count, little, left_out)
     return found
-
-
-def _shape(case: Case, plan: Plan) -> tuple[int, ...]:
-    return plan.shape if case.direction == "adjoint" else plan.out_shape
 
 
 def _calls(device: Device, case: Case, sources: list[Any], results: list[list[Any]]) -> Calls:

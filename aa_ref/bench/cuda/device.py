@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from ...backends import get_backend
+from ..contenders import require_backends
 from ..errors import BenchError
 
 __all__ = ["Device", "open_device"]
@@ -57,12 +57,11 @@ def open_device() -> Device:
 
     Raises
     ------
-    BackendUnavailableError
-        If there is none, or its packages are missing; it says which.
     BenchError
-        If Numba's simulator stands in for it.
+        If there is none, or its packages are missing; it says which. Or if Numba's simulator stands
+        in for it.
     """
-    get_backend("cuda")
+    require_backends(["cuda"])
     from ...backends.cuda.toolkit import SIMULATOR
     from .numba_device import NumbaDevice
 

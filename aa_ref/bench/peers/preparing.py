@@ -13,7 +13,7 @@ from ..agreement import Agreement, compare
 from ..cases import Case
 from ..contenders import Contender
 from ..errors import BenchError, NotOfferedError
-from .table import LIBRARIES, PEERS, SAME, Library, Peer
+from .table import LIBRARIES, MOST_AT_FULL_RESOLUTION, PEERS, SAME, Library, Peer
 from .task import Prepared, Task
 
 __all__ = [
@@ -25,9 +25,6 @@ __all__ = [
     "tried",
     "worst_agreement",
 ]
-
-_MOST_AT_FULL_RESOLUTION = 3 * 2048 * 2048
-"""Samples above which peers that filter at full resolution are not waited for."""
 
 
 def chosen(names: Sequence[str] | None, on_cuda: bool = False) -> tuple[Peer, ...]:
@@ -73,7 +70,7 @@ def peers_of(
 
 def _contenders(peer: Peer, case: Case, x: NDArray[Any]) -> list[Contender]:
     """One for each number of threads, or one where the library knows none."""
-    if peer.full and case.samples > _MOST_AT_FULL_RESOLUTION:
+    if peer.full and case.samples > MOST_AT_FULL_RESOLUTION:
         raise NotOfferedError("works at full resolution, too slow for this size")
     library = LIBRARIES[peer.library]
     module = imported(library)

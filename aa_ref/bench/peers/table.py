@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
-__all__ = ["LIBRARIES", "OTHER", "PEERS", "SAME", "Library", "Peer"]
+__all__ = ["LIBRARIES", "MOST_AT_FULL_RESOLUTION", "OTHER", "PEERS", "SAME", "Library", "Peer"]
 
 SAME, OTHER = "same result", "other filter"
+MOST_AT_FULL_RESOLUTION = 3 * 2048 * 2048
+"""Samples above which peers that filter at full resolution are not waited for."""
 
 
 class Library(NamedTuple):
