@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .results import Results
+from .growing import QUANTITIES
+from .results import Results, repeated
 from .tables import (
     Table,
     cost_against,
     everything_against_the_floor,
     left_out,
+    measures_targets,
     peers_against_ours,
-    targets_table,
+    targets_of_runs,
 )
 
 __all__ = ["GENERATED", "page_of"]
@@ -24,6 +26,7 @@ _HEAD = f"""{GENERATED}
 Measured, not promised. To measure on your own machine, with the peers installed:
 
 ```sh
+pip install 'aa-ref[cli,peers]'
 aa-ref bench
 aa-ref bench --backend cuda  # on a GPU
 ```
@@ -31,25 +34,36 @@ aa-ref bench --backend cuda  # on a GPU
 This page was made from the results in `docs/results/`, by
 
 ```sh
-aa-ref bench --page docs/performance.md docs/results/*.json
+{{command}}
 ```
 
-**How.** All contenders of a table cell run in one process and take turns: one turn each a round, in
-an order that changes from round to round, after a warm-up that is not counted. Times are medians;
-quartiles stand beside them. Everybody has the same number of threads, and writes into memory that
-it has had before where it can.
+## How to read it
+
+**Cases.** *Forward* downsamples, the *adjoint* is its transpose, which gradients take, and a
+*pyramid* is several scales of one input. 24×1024² is 24 channels of 1024×1024 samples, in memory
+plane by plane (CHW) or with the channels of a pixel side by side (HWC). Of scale s = 0.25 the
+stride is 4: every fourth sample of rows and columns is kept, after the filter.
+
+**How.** All contenders of a case run in one process and take turns: one turn each a round, in an
+order that changes from round to round, after a warm-up that is not counted. Times are medians;
+quartiles stand beside them. All have the same number of threads, but for those that know only one
+(SciPy, scikit-image, Pillow), and write into memory that they have had before where they can.
 
 **Floor.** The time that moving the bytes takes, without arithmetic: the time of a copy of the
 input, with the same threads, times (bytes in + bytes out) / (2 × bytes in). For the adjoint it is a
-copy of its result, which is the larger array. *floor / ours* is 1 where the filter costs nothing.
+copy of its result, which is the larger array. *Floor / ours* is 1 where the filter costs nothing.
 Bytes read and bytes written by the copy, in GB/s, stand beside it: they tell whether caches or
 memory were at work, and how fast a shared machine's memory was at that moment.
 
-**Same result** is said of a peer with the same filter, border, centres and size, and is checked on
-the data in each run: the largest difference has to stay within what rounding alone can do. **Other
-filter** is said of one that does something else for the same purpose, often less.
-"""
+**Peers** are other libraries, each with a label for what it gives:
 
+- **same result**: the same filter, border, centres and size. This is checked on the data in each
+  run: no sample may be further from ours than rounding can bring it, whatever the order of sums.
+- **differs**: meant to be the same, but somewhere beyond that bound. The largest difference is
+  told; with uint8 it is in levels, of which one is the least that two results can differ by.
+- **other filter**: something else for the same purpose, often with less work: a box, a triangle, a
+  binomial of five taps. Its time is what one would pay instead, for another picture.
+"""
 
 _ON_GPU = """Arrays live on the device, and calls take turns over inputs that together exceed its
 caches several times. Times are the device's, by events before and after a turn of several calls;
@@ -59,11 +73,59 @@ are inputs, replayed as one CUDA graph, without the host in between. Planes of t
 dealt out to pictures of three channels; its convolutions round as binary32 does (no TF32).
 """
 
+_ABOUT = {
+    "size": "Large arrays are bound by memory, small ones by what a call costs besides samples.",
+    "stride": "A larger stride has more taps, but fewer outputs to compute and to write.",
+    "threads": "Threads share the memory, so the copy does not scale by their number either.",
+}
 
-def page_of(runs: Sequence[Results]) -> str:
-    """The whole page, for runs on one or several machines."""
-    parts = [_HEAD, *(part for run in runs for part in _run(run)), *_not_measured(runs)]
+
+def page_of(runs: Sequence[Results], picture: str | None = None) -> str:
+    """The whole page, for runs on one or several machines. ``picture`` lies beside the page."""
+    parts = [_HEAD.format(command=_command(picture))]
+    if picture is not None:
+        parts += ["## At a glance\n", f"![Cost against size, stride and threads]({picture})\n"]
+    if runs:
+        parts += ["## Runs\n", _markdown(_runs_table(runs), titled=False)]
+        parts += _targets(runs)
+    shown = [run for run in runs if not repeated(run, runs)]
+    parts += [part for run in shown for part in _run(run)]
+    parts += _not_measured(runs)
     return "\n".join(parts)
+
+
+def _command(picture: str | None) -> str:
+    plot = f"--plot docs/{picture} " if picture else ""
+    return f"aa-ref bench --page docs/performance.md {plot}docs/results/*.json"
+
+
+def _runs_table(runs: Sequence[Results]) -> Table:
+    rows = tuple(
+        (str(n), run.date, run.measured_on, f"`{run.command}`", _cases(run, runs))
+        for n, run in enumerate(runs, 1)
+    )
+    return Table("", ("run", "date", "on", "command", "cases"), rows)
+
+
+def _cases(run: Results, runs: Sequence[Results]) -> str:
+    count = f"{len(run.blocks)}"
+    if not run.complete:
+        count += f" of {run.planned}, then interrupted"
+    return count + (", all of them in another run too" if repeated(run, runs) else "")
+
+
+def _targets(runs: Sequence[Results]) -> Iterator[str]:
+    """What is wanted of processors and of GPUs, if there are runs on such."""
+    yield "## Targets\n"
+    if not any(map(measures_targets, runs)):
+        yield "The cases that they are about were not measured.\n"
+        return
+    yield "The speeds that this project wants, and what each run gave.\n"
+    numbered = list(enumerate(runs, 1))
+    for on_gpu, title in ((False, "Processors"), (True, "GPUs")):
+        some = [(n, run) for n, run in numbered if run.on_gpu == on_gpu and measures_targets(run)]
+        if some:
+            yield _markdown(targets_of_runs(title, some))
 
 
 def _run(run: Results) -> Iterator[str]:
@@ -71,21 +133,21 @@ def _run(run: Results) -> Iterator[str]:
     yield _facts(run)
     if run.on_gpu:
         yield _ON_GPU
-    yield "### Targets\n"
-    yield _markdown(targets_table(run), titled=False)
     yield "### Against the floor\n"
     for table in everything_against_the_floor(run):
         yield _markdown(table)
-    for quantity in ("size", "stride") if run.on_gpu else ("size", "stride", "threads"):
-        yield f"### Cost against {quantity}\n"
+    for quantity in QUANTITIES:
         tables = cost_against(run, quantity)
+        if tables:
+            yield f"### Cost against {quantity}\n"
+            yield _ABOUT[quantity] + "\n"
+            yield from map(_markdown, tables)
+    tables = peers_against_ours(run)
+    if tables:
+        yield "### Against peers\n"
+        yield "How many times our time each takes; – where it was not measured.\n"
         yield from map(_markdown, tables)
-        if not tables:
-            yield "Not measured in this run.\n"
-    yield "### Against peers\n"
-    yield "How many times our time each takes; – where it was not measured.\n"
-    yield from map(_markdown, peers_against_ours(run))
-    yield "Left out, and why:\n"
+    yield "### Left out\n"
     yield _markdown(_left_out_table(run), titled=False)
 
 

@@ -62,7 +62,7 @@ def product_of(filters: Filters, threads: tuple[int, ...]) -> list[Case]:
             f"the adjoint was asked for with {', '.join(filters.dtypes or ())}, but it takes "
             f"floating-point arrays; add --dtype float32, or leave --direction out"
         )
-    return cases
+    return merged(cases)
 
 
 def standard(threads: tuple[int, ...]) -> list[Case]:

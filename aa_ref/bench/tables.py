@@ -1,10 +1,11 @@
 """Results as tables of text, for the terminal and the page alike."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .cases import Case, scale_text, size_text, threads_text
+from .cases import Case, scale_text, scales_text, size_text, threads_text
 from .cuda import targets as on_cuda
+from .growing import Point, growing, title_of
 from .results import Block, Results, Row
 from .targets import Outcome, outcomes_of
 
@@ -13,33 +14,73 @@ __all__ = [
     "cost_against",
     "everything_against_the_floor",
     "left_out",
+    "measures_targets",
     "one_case",
     "peers_against_ours",
+    "targets_of_runs",
     "targets_table",
 ]
+
+_MET = {None: "–", True: "met", False: "not met"}
+_MANY = 4
+"""Sizes or strides that are worth a table of their own."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A title, column headings, rows of cells."""
+    """A title, column headings, rows of cells.
+
+    ``spare``: the headings that are least missed where there is no room, beginning with the least.
+    """
 
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    spare: tuple[str, ...] = ()
+
+    def without(self, heading: str) -> "Table":
+        """The same without a column."""
+        place = self.headings.index(heading)
+        return self.mapped(lambda cells: (*cells[:place], *cells[place + 1 :]))
+
+    def mapped(self, cut: Callable[[tuple[str, ...]], tuple[str, ...]]) -> "Table":
+        """The same with other cells in each line, headings among them."""
+        return replace(self, headings=cut(self.headings), rows=tuple(map(cut, self.rows)))
 
 
 def one_case(block: Block) -> Table:
     """Everything that took part in a case."""
     rows = [_row_of_case(block, row) for row in block.rows]
-    headings = ("", "kind", "threads", "median ms", "quartiles", "times ours", "floor / time")
-    return Table(str(block.case), headings, tuple(rows))
+    headings = (
+        "", "kind", "threads", "median ms", "quartiles", "times ours", "floor / time", "difference",
+    )  # fmt: skip
+    spare: tuple[str, ...] = ("difference", "quartiles", "floor / time")
+    if len(block.case.threads) == 1:  # else it tells rows apart
+        spare += ("threads",)
+    table = Table(str(block.case), headings, tuple(rows), spare)
+    return table if any(row[-1] for row in rows) else table.without("difference")
 
 
 def targets_table(results: Results) -> Table:
     """What this project wants, what was measured, whether it is enough."""
-    outcomes = on_cuda.outcomes_of if results.on_gpu else outcomes_of
-    rows = tuple(_row_of_target(o) for o in outcomes(results))
+    rows = tuple((o.what, _wanted(o), _measured(o), _MET[o.met]) for o in _outcomes(results))
     return Table("Targets", ("target", "wanted", "measured", "met"), rows)
+
+
+def measures_targets(results: Results) -> bool:
+    """Whether a run has anything that targets are about."""
+    return any(o.measured is not None for o in _outcomes(results))
+
+
+def targets_of_runs(title: str, runs: Sequence[tuple[int, Results]]) -> Table:
+    """The same for runs by number, all of processors or all of GPUs, beside each other."""
+    outcomes = [_outcomes(run) for _, run in runs]
+    rows = tuple(
+        (same[0].what, _wanted(same[0]), *map(_outcome_cell, same))
+        for same in zip(*outcomes, strict=True)
+    )
+    counts = ("met", "", *(_counts(found) for found in outcomes))
+    return Table(title, ("target", "wanted", *(f"run {n}" for n, _ in runs)), (*rows, counts))
 
 
 def everything_against_the_floor(results: Results) -> list[Table]:
@@ -59,16 +100,16 @@ def everything_against_the_floor(results: Results) -> list[Table]:
     return tables
 
 
-def cost_against(results: Results, quantity: str) -> list[Table]:
-    """Tables in which ``"size"``, ``"stride"`` or ``"threads"`` alone grows."""
-    if quantity == "threads":
-        return _against_threads(results)
-    value, same, least = _VARIED[quantity]
-    blocks = [b for b in results.blocks if b.case.direction != "pyramid"]
+def cost_against(results: Results, quantity: str, least: int = _MANY) -> list[Table]:
+    """Tables in which ``"size"``, ``"stride"`` or ``"threads"`` alone grows.
+
+    Of sizes and strides there are ``least`` or more. Numba alone computes with several threads.
+    """
+    needed = "numba" if quantity == "threads" else None
+    block_of = {b.case: b for b in results.blocks if b.rows and (not needed or b.find(needed))}
     return [
-        _growing(quantity, value, sorted(group, key=lambda b: value(b.case)))
-        for group in _groups(blocks, same)
-        if len({value(b.case) for b in group}) >= least
+        _growing(quantity, group, [block_of[point.case] for point in group])
+        for group in growing(list(block_of), quantity, least)
     ]
 
 
@@ -80,7 +121,7 @@ def peers_against_ours(results: Results) -> list[Table]:
     """
     blocks = [b for b in results.blocks if b.peers(max(b.case.threads))]
     by_size = _groups(blocks, lambda c: (c.direction, c.size[0], c.layout, c.dtype, c.scales))
-    many = [g for g in by_size if len({b.case.size for b in g}) >= _MANY_SIZES]
+    many = [g for g in by_size if len({b.case.size for b in g}) >= _MANY]
     merged = {id(b) for g in many for b in g}
     by_scale = _groups(blocks, lambda c: (c.direction, c.size, c.layout, c.dtype))
     apart = [g for g in by_scale if len(g) > 1 or id(g[0]) not in merged]
@@ -102,7 +143,7 @@ def _groups(blocks: Iterable[Block], key: Callable[[Case], object]) -> list[list
 
 
 def _scales(case: Case) -> str:
-    return "s = " + ", ".join(map(scale_text, case.scales))
+    return scales_text(case.scales)
 
 
 def _size(case: Case) -> str:
@@ -118,63 +159,34 @@ def left_out(results: Results) -> list[tuple[str, str, int]]:
     return [(name, reason, n) for (name, reason), n in counts.items()]
 
 
-_MANY_SIZES = 4
 _OURS_AND_FLOOR = ("ours, ms", "quartiles", "floor, ms", "copy, GB/s", "floor / ours")
-_VARIED: dict[str, tuple[Callable[[Case], float], Callable[[Case], object], int]] = {
-    "size": (
-        lambda c: c.samples / c.size[0],
-        lambda c: (c.direction, c.size[0], c.layout, c.dtype, c.scales),
-        _MANY_SIZES,
-    ),
-    "stride": (
-        lambda c: 1 / float(c.scales[0]),
-        lambda c: (c.direction, c.size, c.layout, c.dtype),
-        4,
-    ),
-}
+_SPARE = ("copy, GB/s", "quartiles", "floor, ms")
 
 
-def _growing(quantity: str, value: Callable[[Case], float], blocks: Sequence[Block]) -> Table:
-    first = blocks[0].case
+def _growing(quantity: str, group: Sequence[Point], blocks: Sequence[Block]) -> Table:
+    one = blocks[0].find("numba", 1)
+    compared = quantity == "threads" and one is not None
     rows = tuple(
         (
-            size_text(b.case.size) if quantity == "size" else f"{value(b.case):.3g}",
-            *_ours_and_floor(b, max(b.case.threads)),
-            *_per_sample(b),
+            p.words,
+            *_ours_and_floor(b, p.threads),
+            _speed_up(b, one, p.threads) if compared else _per_sample(b, p.threads),
         )
-        for b in blocks
+        for p, b in zip(group, blocks, strict=True)
     )
-    fixed = f"s = {scale_text(first.scales[0])}" if quantity == "size" else size_text(first.size)
-    title = (
-        f"Cost against {quantity}: {first.direction}, {fixed}, {first.layout}, {first.dtype}, "
-        f"{threads_text(max(first.threads))}"
-    )
-    return Table(title, (quantity, *_OURS_AND_FLOOR, "ns per input sample"), rows)
+    last = "one thread / ours" if compared else "ns per input sample"
+    title = f"Cost against {quantity}: {title_of(quantity, group)}"
+    return Table(title, (quantity, *_OURS_AND_FLOOR, last), rows, _SPARE)
 
 
-def _per_sample(block: Block) -> tuple[str]:
-    ours = block.ours(max(block.case.threads))
-    return (f"{1e9 * ours.median / block.case.samples:.3g}" if ours else "–",)
-
-
-def _against_threads(results: Results) -> list[Table]:
-    tables = []
-    for block in results.blocks:
-        alone = block.find("numba", 1)
-        if len(block.case.threads) > 1 and alone:
-            rows = tuple(
-                (str(n), *_ours_and_floor(block, n), _speed_up(block, alone, n))
-                for n in block.case.threads
-            )
-            title = f"Cost against threads: {block.case}"
-            headings = ("threads", *_OURS_AND_FLOOR, "one thread / ours")
-            tables.append(Table(title, headings, rows))
-    return tables
-
-
-def _speed_up(block: Block, alone: Row, threads: int) -> str:
+def _per_sample(block: Block, threads: int) -> str:
     ours = block.ours(threads)
-    return _ratio(alone.median / ours.median) if ours else "–"
+    return f"{1e9 * ours.median / block.case.samples:.3g}" if ours else "–"
+
+
+def _speed_up(block: Block, one: Row | None, threads: int) -> str:
+    ours = block.ours(threads)
+    return _ratio(one.median / ours.median) if ours and one else "–"
 
 
 def _peers_table(
@@ -216,22 +228,37 @@ def _time_cell(row: Row | None) -> str:
 def _row_of_case(block: Block, row: Row) -> tuple[str, ...]:
     threads = row.threads if row.threads in block.case.threads else max(block.case.threads)
     ours, least = block.ours(threads), block.floor(threads)
-    kind = row.kind
+    difference = ""  # nobody claims it
     if row.difference is not None and row.of_bound is not None:
-        kind = f"{kind} ({row.difference:.1g}, {row.of_bound:.2g} of bound)"
+        difference = f"{row.difference:.1g}, {row.of_bound:.2g} of bound"
     return (
-        row.name, kind, str(row.threads), _ms(row.median), _quartiles(row),
+        row.name, row.kind, str(row.threads), _ms(row.median), _quartiles(row),
         _ratio(row.median / ours.median) if ours else "–",
         _ratio(least / row.median) if least and row.kind != "copy" else "–",
+        difference,
     )  # fmt: skip
 
 
-def _row_of_target(o: Outcome) -> tuple[str, ...]:
-    wanted = f"{'≤' if o.at_most else '≥'} {o.wanted:g}{o.unit and ' ' + o.unit}"
+def _outcomes(results: Results) -> list[Outcome]:
+    return on_cuda.outcomes_of(results) if results.on_gpu else outcomes_of(results)
+
+
+def _wanted(o: Outcome) -> str:
+    return f"{'≤' if o.at_most else '≥'} {o.wanted:g}{o.unit and ' ' + o.unit}"
+
+
+def _measured(o: Outcome) -> str:
     measured = "not measured" if o.measured is None else f"{_ratio(o.measured)} {o.unit}".strip()
-    if o.note:
-        measured += f" ({o.note})"
-    return o.what, wanted, measured, {None: "–", True: "met", False: "not met"}[o.met]
+    return f"{measured} ({o.note})" if o.note else measured
+
+
+def _outcome_cell(o: Outcome) -> str:
+    return "–" if o.met is None else f"{_measured(o)}, {_MET[o.met]}"
+
+
+def _counts(outcomes: Sequence[Outcome]) -> str:
+    measured = [o.met for o in outcomes if o.met is not None]
+    return f"{sum(measured)} of {len(measured)} measured"
 
 
 def _words(case: Case) -> tuple[str, str, str, str]:

@@ -8,13 +8,14 @@ from bench_helpers import GPU, block, case, on_gpu, results, row
 
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.page import GENERATED, page_of
-from aa_ref.bench.plots import draw, series_of
-from aa_ref.bench.results import SCHEMA, Block, Results
+from aa_ref.bench.plots import digest_of, draw, panels_of, require_growth
+from aa_ref.bench.results import SCHEMA, Block, Results, repeated
 from aa_ref.bench.tables import cost_against, left_out, one_case, peers_against_ours
 from aa_ref.bench.targets import Outcome, outcomes_of
 from aa_ref.bench.yardsticks import COMPILED, LOOPS
 
 ROOT = Path(__file__).parents[2]
+PICTURE = ROOT / "docs" / "performance.svg"
 PAGE, STORED = ROOT / "docs" / "performance.md", sorted((ROOT / "docs" / "results").glob("*.json"))
 BATCH, PHOTO, LARGE = (24, 1024, 1024), (3, 2048, 2048), (3, 4096, 4096)
 
@@ -52,7 +53,16 @@ def test_json_keeps_the_gpu():
 
 def test_json_holds_what_a_reader_needs():
     data = json.loads(sample().to_json())
-    assert {"schema", "date", "command", "machine", "versions", "effort", "blocks"} == data.keys()
+    assert {
+        "schema",
+        "date",
+        "command",
+        "machine",
+        "versions",
+        "effort",
+        "blocks",
+        "planned",
+    } == data.keys()
     for b in data["blocks"]:
         for r in b["rows"]:
             assert {"name", "kind", "threads", "median", "lower", "upper", "rounds"} <= r.keys()
@@ -90,7 +100,7 @@ def test_table_of_a_case():
     assert cells["numba"][3:6] == ("1.5", "1.35–1.65", "1")
     assert cells["OpenCV INTER_AREA"][5] == "0.533"
     assert cells["SciPy gaussian_filter + slice"][5] == "40"
-    assert "0.1 of bound" in cells["SciPy gaussian_filter + slice"][1]
+    assert cells["SciPy gaussian_filter + slice"][-1] == "1e-07, 0.1 of bound"
     assert cells["numba"][6] == f"{4 * 0.625 / 1.5:.3g}"
 
 
@@ -131,6 +141,48 @@ def test_the_page_says_all():
     assert page_of([Results.from_json(sample().to_json(), "")]) == page
 
 
+def test_the_page_explains_its_labels():
+    page = page_of([sample()])
+    for label in ("same result", "differs", "other filter"):
+        assert f"- **{label}**: " in page
+    for word in ("**Floor.**", "**Cases.**", "stride is 4"):
+        assert word in page
+
+
+def test_targets_of_several_runs_stand_beside_each_other():
+    runs = [results(block(case(size=BATCH), ours, 8.0), date=date)
+            for ours, date in ((5.0, "2026-01-01"), (10.0, "2026-01-02"))]  # fmt: skip
+    page = page_of(runs)
+    assert page.count("## Targets") == 1
+    for line in ("| target | wanted | run 1 | run 2 |",
+                 "| forward 24×1024² CHW at 0.5: floor / ours | ≥ 0.8 | 1, met | 0.5, not met |",
+                 "| met |  | 1 of 1 measured | 0 of 1 measured |"):  # fmt: skip
+        assert f"\n{line}\n" in page
+
+
+def test_a_run_within_another_has_no_section_of_its_own():
+    wide = results(*(block(case(size=(3, n, n))) for n in (8, 16)), date="2026-01-01")
+    narrow = results(block(case(size=(3, 8, 8))), date="2026-01-02", command="aa-ref bench few")
+    page = page_of([narrow, wide])
+    assert "\n## A processor, 2026-01-01\n" in page
+    assert "\n## A processor, 2026-01-02\n" not in page
+    row = (
+        "| 1 | 2026-01-02 | A processor | `aa-ref bench few` | 1, all of them in another run too |"
+    )
+    assert row in page
+    for different in (on_gpu(block(case(size=(3, 8, 8)))), results(block(case(size=(3, 9, 9))))):
+        assert not repeated(different, [different, wide])
+    again = results(*wide.blocks, date="2026-01-03")
+    assert [repeated(run, [wide, again]) for run in (wide, again)] == [True, False]
+
+
+def test_what_was_not_measured_has_no_empty_section():
+    page = page_of([results(block(case()))])
+    assert "### Against the floor" in page
+    assert "### Cost against" not in page
+    assert "### Against peers" not in page
+
+
 def test_the_page_has_a_section_for_each_gpu():
     of = case(size=(96, 1024, 1024), threads=(1,))
     peer = row("torch strided conv2d", "same result", 8.0, 1)
@@ -140,9 +192,9 @@ def test_the_page_has_a_section_for_each_gpu():
     assert "\n## A processor, " in before
     for words in ("| GPU | A GPU", "100, at 2 GHz at most", "| 50 MiB |", "| 80 GiB |",
                   "580.95.05, for CUDA 13.0", "| CUDA toolkit | 13.1 |", "| processor | A proc",
-                  "by events before and after", "96×1024² at 0.5: torch strided conv2d / ours",
-                  "6.4× (8 ms)"):  # fmt: skip
+                  "by events before and after", "6.4× (8 ms)"):  # fmt: skip
         assert words in section
+    assert "| 96×1024² at 0.5: torch strided conv2d / ours | ≥ 3 | 6.4, met |" in before
     assert "Cost against threads" not in section
     assert "no result here comes from one" not in page
     assert page_of([Results.from_json(r.to_json(), "") for r in (sample(), gpu)]) == page
@@ -167,15 +219,57 @@ def test_the_page_in_docs_is_what_its_results_give():
         assert not STORED
         return
     runs = [Results.from_json(p.read_text("utf-8"), p.name) for p in STORED]
-    assert PAGE.read_text("utf-8") == page_of(runs), (
-        "run: aa-ref bench --page docs/performance.md docs/results/*.json"
+    picture = PICTURE.name if PICTURE.exists() else None
+    again = (
+        "run: aa-ref bench --page docs/performance.md --plot docs/performance.svg --overwrite "
+        "docs/results/*.json"
     )
+    assert PAGE.read_text("utf-8") == page_of(runs, picture), again
+    if picture:
+        assert digest_of(runs) in PICTURE.read_text("utf-8"), again
 
 
-def test_series_for_the_picture():
-    (lines,) = series_of(sample()).values()
-    assert [n for n, _ in lines["numba", "ours"]] == [3 * n * n for n in (8, 16, 32, 64)]
-    assert ("floor", "copy") in lines
+def test_panels_of_the_picture():
+    size, threads = panels_of(sample())
+    assert (size.quantity, threads.quantity) == ("size", "threads")
+    assert list(size.ticks.values()) == ["3×8²", "3×16²", "3×32²", "3×64²"]
+    samples = [3 * n * n for n in (8, 16, 32, 64)]
+    assert size.lines["numba"] == [(n, pytest.approx(1.5e6 / n)) for n in samples]
+    assert {"floor", "SciPy gaussian_filter + slice"} < size.lines.keys()
+    assert threads.lines["numba"] == [
+        (1, pytest.approx(3.9e6 / 960)),
+        (2, pytest.approx(2e6 / 960)),
+    ]
+    assert "copy" not in size.lines
+
+
+def test_a_few_points_are_drawn_where_nothing_has_many():
+    scales = [block(case(scales=(s,))) for s in (0.25, 0.75, 0.5)]
+    (panel,) = panels_of(results(*scales))
+    assert panel.title == "forward, 3×16×20, CHW, float32, 2 threads"
+    assert panel.ticks == {1: "1 (s = 0.75)", 2: "2", 4: "4"}
+    many = [block(case(size=(3, n, n))) for n in (8, 16, 32, 64)]
+    assert [p.quantity for p in panels_of(results(*scales, *many))] == ["size"]
+
+
+@pytest.mark.parametrize(
+    ("cases", "enough"),
+    [
+        ([case()], False),
+        ([case(), case(dtype="uint8"), case("adjoint", (3, 8, 8)), case(layout="HWC")], False),
+        ([case(), case(size=(3, 8, 8), scales=(0.25,))], False),
+        ([case(), case(size=(3, 8, 8))], True),
+        ([case(), case(scales=(0.25,))], True),
+        ([case(threads=(1, 2))], True),
+        ([case("pyramid", scales=(0.5, 0.25)), case("pyramid", (3, 8, 8), (0.5, 0.25))], True),
+    ],
+)
+def test_what_can_be_drawn_is_known_before(cases, enough):
+    if enough:
+        require_growth(cases)
+        return
+    with pytest.raises(BenchError, match="--size 256,512,1024"):
+        require_growth(cases)
 
 
 @pytest.mark.filterwarnings("default")
@@ -183,8 +277,19 @@ def test_series_for_the_picture():
 def test_the_picture_is_drawn(kind, magic):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     assert draw([sample()], kind).startswith(magic)
-    with pytest.raises(BenchError, match="--size more than once"):
-        draw([results(block(case()))], kind)
+    apart = [results(block(case())), results(block(case(size=(3, 8, 8))))]
+    for runs in (apart, [results(block(case()), Block(case(size=(3, 8, 8)), ()))]):
+        with pytest.raises(BenchError, match="--plot needs"):
+            draw(runs, kind)
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_picture_names_all_and_tells_what_they_give():
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    text = draw([sample()], "svg").decode()
+    for label in ("floor", "numba", "OpenCV INTER_AREA (other filter)", "3×64²", "A processor",
+                  "OpenCV sepFilter2D + slice (differs)", "Cost against threads"):  # fmt: skip
+        assert label in text
 
 
 def outcome(run, start):
