@@ -6,32 +6,35 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column
-from rich.table import Table as RichTable
 
 import aa_ref
-from aa_ref.bench.cases import DIRECTIONS, LAYOUTS, Case
+from aa_ref.bench.cases import DIRECTIONS, LAYOUTS, Case, scale_text
+from aa_ref.bench.contenders import require_backends
 from aa_ref.bench.cuda import selections as cuda_selections
 from aa_ref.bench.cuda.device import Device, open_device
-from aa_ref.bench.page import GENERATED, page_of
+from aa_ref.bench.errors import BenchError
+from aa_ref.bench.growing import QUANTITIES
 from aa_ref.bench.peers import LIBRARIES, chosen
-from aa_ref.bench.plots import FORMATS, draw, require_matplotlib
+from aa_ref.bench.plots import measured_cases, require_growth
 from aa_ref.bench.results import Block, Results
 from aa_ref.bench.running import Run, measure
 from aa_ref.bench.selections import Filters, of_targets, product_of, quick, standard
-from aa_ref.bench.tables import Table, cost_against, one_case, peers_against_ours, targets_table
+from aa_ref.bench.tables import cost_against, peers_against_ours, targets_table
 from aa_ref.bench.timing import Effort
 from aa_ref.bench.words import as_scale, as_size, as_threads, each, one_of
 
-from .endings import FileError, UsageError, ends_cleanly
+from .bench_files import Outputs, read_results
+from .bench_tables import show_case, show_table, stdout_console
+from .endings import UsageError, ends_cleanly, note
 from .options import Overwrite
-from .output import check_destination, write_file
 
 __all__ = ["bench"]
 
 _DTYPES = ("float32", "uint8", "float16")
 _QUICK = Effort(rounds=5, turn=5e-4, budget=0.2, fewest=3)
 _ON_GPU = Effort(rounds=25, turn=1e-2)
+_MANY, _FEW = 4, 2
+"""Sizes or strides that make a table: many where they were not asked for."""
 
 
 @ends_cleanly
@@ -82,14 +85,17 @@ def bench(
         int | None, typer.Option(min=1, metavar="N", help="Turns of each.", show_default="15")
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")
+        str | None, typer.Option("--json", metavar="FILE", help="Write the results there.")
     ] = None,
     plot: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Draw time against size there; needs matplotlib."),
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw cost against size, stride and threads there (.png, .svg, .pdf).",
+        ),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(metavar="FILE.md", help="Write all tables there, as Markdown.")
+        str | None, typer.Option(metavar="FILE.md", help="Write all tables there, as Markdown.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -107,7 +113,7 @@ def bench(
     backends = each(backend, one_of("--backend", [b.name for b in aa_ref.list_backends()]))
     on_cuda = "cuda" in (backends or ())
     peers = chosen(peer.split(",") if peer is not None else None, on_cuda)
-    _check_outputs(json_file, plot, page, overwrite)
+    outputs = Outputs.of(json_file, page, plot, overwrite)
     command = _command(
         quick=quickly, targets=targets, size=size, dtype=dtype, scale=scale, layout=layout,
         direction=direction, threads=threads, backend=backend, peer=peer, rounds=rounds,
@@ -118,20 +124,61 @@ def bench(
                 f"results are given ({files[0]}), so nothing is measured; "
                 f"leave out {command.removeprefix(_command()).strip()}"
             )
-        runs = [_read(file) for file in files]
-        if json_file is None and plot is None and page is None:
+        outputs.check(files)
+        runs = [read_results(file) for file in files]
+        if plot is not None:
+            require_growth(*map(measured_cases, runs))
+        if not outputs.paths:
             for run in runs:
                 _show_run(run, everything=True)
+        outputs.write(runs)
+        return
+    if targets and quickly:
+        raise UsageError(
+            "--quick measures a few small cases, but --targets those that the targets are about; "
+            "leave one of both out, or write --targets --rounds 5 for less time"
+        )
+    cases = (_cases_on_cuda if on_cuda else _cases)(filters, quickly, targets)
+    outputs.check([])
+    if plot is not None:
+        require_growth(cases)
+    if not on_cuda:
+        require_backends(backends or ())
+    device = _device(backends) if on_cuda else None
+    effort = _QUICK if quickly else _ON_GPU if on_cuda else Effort()
+    if rounds is not None:
+        effort = Effort(rounds, effort.turn, effort.budget, min(effort.fewest, rounds))
+    _note_what_drops_nothing(cases)
+    run = _measure(Run(cases, peers, backends, effort, device=device), command, bool(outputs.paths))
+    if run.complete:
+        _show_run(run, False, targets, _FEW if filters.given else _MANY)
+        outputs.write([run])
     else:
-        effort = _QUICK if quickly else _ON_GPU if on_cuda else Effort()
-        if rounds is not None:
-            effort = Effort(rounds, effort.turn, effort.budget, min(effort.fewest, rounds))
-        cases = (_cases_on_cuda if on_cuda else _cases)(filters, quickly, targets)
-        device = _device(backends) if on_cuda else None
-        run_plan = Run(cases, peers, backends, effort, device=device)
-        runs = [_measure(run_plan, command)]
-        _show_run(runs[0], everything=False, targets=targets)
-    _write_outputs(runs, json_file, plot, page, overwrite)
+        _keep_what_there_is(run, outputs)
+
+
+def _note_what_drops_nothing(cases: Sequence[Case]) -> None:
+    for scale in dict.fromkeys(
+        s for c in cases for s, p in zip(c.scales, c.plans, strict=True) if p.keeps_all
+    ):
+        note(
+            f"--scale {scale_text(scale)} has stride int(1/scale) = 1: no samples are dropped, "
+            "so what is timed is the filter alone"
+        )
+
+
+def _keep_what_there_is(run: Results, outputs: Outputs) -> None:
+    """After Ctrl-C."""
+    try:
+        outputs.write([run])
+    except BenchError as error:  # there may be too little to draw
+        note(str(error))
+    typer.echo(
+        f"aa-ref: interrupted, {len(run.blocks)} of {run.planned} cases were measured"
+        + (" and written" if outputs.paths else "; --json FILE would have kept them"),
+        err=True,
+    )
+    raise typer.Exit(130)
 
 
 def _cases(filters: Filters, quickly: bool, targets: bool) -> list[Case]:
@@ -183,97 +230,39 @@ def _powers(most: int) -> tuple[int, ...]:
     return tuple(sorted({most, *(1 << i for i in range(most.bit_length()) if 1 << i < most)}))
 
 
-def _measure(run: Run, command: str) -> Results:
-    console = Console()
+def _measure(run: Run, command: str, kept: bool) -> Results:
+    """Measure, and show each case when it is done. ``kept``: results go to files as well."""
+    console = stdout_console()
+
+    def show(block: Block) -> None:
+        try:
+            show_case(console, block)
+        except SystemExit:  # rich's word for a reader of stdout that has left
+            if not kept:
+                raise
+
     with Console(stderr=True).status("starting") as status:
-        return measure(run, command, status.update, lambda block: _show_case(console, block))
+        return measure(run, command, status.update, show)
 
 
-def _show_case(console: Console, block: Block) -> None:
-    if block.rows:
-        console.print(_rich(one_case(block)))
-    for name, reason in block.left_out.items():
-        console.print(
-            f"  left out: {name}: {reason}", markup=False, highlight=False, soft_wrap=True
-        )
-
-
-def _show_run(run: Results, everything: bool, targets: bool = False) -> None:
-    console = Console()
+def _show_run(run: Results, everything: bool, targets: bool = False, least: int = _MANY) -> None:
+    console = stdout_console()
     if everything:
         for block in run.blocks:
-            _show_case(console, block)
+            show_case(console, block)
         for table in peers_against_ours(run):
-            console.print(_rich(table))
-    for quantity in ("size", "stride", "threads"):
-        for table in cost_against(run, quantity):
-            console.print(_rich(table))
+            show_table(console, table)
+    for quantity in QUANTITIES:
+        for table in cost_against(run, quantity, least):
+            show_table(console, table)
     if targets or everything:
-        console.print(_rich(targets_table(run)))
+        show_table(console, targets_table(run))
     missing = [
         name for name, library in LIBRARIES.items()
         if run.versions.get(library.distribution) is None and (library.cuda or not run.on_gpu)
     ]  # fmt: skip
     if missing:
         typer.echo(f"not installed: {', '.join(missing)} (pip install 'aa-ref[peers]')")
-
-
-def _rich(table: Table) -> RichTable:
-    columns = [Column(heading, overflow="fold") for heading in table.headings]
-    drawn = RichTable(*columns, title=table.title, title_justify="left")
-    for row in table.rows:
-        drawn.add_row(*row)
-    return drawn
-
-
-def _check_outputs(
-    json_file: Path | None, plot: Path | None, page: Path | None, overwrite: bool
-) -> None:
-    """See, before anything is measured, whether all may be written."""
-    if json_file is not None:
-        check_destination(json_file, overwrite)
-    if page is not None:
-        check_destination(page, overwrite or _is_generated(page))
-    if plot is not None:
-        check_destination(plot, overwrite)
-        if plot.suffix[1:].lower() not in FORMATS:
-            raise UsageError(f"--plot is {plot}; name a file that ends in .{', .'.join(FORMATS)}")
-        require_matplotlib()
-
-
-def _write_outputs(
-    runs: Sequence[Results], json_file: Path | None, plot: Path | None, page: Path | None,
-    overwrite: bool,
-) -> None:  # fmt: skip
-    if json_file is not None:
-        if len(runs) != 1:
-            raise UsageError("--json writes one run, but several results are given; name one")
-        write_file(json_file, [runs[0].to_json().encode()], overwrite)
-        typer.echo(f"wrote {json_file}")
-    if page is not None:
-        write_file(page, [page_of(runs).encode()], overwrite or _is_generated(page))
-        typer.echo(f"wrote {page}")
-    if plot is not None:
-        write_file(plot, [draw(runs, plot.suffix[1:].lower())], overwrite)
-        typer.echo(f"wrote {plot}")
-
-
-def _is_generated(page: Path) -> bool:
-    """Whether a file may be replaced without asking, since it was generated itself."""
-    try:
-        with page.open(encoding="utf-8") as file:
-            return file.readline().strip() == GENERATED
-    except (OSError, ValueError):
-        return False
-
-
-def _read(file: Path) -> Results:
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
-        raise FileError(f"cannot read {file}: {reason}") from None
-    return Results.from_json(text, str(file))
 
 
 def _command(**options: object) -> str:

@@ -7,6 +7,7 @@ import pytest
 from bench_helpers import GPU, FakeDevice, call, case, words
 
 from aa_ref import backends
+from aa_ref.bench import running
 from aa_ref.bench.cuda import host_calls, rotation
 from aa_ref.bench.page import GENERATED
 from aa_ref.bench.results import Results
@@ -130,10 +131,23 @@ def test_a_picture_without_matplotlib(monkeypatch, tmp_path):
         (["--targets", "--size", "16"], ["--targets", "--size"]),
         (["--plot", "p.gif"], ["p.gif", ".png"]),
         (["--quick", "old.json"], ["old.json", "--quick"]),
+        (["--quick", "--targets"], ["--quick", "--targets", "--rounds 5"]),
+        (["--quick", "--targets", "--backend", "cuda"], ["--quick", "--targets"]),
+        (["--json", ""], ["--json", "empty"]),
+        (["--plot", "p.svg", *TINY, "--scale", "0.5"], ["--plot", "--size 256,512,1024"]),
+        (["--json", "r.svg", "--plot", "./r.svg"], ["--json and --plot", "r.svg"]),
+        (["--json", "r.md", "--page", "r.md"], ["--json and --page", "r.md"]),
+        (["--page", "r.json", "r.json"], ["--page", "r.json", "another"]),
+        (["--json", "r.json", "a.json", "b.json"], ["--json", "one run"]),
     ],
 )
-def test_wrong_options_are_refused_in_a_line(arguments, told):
+def test_wrong_options_are_refused_in_a_line_before_anything_is_measured(
+    arguments, told, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bench_command, "measure", None)
     status, stdout, stderr = call(*arguments)
+    assert list(tmp_path.iterdir()) == []
     assert (status, stdout, len(stderr.splitlines())) == (2, "", 1)
     assert stderr.startswith("aa-ref: ")
     for word in told:
@@ -154,6 +168,120 @@ def test_existing_results_are_kept(measured):
     ending = call(*TINY, "--json", measured)
     assert (ending.status, ending.stdout, measured.read_bytes()) == (1, "", before)
     assert "--overwrite" in ending.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("--json", "no/r.json"), ("--page", "no/p.md"), ("--plot", "no/p.svg")]
+)
+def test_where_nothing_can_be_written_nothing_is_measured(monkeypatch, tmp_path, option, name):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    monkeypatch.setattr(bench_command, "measure", None)
+    ending = call("--quick", option, tmp_path / name)
+    assert (ending.status, ending.stdout) == (1, "")
+    assert "there is no folder" in ending.stderr
+
+
+def test_a_backend_asked_for_by_name_runs_or_is_refused(monkeypatch):
+    def missing(name):
+        raise ImportError("the package numba is not installed.")
+
+    monkeypatch.setattr(backends, "_load", missing)
+    status, stdout, stderr = call(*TINY, "--backend", "numba")
+    assert (status, stdout) == (2, "")
+    assert "'numba', which cannot run here: the package numba is not installed; " in stderr
+
+
+def test_a_scale_that_drops_nothing_is_noted_in_this_commands_words():
+    ending = call(*TINY, "--scale", "0.75,0.5", "--backend", "numpy", "--peer", "none")
+    assert ending.status == 0
+    (line,) = ending.stderr.splitlines()
+    assert line.startswith("note: --scale 0.75 has stride int(1/scale) = 1")
+    assert "--sampling" not in line
+
+
+def test_a_size_named_twice_is_measured_once():
+    ending = call("--quick", "--size", "16,16", "--scale", "0.5,0.50", "--backend", "numpy",
+                  "--peer", "none")  # fmt: skip
+    assert words(ending.stdout).count("forward 3×16² CHW float32, s = 0.5") == 1
+
+
+# ------------------------------------------------------------------------------ Ctrl-C
+
+
+@pytest.fixture
+def stopped_at(monkeypatch):
+    """A function: let Ctrl-C come when that case begins."""
+
+    def stop(number):
+        measure_case, begun = running.measure_case, []
+
+        def interrupted(case, run):
+            begun.append(case)
+            if len(begun) == number:
+                raise KeyboardInterrupt
+            return measure_case(case, run)
+
+        monkeypatch.setattr(running, "measure_case", interrupted)
+
+    return stop
+
+
+SIZES = ("--quick", "--size", "8,12,16,20", "--scale", "0.5", "--rounds", "1", "--backend", "numpy",
+         "--peer", "none")  # fmt: skip
+
+
+def test_what_was_measured_before_ctrl_c_is_kept(stopped_at, tmp_path):
+    json_file, page = tmp_path / "r.json", tmp_path / "p.md"
+    stopped_at(3)
+    ending = call(*SIZES, "--json", json_file, "--page", page)
+    assert ending.status == 130
+    assert ending.stderr.splitlines()[-1] == (
+        "aa-ref: interrupted, 2 of 4 cases were measured and written"
+    )
+    run = Results.from_json(json_file.read_text("utf-8"), "")
+    assert ([b.case.size[1] for b in run.blocks], run.complete) == ([8, 12], False)
+    assert "2 of 4, then interrupted" in page.read_text("utf-8")
+
+
+def test_ctrl_c_with_nowhere_to_write_says_how_to_keep_it(stopped_at):
+    stopped_at(2)
+    ending = call(*SIZES)
+    assert ending.status == 130
+    assert "3×8²" in ending.stdout
+    assert "1 of 4 cases were measured; --json FILE would have kept them" in ending.stderr
+
+
+def test_ctrl_c_before_there_is_anything(stopped_at, tmp_path):
+    stopped_at(1)
+    ending = call(*SIZES, "--json", tmp_path / "r.json")
+    assert (ending.status, ending.stderr.splitlines()[-1]) == (130, "aa-ref: interrupted")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_to_draw_after_ctrl_c_is_a_note(stopped_at, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    stopped_at(2)
+    ending = call(*SIZES, "--json", tmp_path / "r.json", "--plot", tmp_path / "p.png")
+    assert ending.status == 130
+    assert "note: --plot needs" in ending.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
+
+
+# ----------------------------------------------------------------------------- a page
+
+
+def test_a_page_shows_the_picture_beside_it(measured, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    page, picture = tmp_path / "page.md", tmp_path / "cost.svg"
+    ending = call("--page", page, "--plot", picture, measured)
+    assert ending.status == 0, ending.stderr
+    text = page.read_text("utf-8")
+    assert "](cost.svg)" in text
+    assert "--plot docs/cost.svg docs/results/*.json" in text
+    other = tmp_path / "other"
+    other.mkdir()
+    assert call("--page", page, "--plot", other / "cost.svg", measured).status == 0
+    assert "cost.svg" not in page.read_text("utf-8")
 
 
 def test_help_names_every_option():
@@ -203,7 +331,11 @@ def test_without_a_gpu_it_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(backends, "_load", missing)
     status, stdout, stderr = call("--backend", "cuda")
     assert (status, stdout, len(stderr.splitlines())) == (2, "", 1)
-    for words_ in ("'cuda' cannot run here", "no working NVIDIA driver", "leave --backend out"):
+    for words_ in (
+        "'cuda', which cannot run here",
+        "no working NVIDIA driver",
+        "leave --backend out",
+    ):
         assert words_ in stderr
 
 
