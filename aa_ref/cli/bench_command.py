@@ -112,7 +112,7 @@ def bench(
     )  # fmt: skip
     backends = each(backend, one_of("--backend", [b.name for b in aa_ref.list_backends()]))
     on_cuda = "cuda" in (backends or ())
-    peers = chosen(peer.split(",") if peer is not None else None, on_cuda)
+    peers = chosen(each(peer, str), on_cuda)
     outputs = Outputs.of(json_file, page, plot, overwrite)
     command = _command(
         quick=quickly, targets=targets, size=size, dtype=dtype, scale=scale, layout=layout,
@@ -150,6 +150,8 @@ def bench(
         effort = Effort(rounds, effort.turn, effort.budget, min(effort.fewest, rounds))
     _note_what_drops_nothing(cases)
     run = _measure(Run(cases, peers, backends, effort, device=device), command, bool(outputs.paths))
+    if not any(block.rows for block in run.blocks):
+        raise UsageError("nothing could be measured, as said above; write a smaller --size")
     if run.complete:
         _show_run(run, False, targets, _FEW if filters.given else _MANY)
         outputs.write([run])

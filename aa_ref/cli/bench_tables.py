@@ -7,6 +7,7 @@ it goes on below, its first column repeated. Files and pipes have no width: ther
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from io import TextIOWrapper
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -24,7 +25,12 @@ _LEAST_OF_WORDS = 14
 
 
 def stdout_console() -> Console:
-    """Where tables go: as wide as the terminal, or as tables are where there is none."""
+    """Where tables go: as wide as the terminal, or as tables are where there is none.
+
+    What it cannot write, such as × in ASCII, becomes a question mark.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     if sys.stdout.isatty() or "COLUMNS" in os.environ:
         return Console()
     return Console(width=_NO_END)

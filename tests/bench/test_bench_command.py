@@ -205,6 +205,20 @@ def test_a_size_named_twice_is_measured_once():
     assert words(ending.stdout).count("forward 3×16² CHW float32, s = 0.5") == 1
 
 
+def test_blanks_after_commas():
+    ending = call(*TINY, "--scale", "0.5, 0.25", "--backend", "numpy", "--peer", "none, none")
+    assert ending.status == 0, ending.stderr
+
+
+def test_where_nothing_fits_into_memory_that_is_an_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(running, "available_memory", lambda: 0)
+    ending = call(*SIZES, "--json", tmp_path / "r.json")
+    assert ending.status == 2
+    assert ending.stdout.count("MiB of memory needed") == 4
+    assert "nothing could be measured" in ending.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 # ------------------------------------------------------------------------------ Ctrl-C
 
 

@@ -1,6 +1,10 @@
 """The tables of ``aa-ref bench`` in terminals of several widths, and in files."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from bench_helpers import block, call, case, results, row
@@ -53,5 +57,32 @@ def test_a_wide_table_goes_on_below(stored):
     assert peers.count("SciPy") == peers.count("┏")
 
 
-def test_files_have_no_width(stored, monkeypatch):
+def test_files_have_no_width(stored):
     assert call(stored, columns=None).stdout == call(stored, columns=500).stdout
+
+
+def bench(arguments, **environment):
+    """Start the command in a process of its own, its output in a pipe."""
+    command = [sys.executable, "-m", "aa_ref.cli", "bench", *map(str, arguments)]
+    keep = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    return subprocess.Popen(
+        command, env=keep | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def test_an_output_that_knows_ascii_only(stored):
+    stdout, stderr = bench([stored], PYTHONIOENCODING="ascii").communicate(timeout=60)
+    assert stderr == b""
+    assert b"forward 3?64? CHW float32" in stdout
+
+
+def test_a_reader_that_leaves_costs_no_results(tmp_path):
+    path = tmp_path / "r.json"
+    sizes = ",".join(map(str, range(8, 40, 2)))
+    process = bench(["--quick", "--size", sizes, "--scale", "0.5", "--rounds", "1", "--backend",
+                     "numpy", "--peer", "none", "--json", path])  # fmt: skip
+    process.stdout.readline()
+    process.stdout.close()
+    process.wait(timeout=60)
+    process.stderr.close()
+    assert len(json.loads(path.read_text("utf-8"))["blocks"]) == 16
