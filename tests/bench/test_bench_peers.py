@@ -8,7 +8,7 @@ import pytest
 from bench_helpers import TINY, case
 
 import aa_ref
-from aa_ref.bench import running
+from aa_ref.bench import agreement, running
 from aa_ref.bench.agreement import compare
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.inputs import input_of
@@ -77,9 +77,9 @@ def test_claims_hold_where_a_peer_does_the_case(peer, dtype, layout):
         contender.call()
         assert contender.kind == peer.label
         if peer.label == SAME:
-            agreement = contender.check()
-            assert agreement.holds
-            assert agreement.of_bound <= 1
+            found = contender.check()
+            assert found.holds
+            assert found.of_bound <= 1
     assert left_out == {} or dtype == "uint8" or (layout == "HWC" and peer.library == "Pillow")
 
 
@@ -100,10 +100,22 @@ def test_a_wrong_result_does_not_agree(direction):
     of = case(direction, (2, 24, 30), (0.5,))
     x, plan = input_of(of), of.plans[0]
     right = (plan if direction == "forward" else plan.adjoint)(x)
-    agreement = compare(plan, direction, x, right, 10)
-    assert (agreement.difference, agreement.of_bound, agreement.holds) == (0, 0, True)
+    found = compare(plan, direction, x, right, 10)
+    assert (found.difference, found.of_bound, found.holds) == (0, 0, True)
     for wrong in (right * np.float32(1.001), np.roll(right, 1, -1), np.full_like(right, np.nan)):
         assert not compare(plan, direction, x, wrong, 10).holds
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0), (1, 5, 7), (1, 11, 14)])
+@pytest.mark.parametrize("error", [1.0, np.nan])
+def test_one_wrong_sample_is_seen_in_whichever_piece(monkeypatch, place, error):
+    monkeypatch.setattr(agreement, "_PIECE", 16)
+    of = case(size=(2, 24, 30))
+    x, plan = input_of(of), of.plans[0]
+    wrong = np.asfortranarray(plan(x))  # other strides than ours
+    assert compare(plan, "forward", x, wrong, 10) == (0, 0)
+    wrong[place] += error
+    assert not compare(plan, "forward", x, wrong, 10).holds
 
 
 def test_another_border_does_not_agree():
