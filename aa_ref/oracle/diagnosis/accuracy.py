@@ -1,0 +1,102 @@
+"""How exactly a filter can be known from its answers, which are rounded.
+
+An answer to one impulse is a product of taps, rounded a few times: every other term of its sum is
+zero and adds nothing. So it carries a small *relative* error, however small the tap, and a filter
+is recovered to nearly full precision. The limits below are those of `aa_ref.oracle.bounds`, for
+answers to one impulse.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...plans import Plan, plan
+from ..precisions import Precision
+from ..tap_errors import tap_errors
+
+__all__ = ["Accuracy", "accuracy_for"]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The limits for one precision, all relative.
+
+    Attributes
+    ----------
+    tap : float
+        Of a tap whose exponent ``i²/(2 sigma²)`` is 0.
+    slope : float
+        By which the error of a tap grows with that exponent.
+    steps : float
+        Of what a product of taps goes through besides: one rounding a product, conversions.
+    unit : float
+        Of one rounding of a product or a sum.
+    axes : int
+        How many are filtered.
+    """
+
+    tap: float
+    slope: float
+    steps: float
+    unit: float
+    axes: int
+
+    def ratio(self, exponent: float) -> float:
+        """Of the ratio of a tap to the middle one: that of both, and of both answers."""
+        return math.expm1(min(2 * self.tap + self.slope * exponent + 2 * self.steps, 700.0))
+
+    def sum(self) -> float:
+        """Of the sum of all weights over the axes, whose mean exponent is 1/2 an axis.
+
+        The sum of ``t i²/(2 sigma²)`` over a Gaussian's taps is 1/2, a little less if it is cut.
+        """
+        return math.expm1(min(self.axes * (self.tap + self.slope / 2 + 2 * self.steps), 700.0))
+
+    def summed(self, terms: int) -> "Accuracy":
+        """The limits for answers that are sums of so many terms, all of one sign."""
+        return replace(self, steps=self.steps + terms * self.unit)
+
+    def noise(self, samples: int) -> float:
+        """Of answers that should be zero, relative to the largest, if a transform made them.
+
+        The error of a fast Fourier transform of ``n`` samples is at most some ``6 u log2(n)`` of
+        the norm of its input (Higham 2002, theorem 24.2), and it goes there and back.
+        """
+        return 12 * self.unit * math.log2(max(samples, 2))
+
+    def random(self, weights: int) -> float:
+        """Of a sum of so many products, relative to the sum of their absolute values.
+
+        One rounding a sum; and the model that it is compared with has been recovered from answers
+        that were rounded themselves, one an axis.
+        """
+        steps = weights * self.unit + (2 * self.axes + 1) * self.steps
+        return math.expm1(min(steps, 700.0))
+
+
+def accuracy_for(p: Plan, precision: Precision, taps: Any) -> Accuracy:
+    """The limits that a plan's own taps have in a precision.
+
+    The error of a tap is a line over its exponent to within second-order terms; the widest of the
+    plan's filters gives it.
+    """
+    wide = max(p.passes, key=lambda a: a.radius, default=None)
+    if wide is None or not wide.radius:
+        p = plan((64,) * len(p.axes), 0.25, axes=range(len(p.axes)), input_dtype=p.input_dtype)
+        wide = p.passes[0]
+    tap, slope = 0.0, 0.0
+    for direct in (False, True):
+        errors = tap_errors(p, precision, taps, direct)
+        exponents = errors.axes[p.passes.index(wide)]
+        middle = float(exponents[wide.radius]) + errors.shared
+        tap = max(tap, middle)
+        end = wide.radius**2 / (2 * float(wide.sigma) ** 2)
+        slope = max(slope, (float(exponents[0] - exponents[wide.radius])) / end)
+    count = max(len(p.passes), 1)
+    held = precision.accumulation
+    steps = count * held.exponent
+    if not precision.storage.holds(held):
+        steps += count * precision.storage.exponent
+    if not precision.operands.holds(held):
+        steps += count * precision.operands.exponent
+    return Accuracy(tap, slope, steps, held.unit, count)

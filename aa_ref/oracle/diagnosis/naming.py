@@ -1,0 +1,81 @@
+"""Whose convention an implementation follows: the known matrices against the recovered ones."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..conventions import CONVENTIONS, Convention
+from .accuracy import Accuracy
+from .axes import AxisStudy
+
+__all__ = ["convention_of"]
+
+Values = NDArray[np.float64]
+Counts = Sequence[tuple[int, int]]
+
+
+def convention_of(
+    studies: Sequence[AxisStudy],
+    counts: Sequence[Counts],
+    accuracy: Accuracy,
+    *,
+    faultless: bool,
+) -> str | None:
+    """The nearest known implementation, and what to do.
+
+    First one that does the same along every axis; then one that does where neither end has a
+    part in it; then one of the same matrices and other numbers of outputs. None if there is none.
+
+    Parameters
+    ----------
+    studies : sequence of AxisStudy
+    counts : sequence of sequence of (int, int)
+        For every axis, inputs and outputs observed.
+    accuracy : Accuracy
+    faultless : bool
+        Whether nothing has been found wrong.
+    """
+    known = [c for c in CONVENTIONS if all(c.applies(float(s.plan.scale)) for s in studies)]
+    for least, words in ((3, "pass as"), (2, "look, clear of the ends, like"), (1, "filter like")):
+        for c in known:
+            ranks = [
+                _likeness(c, s, count, accuracy) for s, count in zip(studies, counts, strict=True)
+            ]
+            if min(ranks) >= least:
+                return _said(c, words, least, faultless)
+    return None
+
+
+def _likeness(c: Convention, study: AxisStudy, counts: Counts, accuracy: Accuracy) -> int:
+    """3 if all is the same, 2 if the inner outputs are, 1 if those but not their number are."""
+    scale, observed = float(study.plan.scale), study.rows.matrix
+    sizes = all(max(c.outputs(n, scale), 0) == m for n, m in counts)
+    matrix = c.matrix(observed.shape[1], scale)
+    common = min(len(matrix), len(observed))
+    if not common:
+        return 0
+    # Weights are off relatively to the largest at most as a Gaussian's are to the middle one.
+    limit = accuracy.ratio(1.0) * np.abs(observed).max()
+    alike = np.all(np.abs(matrix[:common] - observed[:common]) <= limit, axis=1)
+    if sizes and alike.all():
+        return 3
+    inner = [i for i in study.rows.inner if i < common]
+    if not inner or not alike[inner].all():
+        return 0
+    return 2 if sizes else 1
+
+
+def _said(c: Convention, words: str, rank: int, faultless: bool) -> str:
+    if not c.differs:
+        if faultless:
+            return f"{c.name}: {c.where}"
+        if rank == 3:
+            return (
+                f"You pass as *{c.name}* along each axis, as you should ({c.where}); the findings "
+                "tell what else is wrong."
+            )
+        part = "the ends" if rank == 2 else "the number of outputs"
+        return f"You {words} *{c.name}*, as you should; what differs is {part}."
+    sentence = f"You {words} *{c.name}* ({c.where}): {c.differs}"
+    return f"{sentence}; {c.advice}."

@@ -1,0 +1,198 @@
+"""What concerns all axes together: the sum of weights, and what the recovered map leaves open."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import patterns
+from ..precisions import FORMATS
+from .accuracy import Accuracy
+from .axes import AxisFault, AxisStudy
+from .grain import fixed_step, input_bits, significant_bits
+from .impulses import Response
+from .subject import Subject
+
+__all__ = ["answers_to_nothing", "judge_grain", "judge_rest", "judge_sum", "total_gain"]
+
+Values = NDArray[np.float64]
+
+
+def answers_to_nothing(subject: Subject, lengths: tuple[int, ...]) -> AxisFault | None:
+    """What is wrong if the answer to zeros is not zeros."""
+    y = subject.plane(np.zeros(lengths))
+    if y is None or not y.size or not np.any(y != 0):
+        return None
+    if np.isnan(y).all():
+        return AxisFault("nan", "all results are NaN, whatever the input")
+    middle = y[tuple(slice(m // 3, m - m // 3) for m in y.shape)]
+    if not np.any(middle != 0):
+        edge = float(y.flat[np.abs(y).argmax()])
+        return AxisFault(
+            "boundary",
+            f"beyond the ends lies another constant than 0: zeros become up to {edge:.6g} there",
+        )
+    return AxisFault(
+        "values", f"zeros become {float(middle.flat[0]):.6g}: something is added to every result"
+    )
+
+
+def total_gain(
+    subject: Subject, responses: Sequence[Response], studies: Sequence[AxisStudy]
+) -> tuple[float, int]:
+    """The sum of all weights of an output clear of the ends, and the terms summed to get it.
+
+    Each line of answers is the taps of its axis times one weight of every other axis; where lines
+    cross, the answer is the product of one weight of each: so no sum is the implementation's own.
+    Lines of impulses have seen all other weights. If lines come from different planes, the answer
+    to ones everywhere tells instead.
+    """
+    first, count = responses[0], len(responses)
+    if count == 1 or first.where == "everywhere":
+        return studies[0].rows.total, max(first.lengths)
+    crossing = float(first.matrix[responses[1].line[0], responses[1].at[0]])
+    if all(r.lengths == first.lengths for r in responses) and crossing:
+        return math.prod(s.rows.total for s in studies) / crossing ** (count - 1), 1
+    lengths = tuple(r.lengths[k] for k, r in enumerate(responses))
+    y = subject.plane(np.ones(lengths))
+    gain = math.nan if y is None else float(y[tuple(m // 2 for m in y.shape)])
+    return gain, math.prod(len(s.rows.taps) for s in studies)
+
+
+def judge_sum(gain: float, accuracy: Accuracy) -> AxisFault | None:
+    """Whether the weights sum to 1, to within the errors of recovering them."""
+    if math.isnan(gain) or abs(gain - 1) <= accuracy.sum():
+        return None
+    return AxisFault("normalisation", f"the weights of an output sum to {gain:.8g}, not 1")
+
+
+def judge_grain(
+    subject: Subject, lengths: tuple[int, ...], place: tuple[int, ...], digits: int
+) -> AxisFault | None:
+    """Whether results or inputs have fewer bits than they should.
+
+    ``place`` is where an impulse is seen.
+    """
+    x = subject.holds(patterns.noise(lengths, 5))
+    y = subject.plane(x * 128)
+    if y is None or y.size < 8:
+        return None
+    step = fixed_step(y, digits)
+    if step:
+        return AxisFault("precision", f"results are {step}, for any input")
+    results = min(significant_bits(y), digits)
+    inputs = input_bits(subject, place, lengths, results)
+    if results < digits:
+        return AxisFault(
+            "precision", f"results have {results} binary digits, where {digits} are to be had: "
+            f"they look like {_named(results)}",
+        )  # fmt: skip
+    if inputs < digits:
+        return AxisFault(
+            "precision", f"only {inputs} binary digits of an input make a difference: it is "
+            f"rounded to {_named(inputs)}",
+        )  # fmt: skip
+    return None
+
+
+def _named(digits: int) -> str:
+    for name in ("bfloat16", "tf32", "float32"):
+        if digits <= FORMATS[name].digits:
+            return "TF32 or float16" if name == "tf32" else name
+    return "float64"
+
+
+def judge_rest(
+    subject: Subject, studies: Sequence[AxisStudy], gain: float, accuracy: Accuracy
+) -> AxisFault | None:
+    """Whether the recovered map explains the answers to random samples, small and large.
+
+    If it does not, either numbers are held more coarsely, or something else goes on than a sum of
+    products. The two differ in that rounding does not commute with sums, another map does, and
+    what is no map at all does not commute with signs and powers of two.
+    """
+    lengths = tuple(s.plan.length for s in studies)
+    x = subject.holds(patterns.noise(lengths, 9))
+    z = subject.plane(np.zeros(lengths))
+    if z is None:
+        return None
+    weights = math.prod(len(s.rows.taps) for s in studies)
+    worst = 0.0
+    for factor in (1.0, 64.0):
+        y = subject.plane(factor * x)
+        if y is None or y.shape != tuple(len(s.rows.matrix) for s in studies):
+            return None
+        model = _applied(gain, [s.observed for s in studies], factor * x)
+        size = _sizes(gain, studies, factor * x)
+        with np.errstate(all="ignore"):
+            error = np.where(size > 0, np.abs(y - z - model) / (size + np.abs(z)), 0.0)
+        worst = max(worst, float(np.nan_to_num(error, nan=np.inf).max()))
+    if worst <= accuracy.random(weights):
+        return None
+    words = f"on random samples the error is up to {worst:.2g} of the sum of absolute terms"
+    why = _why_not_linear(subject, x, z)
+    if why:
+        return AxisFault("values", f"{words}: {why}")
+    if _is_additive(subject, studies, gain, x, z, accuracy.random(weights)):
+        return AxisFault(
+            "values", f"{words}: no filter along each axis in turn does this, though it is linear"
+        )
+    digits = max(int(-math.log2(worst)), 0)
+    return AxisFault("precision", f"{words}, as if {digits} binary digits were kept")
+
+
+def _why_not_linear(subject: Subject, x: Values, z: Values) -> str:
+    """Signs and powers of two go through sums of products of any precision; else, what happens.
+
+    The coarsest format's error is allowed for, twice: once for each of the answers.
+    """
+    y, many = subject.plane(x), subject.plane(64 * x)
+    other = subject.plane(-x)
+    if y is None or many is None or other is None:
+        return "it is not linear: it refuses some values"
+    limit = 2 * FORMATS["bfloat16"].unit * float(np.abs(y).max() + np.abs(z).max())
+    ends = [v for v in (float(many.min()), float(many.max())) if np.sum(many == v) > many.size // 8]
+    if ends:
+        return "results are cut off at " + " and ".join(f"{v:g}" for v in ends)
+    if np.any(np.abs(other - z + (y - z)) > limit):
+        return "it is not linear: the negative input does not give the negative result"
+    if np.any(np.abs(many - z - 64 * (y - z)) > 64 * limit):
+        return "it is not linear: 64 times the input does not give 64 times the result"
+    return ""
+
+
+def _applied(gain: float, matrices: Sequence[Values], x: Values) -> Values:
+    """What the recovered map makes of samples."""
+    y = gain * x
+    for k, matrix in enumerate(matrices):
+        y = np.moveaxis(np.tensordot(matrix, y, (1, k)), 0, k)
+    return y
+
+
+def _sizes(gain: float, studies: Sequence[AxisStudy], x: Values) -> Values:
+    """The sums of absolute terms."""
+    return _applied(abs(gain), [np.abs(s.observed) for s in studies], np.abs(x))
+
+
+def _is_additive(
+    subject: Subject,
+    studies: Sequence[AxisStudy],
+    gain: float,
+    x: Values,
+    z: Values,
+    relative: float,
+) -> bool:
+    """Whether the answer to a sum is the sum of the answers, but for rounding of allowed size.
+
+    Each of the three may be off by that, relative to its sum of absolute terms.
+    """
+    other = x[tuple(slice(None, None, -1) for _ in x.shape)]
+    both = subject.holds(x + other)
+    other = both - x
+    answers = [subject.plane(v) for v in (x, other, both)]
+    if any(y is None for y in answers):
+        return False
+    a, b, c = (y - z for y in answers if y is not None)
+    size = sum(_sizes(gain, studies, v) for v in (x, other, both))
+    return bool(np.all(np.abs(c - a - b) <= relative * size))

@@ -1,0 +1,121 @@
+"""The implementation under diagnosis, seen as a function of (batch, channels, *lengths) arrays."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import patterns
+from ..layouts import Layout
+
+__all__ = ["Subject"]
+
+Values = NDArray[np.float64]
+
+
+class Subject:
+    """A black box that is only ever asked.
+
+    What it does besides answering (raising, writing to its input, returning another type) is kept
+    in `troubles`, the first of each kind, and the lengths at which it raised in `refused`; the
+    diagnosis goes on with what it answers.
+
+    Parameters
+    ----------
+    fn : function
+        From an array in the layout and type to another.
+    layout : Layout
+    dtype : str
+    channels : int, optional
+        For implementations made for so many.
+    limit : int
+        The most samples in one call.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[[NDArray[Any]], Any],
+        layout: Layout,
+        dtype: str,
+        channels: int | None,
+        limit: int,
+    ) -> None:
+        self.layout, self.dtype, self.limit = layout, dtype, limit
+        self.channels = channels if channels is not None and layout.has_channels else 1
+        self.batches = layout.has_batch
+        self.order: tuple[int, ...] | None = None
+        self.troubles: dict[str, str] = {}
+        self.refused: list[tuple[int, ...]] = []
+        self._fn = fn
+
+    def holds(self, values: Values) -> Values:
+        """The values after conversion to the type that is asked for."""
+        with np.errstate(all="ignore"):
+            return patterns.cast(values, self.dtype).astype(np.float64)
+
+    def ask(self, x: Values) -> Values | None:
+        """The answer to one array of shape (batch, channels, *lengths), or None if there is none.
+
+        If `order` is set, the answer's filtered dimensions are put into it first.
+        """
+        given = self.layout.arrange(patterns.cast(x, self.dtype))
+        before = given.copy()
+        try:
+            with np.errstate(all="ignore"):
+                y = self._fn(given)
+        except Exception as error:
+            said = str(error).partition("\n")[0]
+            self.refused.append(x.shape[2:])
+            self._note("error", f"{type(error).__name__} at shape {given.shape}: {said}")
+            return None
+        if given.tobytes() != before.tobytes():
+            self._note("mutates", f"the input of shape {given.shape} has changed after the call")
+        if not isinstance(y, np.ndarray):
+            self._note("dtype", f"a {type(y).__name__} comes back, not an ndarray")
+            return None
+        if y.dtype != given.dtype:
+            self._note("dtype", f"{y.dtype} comes back for {given.dtype}")
+        if y.ndim != given.ndim or y.dtype.kind not in "fiuV":
+            self._note("error", f"an array of shape {y.shape}, {y.dtype} answers {given.shape}")
+            return None
+        with np.errstate(all="ignore"):
+            return self._in_order(y.astype(np.float64))
+
+    def planes(self, xs: Iterable[Values]) -> Iterator[Values | None]:
+        """The answers to single planes of shape ``lengths``, several in one call where that can be.
+
+        A plane is repeated where the subject takes several channels; its first one answers.
+        """
+        pending: list[Values] = []
+        for x in xs:
+            pending.append(x)
+            if not self.batches or (len(pending) + 1) * x.size * self.channels > self.limit:
+                yield from self._together(pending)
+                pending = []
+        if pending:
+            yield from self._together(pending)
+
+    def plane(self, x: Values) -> Values | None:
+        """The answer to one plane of shape ``lengths``."""
+        return next(self.planes([x]))
+
+    def _together(self, xs: list[Values]) -> Iterator[Values | None]:
+        stack = np.stack(xs)[:, None]
+        y = self.ask(np.repeat(stack, self.channels, axis=1))
+        for k in range(len(xs)):
+            yield None if y is None or k >= len(y) or not y.shape[1] else y[k, 0]
+
+    def _in_order(self, y: Values) -> Values:
+        name = self.layout.name
+        letters = "NC" + "".join(name[a] for a in self.layout.axes)
+        y = y.transpose([name.index(letter) for letter in letters if letter in name])
+        for k, letter in enumerate("NC"):
+            if letter not in name:
+                y = np.expand_dims(y, k)
+        if self.order is not None:
+            y = y.transpose(0, 1, *(2 + k for k in self.order))
+        return y
+
+    def _note(self, code: str, text: str) -> None:
+        self.troubles.setdefault(code, text)
