@@ -166,7 +166,8 @@ def _half_pixel_by_scale(n: int, m: int, s: float) -> Values:
 
 
 def _triangle(x: Values) -> Values:
-    return np.maximum(1 - np.abs(x), 0)
+    triangle: Values = np.maximum(1 - np.abs(x), 0)
+    return triangle
 
 
 def _cubic(x: Values) -> Values:

@@ -1,0 +1,75 @@
+"""Tests of the judge: every wrong implementation is rejected, for the right reason."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from layer import Layer
+from mutants import MUTANTS, PAIRS, SINGLE, Mutant
+
+from aa_ref import oracle
+from aa_ref.oracle.diagnosis import diagnose
+
+OF_CALLS = {"adjoint", "timeout"}
+"""Codes that need an adjoint, or a function that hangs: `tests/oracle` has those."""
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
+def test_every_mutant_is_rejected_and_rightly_named(
+    mutant: Mutant, scores: list[tuple[bool, bool]]
+) -> None:
+    report = oracle.check(mutant.function, **mutant.options)
+    codes = {f.code for f in report.findings}
+    scores.append((not report.passed, codes == mutant.codes))
+    assert not report.passed
+    assert codes == mutant.codes, report
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
+def test_a_diagnosis_alone_names_it_too(mutant: Mutant) -> None:
+    found = diagnose(mutant.function, **mutant.options).findings
+    assert {f.code for f in found} == mutant.codes, found
+    assert all(f.message for f in found)
+
+
+def test_there_are_enough_of_them_and_of_every_kind() -> None:
+    assert len(SINGLE) >= 60
+    assert len({m.name for m in MUTANTS}) == len(MUTANTS)
+    single = Counter(code for m in SINGLE for code in m.codes)
+    assert set(single) == set(oracle.CODES) - OF_CALLS
+    assert all(len(m.codes) == 2 for m in PAIRS)
+
+
+RIGHT = {
+    "at 1/2": (Layer(scale=0.5), {"scale": 0.5}),
+    "at 1/4": (Layer(), {"scale": 0.25}),
+    "at 1/8": (Layer(scale=0.125), {"scale": 0.125}),
+    "at 0.16": (Layer(scale=0.16), {"scale": 0.16}),
+    "at 3/4": (Layer(scale=0.75), {"scale": 0.75}),
+    "in binary64": (Layer(), {"scale": 0.25, "dtype": "float64"}),
+    "columns first": (Layer(axes=(-1, -2)), {"scale": 0.25}),
+    "binary64 inside": (Layer(before=lambda x: x.astype(np.float64)), {"scale": 0.25}),
+    "half precision, sums in binary32": (
+        Layer(before=lambda x: x.astype(np.float32)),
+        {"scale": 0.25, "dtype": "float16", "precision": "binary16"},
+    ),
+    "replicate": (
+        Layer(fold=lambda e, n: np.clip(e, 0, n - 1)),
+        {"scale": 0.25, "boundary": "replicate"},
+    ),
+    "sigma 2": (Layer(sigma=lambda s: 2.0), {"scale": 0.25, "sigma": 2.0}),
+    "unequal axes": (
+        Layer(along={-2: Layer(scale=0.5), -1: Layer(scale=0.25)}),
+        {"scale": (0.5, 0.25)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_nothing_is_found_wrong_with_what_is_right(name: str) -> None:
+    """Mutants differ from this one in a part alone; were it wrong, they would tell nothing."""
+    function, options = RIGHT[name]
+    report = oracle.check(function, **options)
+    assert report.passed, report
+    found = diagnose(function, **options)
+    assert found.findings == []
