@@ -1,10 +1,6 @@
-"""From wrong values to findings: what the failures have in common, and what the responses tell.
-
-This is where a diagnosis belongs: `explained` gets the function to ask, and gives findings.
-"""
+"""From wrong values to findings: what a diagnosis tells, and what the failures have in common."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +8,17 @@ from numpy.typing import NDArray
 
 from .calls import Question
 from .comparison import Comparison
+from .diagnosis import diagnose
 from .faults import Fault
-from .precisions import PRECISIONS
 from .probes import Probe
 from .terms import Terms
 
-__all__ = ["Explanation", "Failure", "explained"]
+__all__ = ["Explained", "Explanation", "Failure", "explained"]
 
 Function = Callable[[NDArray[Any]], NDArray[Any]]
+
+_OF_CALLS = ("timeout", "error", "dtype", "mutates", "unstable", "adjoint")
+"""What every single answer shows by itself, with an example of its own."""
 
 
 class Failure(NamedTuple):
@@ -33,91 +32,103 @@ class Failure(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A finding's code and words, and the failure that is its example."""
+    """A finding's code and words, and the failure that is its example, if it is one of values."""
 
     code: str
     message: str
-    failure: Failure
+    failure: Failure | None
+
+
+class Explained(NamedTuple):
+    """All explanations, whose convention the function follows, and what was measured of it."""
+
+    found: list[Explanation]
+    convention: str | None
+    recovered: dict[str, Any]
 
 
 def explained(
-    failures: Sequence[Failure], tried: Sequence[Probe], terms: Terms, function: Function
-) -> tuple[list[Explanation], str | None]:
-    """What is wrong, and the known implementation that the function behaves as, if there is one.
+    failures: Sequence[Failure],
+    tried: Sequence[Probe],
+    terms: Terms,
+    function: Function,
+    channels: int | None,
+) -> Explained:
+    """What is wrong with a function whose values or sizes are.
 
     Parameters
     ----------
     failures : sequence of Failure
-        Not empty, smallest first.
+        Smallest first; none where sizes alone are wrong.
     tried : sequence of Probe
         All whose values were compared.
     terms : Terms
     function : function
         The one that is judged, guarded: it raises where it gives no array.
+    channels : int, optional
+        As for `aa_ref.oracle.check`.
     """
-    special = [f for f in failures if f.probe.kind == "special"]
     numbers = [f for f in failures if f.probe.kind != "special"]
-    found = [_of_values(numbers, tried, terms)] if numbers else []
-    if numbers:  # wrong values go with wrong places of NaN, but not with NaN that is gone
-        special = [f for f in special if np.isfinite(f.y.astype(np.float64)).all()]
-    if special:
+    special = [f for f in failures if f.probe.kind == "special"]
+    if numbers and {f.probe.kind for f in numbers} == {"memory"}:
+        return Explained([_of_memory(numbers)], None, {})
+    diagnosis = diagnose(
+        function, scale=terms.scale, layout=terms.layout.name, dtype=terms.dtype,
+        precision=terms.precision, sigma=terms.sigma, boundary=terms.boundary,
+        sampling=terms.sampling, taps=terms.taps, form=terms.form, channels=channels,
+    )  # fmt: skip
+    found = [
+        Explanation(f.code, f.message, _example(f.code, numbers, special))
+        for f in diagnosis.findings if f.code not in _OF_CALLS
+    ]  # fmt: skip
+    codes = {e.code for e in found}
+    unstable = any(f.code == "unstable" for f in diagnosis.findings)  # nothing else can be told
+    if numbers and not codes - {"size", "nan"} and not unstable:
+        found.append(_of_values(numbers))
+    if special and not numbers and "nan" not in codes:
         found.append(_of_specials(special[0]))
-    return found, None
+    return Explained(found, diagnosis.convention, diagnosis.recovered)
+
+
+def _example(code: str, numbers: list[Failure], special: list[Failure]) -> Failure | None:
+    """The smallest failure that shows it."""
+    if code == "channels":
+        numbers = [f for f in numbers if f.probe.kind in ("batch", "memory")] or numbers
+    chosen = special or numbers if code == "nan" else numbers or special
+    return chosen[0] if chosen else None
+
+
+def _of_memory(failures: list[Failure]) -> Explanation:
+    return Explanation(
+        "values",
+        "is right for contiguous arrays and wrong for others: read by the array's strides, or copy "
+        f"it first; {_worst(failures)}",
+        failures[0],
+    )
 
 
 def _of_specials(failure: Failure) -> Explanation:
-    spread = not np.isfinite(failure.comparison.expected)
+    lost = not np.isfinite(failure.comparison.expected)
     return Explanation(
         "nan",
-        ("loses" if spread else "spreads") + " NaN or infinity: they belong where the filter, of "
+        ("loses" if lost else "spreads") + " NaN or infinity: they belong where the filter, of "
         "2 radius + 1 taps along each axis, reads them, and nowhere else",
         failure,
     )  # fmt: skip
 
 
-def _of_values(failures: Sequence[Failure], tried: Sequence[Probe], terms: Terms) -> Explanation:
-    kinds = {f.probe.kind for f in failures}
-    right = {p.kind for p in tried} - {"special"} - kinds
-    worst = max(f.comparison.worst for f in failures)
-    first, times = failures[0], f"the worst error is {worst:.3g} times the bound"
-    if worst == np.inf:
-        times = "some errors are where none is allowed"
-    coarser = _precision_of(failures, terms)
-    if kinds == {"memory"} and right:
-        return Explanation(
-            "values",
-            "is right for contiguous arrays and wrong for others: read by the array's strides, or "
-            f"copy it first; {times}", first,
-        )  # fmt: skip
-    if kinds <= {"batch", "memory"} and right:
-        return Explanation(
-            "channels",
-            "is right for one channel of one entry and wrong for several: they are mixed or "
-            f"swapped; {times}", first,
-        )  # fmt: skip
-    if coarser is not None:
-        return Explanation(
-            "precision",
-            f"rounds more than {terms.precision} does: within the bound of {coarser}; {times}",
-            first,
-        )
+def _of_values(failures: list[Failure]) -> Explanation:
+    kinds = dict.fromkeys(f.probe.kind for f in failures)
     return Explanation(
-        "values", f"gives values that are wrong, on {len(failures)} probes; {times}", first
-    )
+        "values",
+        f"gives values that are wrong, on {len(failures)} probes ({', '.join(kinds)}); "
+        f"{_worst(failures)}; answers to impulses show nothing wrong that would explain it",
+        failures[0],
+    )  # fmt: skip
 
 
-def _precision_of(failures: Sequence[Failure], terms: Terms) -> str | None:
-    """The finest precision coarser than asked for whose bound holds all the failures."""
-    names = list(dict.fromkeys(p.name for p in PRECISIONS.values()))
-    for name in names[names.index(terms.precision) + 1 :]:
-        coarser, held = replace(terms, precision=name), False
-        for f in failures:
-            plan = terms.plan(f.probe.x.shape)
-            grade = coarser.compare(f.y, f.probe.x, plan, "forward").grade
-            held |= grade == "within-bound"
-            if grade == "fails":
-                break
-        else:
-            if held:  # and not only where the coarser one says nothing
-                return name
-    return None
+def _worst(failures: list[Failure]) -> str:
+    worst = max(f.comparison.worst for f in failures)
+    if worst == np.inf:
+        return "some errors are where none is allowed"
+    return f"the worst error is {worst:.3g} times the bound"

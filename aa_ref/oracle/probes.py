@@ -149,6 +149,10 @@ def _by(lengths: tuple[int, ...]) -> str:
     return "×".join(map(str, lengths))
 
 
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
 def _plane(lengths: tuple[int, ...]) -> tuple[int, ...]:
     return (1, 1, *lengths)
 
@@ -244,7 +248,8 @@ def _several_at_once(
     for k, (batch, several_channels) in enumerate(_counts(layout, channels)):
         label = f"batch-{batch}x{several_channels}-{_by(lengths)}"
         yield _Draft(
-            label, f"random samples, {batch} entries of {several_channels} channels of "
+            label, f"random samples, {_counted(batch, 'entry', 'entries')} of "
+            f"{_counted(several_channels, 'channel', 'channels')} of "
             f"{_by(lengths)}", "batch", (batch, several_channels, *lengths),
             partial(patterns.random, dtype=dtype, seed=seed + k),
         )  # fmt: skip

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from .findings import Finding
 
 __all__ = ["SCHEMA", "Grade", "Report"]
@@ -50,7 +52,10 @@ class Report:
     notes : tuple of str
         What else a reader should know.
     convention : str or None
-        The known implementation that this one behaves as, where one was recognised.
+        Of a function that fails: the known implementation that it behaves as, and what to do.
+    recovered : dict
+        Of a function that fails: what was measured of its filter along each axis, as
+        `aa_ref.oracle.diagnosis.Diagnosis` tells.
     calls : int
         How often the functions were asked.
     """
@@ -64,6 +69,7 @@ class Report:
     suspicions: tuple[str, ...]
     notes: tuple[str, ...]
     convention: str | None
+    recovered: dict[str, Any]
     calls: int
 
     @property
@@ -84,7 +90,7 @@ class Report:
             f"  {self.calls} calls; {worst}",
         ]
         if self.convention is not None:
-            lines += _wrapped(f"it behaves as {self.convention}", "  ")
+            lines += _wrapped(self.convention, "  ")
         for number, finding in enumerate(self.findings, 1):
             lines += ["", *_wrapped(f"{number}. {finding.code}: {finding.message}", "")]
             lines += _wrapped(finding.example, "   ")
@@ -101,6 +107,7 @@ class Report:
             "schema": SCHEMA, "name": self.name, "terms": self.terms, "grade": self.grade,
             "passed": self.passed, "worst": self.worst if math.isfinite(self.worst) else None,
             "convention": self.convention, "findings": [f.to_dict() for f in self.findings],
+            "recovered": _plain(self.recovered),
             "suspicions": list(self.suspicions), "notes": list(self.notes), "calls": self.calls,
         }  # fmt: skip
 
@@ -117,3 +124,16 @@ def _wrapped(text: str, indent: str) -> list[str]:
         text, _WIDTH, initial_indent=indent, subsequent_indent=indent + "   ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """What JSON knows: arrays as lists, numbers that are not finite as None."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,7 +1,6 @@
 """One check under way: every probe is asked, every answer judged, the first failure kept."""
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,14 +31,14 @@ class Trial:
     caller: Caller
     over: bool = False
     asked: int = 0
-    findings: dict[str, Finding] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
     compared: list[tuple[Probe, Comparison]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     answers: dict[str, NDArray[Any]] = field(default_factory=dict)
     suspicions: list[str] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
     convention: str | None = None
+    recovered: dict[str, Any] = field(default_factory=dict)
 
     def run(self, channels: int | None, seed: int) -> None:
         """Ask everything, and explain what is wrong."""
@@ -54,8 +53,8 @@ class Trial:
         if "adjoint" in self.functions:
             for gradient in gradients(found, terms, seed):
                 self._adjoint(gradient)
-        if self.failures:
-            self._explain()
+        if not self.over and (self.failures or any(f.code == "size" for f in self.findings)):
+            self._explain(channels)
 
     def _ask(self, question: Question) -> Answer | None:
         """The answer, or None where an earlier one was the last."""
@@ -79,7 +78,7 @@ class Trial:
             if fault.code == "values" and y is not None and comparison is not None:
                 self.failures.append(Failure(probe, question, fault, y, comparison))
             else:
-                self._find(fault, probe.description, question)
+                self._find_once(fault, probe.description, question)
         if comparison is not None:
             self._keep(probe, comparison)
         if answer.y is not None:
@@ -87,7 +86,7 @@ class Trial:
 
     def _keep(self, probe: Probe, comparison: Comparison) -> None:
         self.compared.append((probe, comparison))
-        for note in comparison.notes:
+        for note in comparison.notes if comparison.grade != "fails" else ():
             text = re.sub(r"^[\d,]+ elements? (is|are)\b", "some elements are", note)
             self.notes.setdefault(text, []).append(probe.label)
         if probe.kind == "random" and comparison.grade != "fails":
@@ -111,7 +110,7 @@ class Trial:
                 f"the second answer: {how}",
                 ["# asked again, after other calls, it gave another answer"],
             )  # fmt: skip
-            self._find(fault, probe.description, question)
+            self._find_once(fault, probe.description, question)
 
     def _adjoint(self, gradient: Gradient) -> None:
         question = Question("adjoint", gradient.g, gradient.probe.arrangement, gradient.shape)
@@ -128,30 +127,51 @@ class Trial:
         for fault in faults:
             code = fault.code if fault.code in ("timeout", "error", "mutates") else "adjoint"
             named = replace(fault, code=code, message=f"the adjoint {fault.message}{words}")
-            self._find(named, f"gradient of {gradient.probe.description}", question)
+            self._find_once(named, f"gradient of {gradient.probe.description}", question)
+
+    def _find_once(self, fault: Fault, description: str, question: Question) -> None:
+        """Keep the first, which is the smallest, of each code."""
+        if not any(f.code == fault.code for f in self.findings):
+            self._find(fault, description, question)
 
     def _find(self, fault: Fault, description: str, question: Question) -> None:
-        """Keep the first, which is the smallest, of each code."""
-        self.counts[fault.code] += 1
-        if fault.code not in self.findings:
-            shape = "×".join(map(str, question.x.shape))
-            self.findings[fault.code] = Finding(
+        shape = "×".join(map(str, question.x.shape))
+        self.findings.append(
+            Finding(
                 fault.code, fault.message, f"{description} (shape {shape}): {fault.example}",
                 snippet(self.functions, question, fault.lines),
-            )  # fmt: skip
+            )
+        )  # fmt: skip
 
-    def _explain(self) -> None:
+    def _explain(self, channels: int | None) -> None:
         tried = [probe for probe, _ in self.compared]
-        found, self.convention = explained(self.failures, tried, self.terms, self._guarded)
+        found, self.convention, self.recovered = explained(
+            self.failures, tried, self.terms, self._guarded, channels
+        )
+        sizes = next((f for f in self.findings if f.code == "size"), None)
+        if found and sizes is not None:  # which follow from what was found, or are explained better
+            self.findings.remove(sizes)
         for code, message, failure in found:
-            fault = replace(failure.fault, code=code, message=message)
-            self._find(fault, failure.probe.description, failure.question)
+            if code == "size" and sizes is not None:
+                self.findings.append(replace(sizes, message=message))
+            elif failure is not None:
+                fault = replace(failure.fault, code=code, message=message)
+                self._find(fault, failure.probe.description, failure.question)
+            else:
+                example = "" if sizes is None else sizes.example
+                snippet = "" if sizes is None else sizes.snippet
+                self.findings.append(Finding(code, message, example, snippet))
 
     def _guarded(self, x: NDArray[Any]) -> NDArray[Any]:
         """The function as a diagnosis may ask it: called as all calls are, and no other end."""
-        answer = self._ask(Question("forward", x))
+        question = Question("forward", x)
+        answer = self._ask(question)
         if answer is None or answer.y is None:
-            raise OracleError(answer.words if answer else "the last answer did not come")
+            if answer is not None:
+                plan = self.terms.plan(x.shape)
+                for fault in judge_answer(answer, question, plan, self.terms).faults:
+                    self._find_once(fault, "a question of the diagnosis", question)
+            raise OracleError(answer.words if answer else "an earlier answer did not come")
         return answer.y
 
     def report(self, name: str) -> Report:
@@ -168,9 +188,9 @@ class Trial:
         return Report(
             name, self.terms.to_dict(), str(self.terms), grade,
             max((c.worst for _, c in self.compared), default=0.0),
-            tuple(self.findings[code] for code in CODES if code in self.findings),
+            tuple(sorted(self.findings, key=lambda f: list(CODES).index(f.code))),
             tuple(self.suspicions), tuple(_said_of(*note) for note in self.notes.items()),
-            self.convention, self.asked,
+            self.convention, self.recovered, self.asked,
         )  # fmt: skip
 
 

@@ -155,6 +155,7 @@ MUTANTS = {
     "another sigma": lambda x: downsample(x, 0.5, sigma=0.51),
     "another radius": lambda x: downsample(x, 0.5, sigma=0.7),
     "taps too large by 1e-5": lambda x: right(x) * np.float32(1.00001),
+    "taps too large by 1e-3": lambda x: right(x) * np.float32(1.001),
     "upside down": lambda x: right(x)[::-1],
     "one axis only": lambda x: downsample(x, 0.5, axes=-1)[::2],
     "an offset of 1e-5": lambda x: right(x) + np.float32(1e-5),
@@ -188,6 +189,44 @@ def test_mutants_fail(mutant):
         assert finding.message
         assert finding.example
         assert finding.snippet
+
+
+@pytest.mark.parametrize(
+    ("mutant", "code"),
+    [
+        ("edge repeated", "boundary"),
+        ("one sample late", "phase"),
+        ("another sigma", "sigma"),
+        ("upside down", "flip"),
+        ("one axis only", "axes"),
+        ("taps too large by 1e-3", "normalisation"),
+    ],
+)
+def test_wrong_values_are_diagnosed(mutant, code):
+    assert code in codes(small(MUTANTS[mutant]))
+
+
+def test_a_known_convention_is_named():
+    report = small(lambda x: right(x)[: x.shape[0] // 2, : x.shape[1] // 2])
+    assert codes(report) == {"size"}
+    assert "nearest" in report.convention
+    assert report.convention in " ".join(str(report).split())
+    assert json.loads(report.to_json())["recovered"]["H"]["stride"] == 2
+
+
+def test_errors_in_answers_to_the_diagnosis_are_findings():
+    shapes = {probe.x.shape for probe in all_probes("HW", 0.5)}
+
+    def fn(x):
+        if x.shape not in shapes:
+            raise ValueError("never seen")
+        return right(x) + 1
+
+    report = small(fn)
+    assert {"error", "values"} <= codes(report)
+    (finding,) = (f for f in report.findings if f.code == "error")
+    assert "never seen" in finding.message
+    assert "diagnosis" in finding.example
 
 
 def test_the_first_failure_is_the_smallest():
@@ -328,8 +367,8 @@ def test_what_an_answer_was_is_said():
     (finding,) = small(returns_a_list).findings
     assert "list" in finding.message
     (finding,) = small(drops_a_row).findings
-    assert "(0, 1)" in finding.message
-    assert "(1, 1)" in finding.message
+    assert "floor(n/2)" in finding.message
+    assert "shape (0, 1), expected (1, 1)" in finding.example
 
 
 # The adjoint.
