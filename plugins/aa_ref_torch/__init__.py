@@ -11,6 +11,7 @@ from aa_ref.adapters import register
 from . import functional
 from .functional import downsample, downsample_adjoint, pyramid
 from .modules import AntiAliasInterpolation2d, AntiAliasInterpolation3d, ImagePyramide
+from .replacing import replace
 
 __all__ = [
     "AntiAliasInterpolation2d",
@@ -19,6 +20,7 @@ __all__ = [
     "downsample",
     "downsample_adjoint",
     "pyramid",
+    "replace",
 ]
 
 for _type in (torch.Tensor, torch.nn.Parameter):

@@ -15,7 +15,12 @@ from .convolution import downsample_by
 from .functional import apply, apply_pyramid, is_jit_tracing
 from .options import describe, plan_for
 
-__all__ = ["AntiAliasInterpolation2d", "AntiAliasInterpolation3d", "ImagePyramide"]
+__all__ = [
+    "AntiAliasInterpolation2d",
+    "AntiAliasInterpolation3d",
+    "ImagePyramide",
+    "has_hooks",
+]
 
 _LONG = 1 << 60  # an axis that is long enough for any scale
 
@@ -39,6 +44,9 @@ class _AntiAliasInterpolation(nn.Module):
         axes = tuple(range(-self.dimensions, 0))
         self.options = describe(self.dimensions, scale, axes, sigma, boundary, sampling)
         self.scale = scale
+        given = {"sigma": sigma, "boundary": boundary, "sampling": sampling}
+        usual = {"sigma": None, "boundary": "zeros", "sampling": "slice"}
+        self._given = [f"{key}={value!r}" for key, value in given.items() if value != usual[key]]
         self.groups = _positive(channels)
         self.ka = self.kb = _one_if_equal([a.radius for a in self._plan.axes])
         self.int_inv_scale = _one_if_equal([a.stride for a in self._plan.axes])
@@ -90,8 +98,8 @@ class _AntiAliasInterpolation(nn.Module):
 
     def extra_repr(self) -> str:
         """What ``print`` shows of the layer."""
-        acts = "" if self.acts_by_plan else ", stored weights"
-        return f"{self.groups}, scale={self.scale!r}, options={self.options!r}{acts}"
+        shown = [str(self.groups), f"scale={self.scale!r}", *self._given]
+        return ", ".join(shown if self.acts_by_plan else [*shown, "by its stored weights"])
 
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, *arguments: Any, **keywords: Any
@@ -254,5 +262,11 @@ def _is_plain(layer: nn.Module) -> TypeGuard[AntiAliasInterpolation2d]:
         type(layer) is AntiAliasInterpolation2d
         and layer.has_pass
         and layer.acts_by_plan
-        and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks)
+        and not has_hooks(layer)
     )
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether something else is called with the module."""
+    hooks = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks
+    return any(map(bool, (*hooks, module._backward_pre_hooks)))
