@@ -88,17 +88,16 @@ def replace(model: nn.Module) -> Swaps:
         )
     made: dict[nn.Module, Swap] = {}  # a layer that is in two places stays one
     swaps = []
-    for path, parent in list(model.named_modules()):
-        for name, child in list(parent.named_children()):
-            if not _is_original(child):
-                continue
-            full = f"{path}.{name}".lstrip(".")
-            if child not in made:
-                made[child] = _stand_in(full, child)
-            swap = made[child]._replace(name=full)
-            if swap.layer is not None:
-                setattr(parent, name, swap.layer)
-            swaps.append(swap)
+    for path, module in list(model.named_modules(remove_duplicate=False)):
+        if not _is_original(module):
+            continue
+        if module not in made:
+            made[module] = _stand_in(path, module)
+        swap = made[module]._replace(name=path)
+        if swap.layer is not None:
+            parent, _, name = path.rpartition(".")
+            setattr(model.get_submodule(parent), name, swap.layer)
+        swaps.append(swap)
     return Swaps(swaps)
 
 
