@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from ..plans import Direction
-from .calls import Functions, caller_of
+from .calls import Caller, caller_of
 from .errors import OracleError
 from .isolation import InProcess
 from .report import Report
 from .targets import load, name_of_function, target_of
-from .terms import as_terms
+from .terms import Terms, as_terms
 from .trial import Trial
 
 __all__ = ["check"]
@@ -64,8 +64,8 @@ def check(
     taps : {"recomputed", "given"}
         Whether it computes its own taps in its precision, or has been given those of the plan.
     adjoint : function or str, optional
-        Called as ``adjoint(g, shape)`` with the gradient of the result, and the shape of the
-        input's, which it returns. Integers have none, so float32 is passed for them.
+        Called as ``adjoint(g, shape)``: ``g`` is a gradient of the result, ``shape`` the input's,
+        and so that of the gradient which it returns. Integers have none: ``g`` is float32 for them.
     channels : int, optional
         For an implementation made for so many. By default there are 1, 2 and 3.
     timeout : float, optional
@@ -91,14 +91,20 @@ def check(
         scale, layout=layout, dtype=dtype, precision=precision, form=form, taps=taps, sigma=sigma,
         boundary=boundary, sampling=sampling,
     )  # fmt: skip
+    _check_numbers(terms, channels, timeout, seed)
     given: dict[Direction, Function] = {"forward": fn}
     if adjoint is not None:
         given["adjoint"] = adjoint
-    functions = {d: load(f) if isinstance(f, str) else f for d, f in given.items()}
-    for f in functions.values():
-        if not callable(f):
+    for f in given.values():
+        if not (callable(f) or isinstance(f, str)):
             raise OracleError(f"the function is {f!r}; pass something that can be called")
-    caller = _isolated(functions, timeout) if isolate else caller_of(functions, timeout)
+    caller: Caller
+    if isolate:
+        functions: dict[Direction, Function] = given
+        caller = _isolated(given, timeout)  # which alone imports them: that may crash, too
+    else:
+        loaded = {d: load(f) if isinstance(f, str) else f for d, f in given.items()}
+        functions, caller = {**loaded}, caller_of(loaded, timeout)
     try:
         trial = Trial(terms, functions, caller)
         with np.errstate(all="ignore"):  # NaN and infinity are among the probes
@@ -108,7 +114,20 @@ def check(
     return trial.report(name_of_function(functions["forward"]))
 
 
-def _isolated(functions: Functions, timeout: float | None) -> InProcess:
+def _check_numbers(terms: Terms, channels: Any, timeout: Any, seed: Any) -> None:
+    if channels is not None and not (isinstance(channels, int) and channels >= 1):
+        raise OracleError(f"channels is {channels!r}; write how many the function is made for")
+    if channels is not None and not terms.layout.has_channels:
+        raise OracleError(
+            f"channels is {channels}, but the layout {terms.layout.name} has no C; leave it out"
+        )
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        raise OracleError(f"timeout is {timeout!r}; write seconds, or None for no limit")
+    if not (isinstance(seed, int) and 0 <= seed < 1 << 20):
+        raise OracleError(f"seed is {seed!r}; write an integer from 0 to {(1 << 20) - 1}")
+
+
+def _isolated(functions: dict[Direction, Function], timeout: float | None) -> InProcess:
     targets = {d: target_of(f) for d, f in functions.items()}
     for direction, target in targets.items():
         if target is None:

@@ -3,14 +3,14 @@
 import base64
 import textwrap
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..plans import Direction
-from .calls import Functions, Question
+from .calls import Question
 from .targets import target_of
 
 __all__ = ["snippet"]
@@ -26,7 +26,7 @@ _ARRANGE = {
 }
 
 
-def snippet(functions: Functions, question: Question, lines: Sequence[str]) -> str:
+def snippet(functions: Mapping[Direction, Any], question: Question, lines: Sequence[str]) -> str:
     """Code that makes ``x``, gets ``y`` from the function, and ends with ``lines``.
 
     A function that cannot be imported, such as a lambda, is called ``fn`` (the adjoint ``adjoint``)

@@ -37,6 +37,8 @@ def load(target: str) -> Any:
 
 def target_of(function: Any) -> str | None:
     """The name under which another process finds this very function, None if there is none."""
+    if isinstance(function, str):
+        return function
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
     if not (isinstance(module, str) and isinstance(name, str)) or module == "__main__":
         return None

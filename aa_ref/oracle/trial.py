@@ -1,12 +1,14 @@
 """One check under way: every probe is asked, every answer judged, the first failure kept."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
-from .calls import Answer, Caller, Functions, Question
+from ..plans import Direction
+from .calls import Answer, Caller, Question
 from .comparison import Comparison
 from .errors import OracleError
 from .explaining import Failure, explained
@@ -27,7 +29,7 @@ class Trial:
     """One check: what was asked, and what came of it."""
 
     terms: Terms
-    functions: Functions
+    functions: Mapping[Direction, Any]
     caller: Caller
     over: bool = False
     asked: int = 0
@@ -36,7 +38,8 @@ class Trial:
     failures: list[Failure] = field(default_factory=list)
     answers: dict[str, NDArray[Any]] = field(default_factory=dict)
     suspicions: list[str] = field(default_factory=list)
-    notes: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
     convention: str | None = None
     recovered: dict[str, Any] = field(default_factory=dict)
 
@@ -64,7 +67,7 @@ class Trial:
         self.asked += 1
         if answer.end in ("timed out", "died"):
             self.over = True
-            self.notes[f"nothing was asked after call {self.asked}, which did not end"] = []
+            self.notes.append(f"nothing was asked after call {self.asked}, which did not end")
         return answer
 
     def _forward(self, probe: Probe) -> None:
@@ -86,9 +89,9 @@ class Trial:
 
     def _keep(self, probe: Probe, comparison: Comparison) -> None:
         self.compared.append((probe, comparison))
-        for note in comparison.notes if comparison.grade != "fails" else ():
+        for note in comparison.notes:
             text = re.sub(r"^[\d,]+ elements? (is|are)\b", "some elements are", note)
-            self.notes.setdefault(text, []).append(probe.label)
+            self.remarks.setdefault(text, []).append(probe.label)
         if probe.kind == "random" and comparison.grade != "fails":
             self.suspicions += [f"{probe.label}: {s}" for s in suspicions(comparison)]
 
@@ -185,18 +188,20 @@ class Trial:
             grade = worse if worse in grades else grade
         if self.findings or not self.compared:
             grade = "fails"
+        # Of answers that are wrong, what is spared or not judged tells nothing.
+        remarks = self.remarks.items() if grade != "fails" else ()
         return Report(
             name, self.terms.to_dict(), str(self.terms), grade,
             max((c.worst for _, c in self.compared), default=0.0),
             tuple(sorted(self.findings, key=lambda f: list(CODES).index(f.code))),
-            tuple(self.suspicions), tuple(_said_of(*note) for note in self.notes.items()),
+            tuple(self.suspicions), (*self.notes, *(_said_of(*r) for r in remarks)),
             self.convention, self.recovered, self.asked,
         )  # fmt: skip
 
 
-def _said_of(note: str, labels: list[str]) -> str:
+def _said_of(remark: str, labels: list[str]) -> str:
     more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
-    return f"{labels[0]}{more}: {note}" if labels else note
+    return f"{labels[0]}{more}: {remark}"
 
 
 def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:

@@ -1,7 +1,9 @@
 """The check: what it accepts, what it finds, and what it says of it."""
 
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ from aa_ref.oracle import patterns
 from aa_ref.oracle.errors import LayoutError, OracleError
 from aa_ref.oracle.findings import CODES
 from aa_ref.oracle.layouts import as_layout
+from aa_ref.oracle.precisions import PRECISIONS
 from aa_ref.oracle.probes import probes
 
 downsample = partial(aa_ref.downsample, backend="numpy")
@@ -490,6 +493,15 @@ def test_a_crash_in_a_process_of_its_own_is_a_finding():
         assert "SIGABRT" in report.findings[0].message
 
 
+def test_a_module_that_dies_on_import_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "dying_module.py").write_text("import os\nos.abort()\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(OracleError, match=r"cannot begin: (killed by SIGABRT|ended)"):
+        small("dying_module:fn", isolate=True)
+    with pytest.raises(OracleError, match="cannot be imported"):
+        small("missing_module:fn", isolate=True)
+
+
 def test_a_process_that_hangs_is_ended():
     assert codes(small(hangs_on_thirty, isolate=True, timeout=1)) == {"timeout"}
 
@@ -603,6 +615,16 @@ def test_what_is_printed():
     assert max(map(len, prose)) <= 100
 
 
+def test_the_document_has_every_code_option_and_grade():
+    page = (Path(__file__).parents[2] / "docs" / "oracle.md").read_text("utf-8")
+    table = page.partition("## Findings")[2]
+    assert re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", table, re.MULTILINE) == [*CODES.items()]
+    named = set(re.findall(r"`([\w-]+)`", page))
+    assert set(inspect.signature(oracle.check).parameters) <= named
+    assert {"bit-identical", "within-bound", "cannot-judge", "fails"} <= named
+    assert {p.name for p in PRECISIONS.values()} <= named
+
+
 # Questions that are wrong.
 
 
@@ -617,6 +639,11 @@ def test_what_is_printed():
         ({"taps": "mine"}, OracleError, "given"),
         ({"boundary": "wrap"}, AaRefError, "circular"),
         ({"scale": (0.5, 0.5, 0.5)}, AaRefError, "one for each"),
+        ({"channels": 0, "layout": "CHW"}, OracleError, "channels is 0"),
+        ({"channels": 3}, OracleError, "no C"),
+        ({"timeout": 0}, OracleError, "timeout is 0"),
+        ({"seed": -1}, OracleError, "seed is -1"),
+        ({"seed": 0.5}, OracleError, "seed is 0.5"),
         ({"fn": 3}, OracleError, "called"),
         ({"fn": "nowhere"}, OracleError, "package.module:function"),
         ({"fn": "nowhere:fn"}, OracleError, "cannot be imported"),
