@@ -189,7 +189,7 @@ def commands() -> list[list[str]]:
 def test_commands_and_options_named_in_readme_exist(tmp_path: Path) -> None:
     pytest.importorskip("typer")
     subcommands = {arguments[0] for arguments in commands()}
-    assert subcommands == {"run", "plan", "info", "demo"}
+    assert subcommands == {"run", "plan", "info", "demo", "check"}
     helps = {name: aa_ref_command(name, "--help", cwd=tmp_path) for name in subcommands}
     for name, *rest in commands():
         for option in rest:
@@ -205,11 +205,15 @@ def test_readme_commands_run(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
     picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     image.fromarray(picture).save(tmp_path / "photo.jpg")
+    port = "import aa_ref\n\n\ndef downsample(x):\n    return aa_ref.downsample(x, 0.25)\n"
+    (tmp_path / "my_port.py").write_text(port, "utf-8")
     for arguments in commands():
         if arguments[0] != "demo":
             printed = aa_ref_command(*arguments, cwd=tmp_path)
             if arguments[0] == "plan":
                 assert str(aa_ref.plan((3, 256, 256), Fraction(1, 4))) in printed
+            if arguments[0] == "check":
+                assert printed.startswith("my_port:downsample: passed")
     with image.open(tmp_path / "small.png") as small:
         assert small.size == (15, 10)
 
