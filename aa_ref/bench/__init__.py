@@ -13,9 +13,12 @@
 `peers`         other libraries, a file each, imported when they are asked for
 `cuda`          the same on a GPU: its memory, its clock, its cases and targets
 `running`       measures cases, one after the other
+`interrupts`    Ctrl-C that is not lost
+`memory`        what a case takes, and what there is
 `machine`       processor, caches, memory, versions
 `results`       what was measured, as data; to and from JSON
 `targets`       the speeds that this project wants, and whether they were met
+`growing`       cases in which size, stride or threads alone grow
 `tables`        results as tables, for the terminal and the page alike
 `page`          results as `docs/performance.md`
 `plots`         results as a picture, with matplotlib

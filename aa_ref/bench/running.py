@@ -15,6 +15,7 @@ from .contenders import Contender, backends_of, copies_of, first_levels_of
 from .cuda.contenders import contenders_on, needed_bytes, needed_on_host
 from .cuda.device import Device
 from .inputs import input_of
+from .interrupts import remembered_interrupts
 from .machine import describe_machine, versions_of
 from .memory import available_memory, needed_memory
 from .peers import LIBRARIES, peers_of
@@ -64,10 +65,12 @@ def measure(
         machine["gpu"] = run.device.facts()
     blocks: list[Block] = []
     try:
-        for number, case in enumerate(run.cases, 1):
-            announce(f"{number} of {len(run.cases)}: {case}")
-            blocks.append(measure_case(case, run))
-            show(blocks[-1])
+        with remembered_interrupts() as check_for_interrupt:
+            for number, case in enumerate(run.cases, 1):
+                announce(f"{number} of {len(run.cases)}: {case}")
+                blocks.append(measure_case(case, run))
+                show(blocks[-1])
+                check_for_interrupt()
     except KeyboardInterrupt:
         if not blocks:
             raise

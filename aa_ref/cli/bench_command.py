@@ -42,7 +42,7 @@ def bench(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RESULTS.json]...",
+            metavar="RESULTS.json",
             help="Earlier results to show, instead of measuring.",
             show_default=False,
         ),

@@ -1,16 +1,21 @@
 """Measuring: who takes part, with how many threads."""
 
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from bench_helpers import TINY, case
 
 import aa_ref
-from aa_ref.bench import yardsticks
+from aa_ref.bench import running, yardsticks
 from aa_ref.bench.contenders import backends_of, copies_of
 from aa_ref.bench.inputs import input_of
+from aa_ref.bench.interrupts import remembered_interrupts
 from aa_ref.bench.machine import caches, cpu_name, describe_machine
+from aa_ref.bench.results import Block
 from aa_ref.bench.running import Run, measure, measure_case
 
 
@@ -108,6 +113,52 @@ def test_measure_tells_what_comes_and_what_came():
     assert found.command == "command"
     assert found.versions["aa_ref"] == aa_ref.__version__
     assert {"numpy", "torch", "kornia"} <= found.versions.keys()
+
+
+@pytest.mark.parametrize("swallowed", [True, False])
+def test_ctrl_c_ends_a_run_even_where_it_is_swallowed(monkeypatch, swallowed):
+    def measured(of, _run):
+        try:
+            if of.direction == "adjoint":
+                signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            if not swallowed:
+                raise
+        return Block(of, ())
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(running, "measure_case", measured)
+    cases = [case(), case("adjoint"), case(size=(3, 8, 8))]
+    found = measure(Run(cases, (), ["numpy"], TINY), "command")
+    assert [b.case for b in found.blocks] == cases[: 1 + swallowed]
+    assert (found.planned, found.complete) == (3, False)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_in_the_last_case_leaves_a_complete_run(monkeypatch):
+    def measured(of, _run):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return Block(of, ())
+
+    monkeypatch.setattr(running, "measure_case", measured)
+    assert measure(Run([case()], (), ["numpy"], TINY), "command").complete
+
+
+def test_other_threads_and_other_handlers_are_left_alone():
+    def hold():
+        with remembered_interrupts() as check:
+            check()
+            return signal.getsignal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(hold).result() is before
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert hold() == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_machine(tmp_path):
