@@ -18,7 +18,7 @@ from aa_ref.bench.tables import Table, one_case
 __all__ = ["show_case", "show_table", "stdout_console"]
 
 _NO_END = 10_000
-_NUMBER = 16
+_NUMBER = 20
 """Characters that numbers have at most, with their units; they are never folded."""
 _LEAST_OF_WORDS = 14
 """Characters that names and words are given at least."""
