@@ -258,7 +258,14 @@ class _Maker:
     def empty(self, x: Any, shape: tuple[int, ...], dtype: str, order: list[int]) -> Any:
         if dtype == "bfloat16":
             raise DtypeError("dtype is 'bfloat16', which Numba's device arrays cannot have")
-        return sys.modules["numba.cuda"].device_array(shape, dtype)
+        cuda, device = sys.modules["numba.cuda"], self.device(x)
+        with nullcontext() if device is None else cuda.gpus[device]:
+            return cuda.device_array(shape, dtype)
+
+
+class _Numba(_Maker):
+    def device(self, x: Any) -> int | None:
+        return int(x.gpu_data.context.device.id)  # no protocol of these arrays tells it
 
 
 class _Torch(_Maker):
@@ -300,4 +307,4 @@ class _CuPy(_Maker):
         return made.transpose([order.index(d) for d in range(len(order))])
 
 
-_MAKERS = {"torch": _Torch(), "cupy": _CuPy()}
+_MAKERS = {"torch": _Torch(), "cupy": _CuPy(), "numba": _Numba()}

@@ -16,6 +16,7 @@ import aa_ref
 from aa_ref.backends.cuda.kernels import compiled
 from aa_ref.backends.cuda.steps import steps_of
 from aa_ref.backends.cuda.toolkit import SIMULATOR, cuda
+from aa_ref.errors import DeviceError
 
 DRIVER = ctypes.CDLL("libcuda.so.1")
 TRIPLE = ctypes.c_uint32 * 3
@@ -163,6 +164,18 @@ def test_the_arrays_device_is_used_and_the_callers_restored(launches: Launches) 
     p, x, y = arrays(device=0)
     p(x, out=y)
     assert launches.seen[-1]["device"] == 0
+
+
+def test_numbas_arrays_tell_their_device(launches: Launches) -> None:
+    with cuda.gpus[1]:
+        x = cuda.to_device(np.ones((3, 40, 64), np.float32))
+    y = aa_ref.downsample(x, 0.5)
+    assert (type(y), y.shape) == (type(x), (3, 20, 32))
+    assert [int(a.gpu_data.context.device.id) for a in (x, y)] == [1, 1]
+    assert launches.seen[-1]["device"] == 1
+    assert int(cuda.get_current_device().id) == 0
+    with pytest.raises(DeviceError, match="out is on cuda:0, but the input is on cuda:1"):
+        aa_ref.downsample(x, 0.5, out=cuda.device_array((3, 20, 32), np.float32))
 
 
 def test_a_thread_without_a_context_gets_one(launches: Launches) -> None:

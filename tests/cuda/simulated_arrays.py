@@ -283,7 +283,9 @@ class Capsuled:
 @pytest.fixture
 def readable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numba's device arrays export their addresses; the simulator's do not."""
-    numba_cuda = SimpleNamespace(device_array=lambda shape, dtype: OnGpu(np.full(shape, 77, dtype)))
+    numba_cuda = SimpleNamespace(
+        device_array=lambda shape, dtype: OnGpu(np.full(shape, 77, dtype)), gpus=[Device(0)]
+    )
     monkeypatch.setitem(sys.modules, "numba.cuda", numba_cuda)  # type: ignore[arg-type]
 
 
