@@ -132,7 +132,10 @@ class _Error:
         absolutes = np.abs(samples.values)
         support = absolutes > 0
         reach = reached(plan, support, direction)
-        wide = [a for a in plan.passes if a.radius]
+        # A pass with one tap changes nothing, if only what follows can hold what operands hold.
+        kept = precision.accumulation.holds(precision.operands)
+        kept = kept and precision.storage.holds(precision.operands)
+        wide = [a for a in plan.passes if a.radius or not kept]
         direct, spectral = form != "separable", form == "fft"
         weights = tap_errors(plan, precision, taps, direct)
         tiny = {f: f.normal if flushed else f.smallest for f in _formats(precision)}
@@ -153,7 +156,7 @@ class _Error:
         drift = raised(drift, reach, plan, direction, more=4 * len(plan.passes))
 
         # 2 Roundings on the way of a term, as exponents.
-        between = 0 if direct else max(len(wide) - 1, 0)
+        between = 0 if direct or not wide else len(plan.passes) - 1
         roundings = np.zeros_like(magnitude)
         if form == "direct" and wide:
             roundings = counted(plan, support, direction)

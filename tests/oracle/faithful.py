@@ -115,6 +115,8 @@ def sigma(a: AxisPlan, f: Format, r: Arithmetic) -> Fraction:
 
 def arguments(a: AxisPlan, f: Format, r: Arithmetic, way: int) -> list[Fraction]:
     """-i²/(2 sigma²), as one writes it or another."""
+    if not a.radius:
+        return [Fraction(0)]
     s = sigma(a, f, r)
     found = []
     for i in range(-a.radius, a.radius + 1):
@@ -137,6 +139,8 @@ def exponential(a: Fraction, f: Format, r: Arithmetic) -> Fraction:
 
 def normalised(weights: list[Fraction], f: Format, r: Arithmetic, order: str, way: int) -> Any:
     """Weights over their sum; by the reciprocal for an odd way."""
+    if len(weights) == 1:
+        return [Fraction(1)]
     total = r.total(weights, f, order)
     if way % 2:
         inverse = r.loosely(1 / total, Fraction(3, 2), f)
@@ -173,7 +177,7 @@ class Implementation:
     r: Arithmetic
 
     def __call__(self, plan: Plan, x: np.ndarray, forward: bool) -> np.ndarray:
-        """The result in an array of fractions, before it is converted to the result type."""
+        """The result as it is held in storage, in an array of fractions."""
         p, r = self.precision, self.r
         values = np.empty(x.shape, object)
         for index in np.ndindex(x.shape):
@@ -188,7 +192,7 @@ class Implementation:
                         lambda z: r.round(r.round(z, p.storage), p.operands), values
                     )
                 values = self._pass(a, values, self._line_taps(plan, a), forward)
-        return values
+        return self._each(lambda z: r.round(z, p.storage), values)
 
     @staticmethod
     def _each(function: Any, values: np.ndarray) -> np.ndarray:
@@ -234,7 +238,10 @@ class Implementation:
                     exponential(r.round(s + t, p.design), p.design, r) for s in up for t in along
                 ]
             else:
-                first, second = ([exponential(e, p.design, r) for e in es] for es in (up, along))
+                first, second = (
+                    [exponential(e, p.design, r) for e in es] if len(es) > 1 else [Fraction(1)]
+                    for es in (up, along)
+                )
                 flat = [r.round(s * t, p.design) for s in first for t in second]
             flat = normalised(flat, p.design, r, self.order, self.way)
             wide = len(along)

@@ -18,7 +18,7 @@ from aa_ref.oracle.samples import as_samples
 from aa_ref.oracle.truth import truth, truth_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:scale .* has stride int:UserWarning")
-SCALES = (0.5, 0.25, 0.4, Fraction(1, 3), 0.75, 0.6)
+SCALES = (0.5, 0.25, 0.4, Fraction(1, 3), 0.75, 0.6, 0.9)
 
 
 @st.composite
@@ -41,7 +41,8 @@ def toys(draw):
     accumulation = toy(5, 24)
     operands = draw(st.sampled_from([accumulation, toy(3, 24)]))
     storage = draw(st.sampled_from([accumulation, operands, toy(3, 24)]))
-    precision = Precision("toy", toy(10, 24), operands, accumulation, storage)
+    design = Format("toy", draw(st.integers(10, 24)), -60, 200)
+    precision = Precision("toy", design, operands, accumulation, storage)
     forward = draw(st.booleans())
     x = rng.standard_normal(plan.shape if forward else plan.out_shape)
     kind = draw(st.sampled_from(["normal", "positive", "wide", "sparse", "tiny", "cancelling"]))
@@ -82,6 +83,50 @@ def test_no_faithful_arithmetic_in_any_order_is_beyond_the_bound(toy):
     for index in np.ndindex(real.shape):
         error, limit = abs(y[index] - Fraction(real[index])), allowed.total[index]
         assert limit == np.inf or error <= Fraction(limit), (index, float(error / Fraction(limit)))
+
+
+SOURCES = {
+    # what is coarse or has a narrow range: its format in place of one of 45 digits
+    "operands": ("operands", Format("coarse", 5, -200, 200)),
+    "products and sums": ("accumulation", Format("coarse", 5, -200, 200)),
+    "storage": ("storage", Format("coarse", 5, -200, 200)),
+    "underflow of operands": ("operands", Format("narrow", 45, 30, 200)),
+    "underflow of products": ("accumulation", Format("narrow", 45, 30, 200)),
+    "underflow of storage": ("storage", Format("narrow", 45, 30, 200)),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("scale", [(0.5, 0.5), (0.9, 0.5), (0.9, 0.9)], ids=str)
+@pytest.mark.parametrize("direct", [False, True], ids=["separable", "direct"])
+def test_each_source_of_error_alone(source, scale, direct):
+    """The bound holds, and is not much larger than what happens, for one source at a time."""
+    role, coarse = SOURCES[source]
+    fine = dict.fromkeys(
+        ("design", "operands", "accumulation", "storage"), Format("fine", 45, -200, 200)
+    )
+    precision = Precision("one", **fine | {role: coarse})
+    p = aa_ref.plan((4, 5), scale, input_dtype="float64", boundary="zeros")
+    rng, closest = np.random.default_rng(8), 0.0
+    small = 2.0 ** (-14 if coarse.name == "narrow" else 0)
+    for trial in range(40):
+        x = small * (1 + rng.random(p.shape)) * (rng.random(p.shape) < rng.random())
+        mode = MODES[trial % len(MODES)]
+        run = Implementation(
+            precision, "given", direct, ORDERS[trial % 5], False, 0, trial % 2 == 1,
+            Arithmetic(mode, rng),
+        )  # fmt: skip
+        y, samples = run(p, x, True), as_samples(x, p, "forward")
+        real = truth_of(samples)
+        total = allowance(
+            samples, real, precision, "direct" if direct else "separable", "given"
+        ).total
+        for index in np.ndindex(real.shape):
+            error = abs(y[index] - Fraction(real[index]))
+            assert error <= Fraction(total[index])
+            if total[index]:
+                closest = max(closest, float(error / Fraction(total[index])))
+    assert closest > 0.2
 
 
 def tf32(x):
