@@ -91,8 +91,12 @@ class Report:
         ]
         if self.convention is not None:
             lines += _wrapped(self.convention, "  ")
+        shown: dict[str, int] = {}
         for number, finding in enumerate(self.findings, 1):
             lines += ["", *_wrapped(f"{number}. {finding.code}: {finding.message}", "")]
+            if shown.setdefault(finding.snippet, number) < number:
+                lines.append(f"   the example of {shown[finding.snippet]} shows this, too")
+                continue
             lines += _wrapped(finding.example, "   ")
             lines += ["", *textwrap.indent(finding.snippet, " " * 7).splitlines()]
         for title, texts in (("suspicion", self.suspicions), ("note", self.notes)):

@@ -615,6 +615,15 @@ def test_what_is_printed():
     assert max(map(len, prose)) <= 100
 
 
+def test_an_example_of_several_findings_is_printed_once():
+    report = small(lambda x: right(x)[::-1] * x.dtype.type(2))
+    assert len(report.findings) > 1
+    assert len({f.snippet for f in report.findings}) == 1
+    text = str(report)
+    assert text.count("import numpy as np") == 1
+    assert text.count("the example of 1 shows this, too") == len(report.findings) - 1
+
+
 def test_the_document_has_every_code_option_and_grade():
     page = (Path(__file__).parents[2] / "docs" / "oracle.md").read_text("utf-8")
     table = page.partition("## Findings")[2]
