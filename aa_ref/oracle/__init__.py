@@ -5,20 +5,35 @@
 `suites`        `suite`: the same as tests of pytest's
 `trial`         one check under way
 `terms`         what an implementation is judged by
+`calls`         how the judged functions are called, and what may come of it
+`targets`       functions by name
+`isolation`     calls in a process of its own
 `layouts`       what the dimensions of an array are, a letter for each
 `patterns`      what probes hold: patterns and noise
 `lengths`       which lengths probes have
 `probes`        the inputs that a check tries, smallest first
-`calls`         how the judged functions are called, and what may come of it
-`targets`       functions by name
-`isolation`     calls in a process of its own
+`truth`         `truth`: the real result, correctly rounded
+`bounds`        `bound`: how far any correct implementation may be from it, proven
+`precisions`    what an implementation rounds, and to which format
+`tap_errors`    how far taps may be off that an implementation computes itself
+`sums`          one pass as a sum of products, in any arithmetic
+`spectral`      the bound for Fourier transforms
+`specials`      where NaN and infinity must show, and where they may
+`samples`       an array checked against a plan, in binary64
+`comparison`    `compare`: one result against truth and bound
+`suspicions`    a second look at the errors, statistical
 `faults`        what is wrong with one answer
-`explaining`    what wrong values have in common
 `transposes`    the adjoint, and the identity that makes it one
+`explaining`    from wrong values to findings
+`diagnosis`     what a wrong implementation does, recovered from its answers
+`conventions`   known implementations, as data
+`ingredients`   what conventions are made of
+`edges`         the rules beyond the ends, and two that others follow
 `findings`      what can be wrong, by code
 `snippets`      code that shows a finding
 `report`        what a check has found, for people and programs
 `vectors`       cases on disk for programs in other languages, and the verdict on their results
+`errors`        what can go wrong in asking
 ==============  ===============================================================================
 
 Imports run ``api <- oracle <- cli``. Nothing here is needed to downsample.

@@ -624,6 +624,13 @@ def test_an_example_of_several_findings_is_printed_once():
     assert text.count("the example of 1 shows this, too") == len(report.findings) - 1
 
 
+def test_the_package_names_all_its_modules():
+    modules = {
+        p.stem for p in Path(oracle.__file__).parent.glob("[a-z]*") if p.suffix in (".py", "")
+    }
+    assert set(re.findall(r"^`(\w+)`  ", oracle.__doc__, re.MULTILINE)) == modules
+
+
 def test_the_document_has_every_code_option_and_grade():
     page = (Path(__file__).parents[2] / "docs" / "oracle.md").read_text("utf-8")
     table = page.partition("## Findings")[2]
