@@ -24,7 +24,10 @@ class Accuracy:
     Attributes
     ----------
     tap : float
-        Of a tap whose exponent ``i²/(2 sigma²)`` is 0.
+        Of a tap whose exponent ``i²/(2 sigma²)`` is 0, apart from what all taps are off by: the
+        error of the sum that they are divided by.
+    common : float
+        What all weights together may be off by, over all axes.
     slope : float
         By which the error of a tap grows with that exponent.
     steps : float
@@ -36,6 +39,7 @@ class Accuracy:
     """
 
     tap: float
+    common: float
     slope: float
     steps: float
     unit: float
@@ -50,7 +54,12 @@ class Accuracy:
 
         The sum of ``t i²/(2 sigma²)`` over a Gaussian's taps is 1/2, a little less if it is cut.
         """
-        return math.expm1(min(self.axes * (self.tap + self.slope / 2 + 2 * self.steps), 700.0))
+        one = self.tap + self.slope / 2 + 2 * self.steps
+        return math.expm1(min(self.axes * one + self.common, 700.0))
+
+    def coarser(self, digits: int) -> "Accuracy":
+        """The limits if the results have no more than so many binary digits."""
+        return replace(self, steps=self.steps + 2 * self.axes * 2.0 ** (1 - digits))
 
     def summed(self, terms: int) -> "Accuracy":
         """The limits for answers that are sums of so many terms, all of one sign."""
@@ -84,14 +93,13 @@ def accuracy_for(p: Plan, precision: Precision, taps: Any) -> Accuracy:
     if wide is None or not wide.radius:
         p = plan((64,) * len(p.axes), 0.25, axes=range(len(p.axes)), input_dtype=p.input_dtype)
         wide = p.passes[0]
-    tap, slope = 0.0, 0.0
-    for direct in (False, True):
-        errors = tap_errors(p, precision, taps, direct)
-        exponents = errors.axes[p.passes.index(wide)]
-        middle = float(exponents[wide.radius]) + errors.shared
-        tap = max(tap, middle)
-        end = wide.radius**2 / (2 * float(wide.sigma) ** 2)
-        slope = max(slope, (float(exponents[0] - exponents[wide.radius])) / end)
+    direct = tap_errors(p, precision, taps, True)
+    exponents = direct.axes[p.passes.index(wide)]
+    tap = float(exponents[wide.radius])
+    slope = float(exponents[0] - tap) / (wide.radius**2 / (2 * float(wide.sigma) ** 2))
+    separable = tap_errors(p, precision, taps, False)
+    sums = [float(e[a.radius]) - tap for a, e in zip(p.passes, separable.axes, strict=True)]
+    common = max(direct.shared, sum(max(s, 0.0) for s in sums))
     count = max(len(p.passes), 1)
     held = precision.accumulation
     steps = count * held.exponent
@@ -99,4 +107,4 @@ def accuracy_for(p: Plan, precision: Precision, taps: Any) -> Accuracy:
         steps += count * precision.storage.exponent
     if not precision.operands.holds(held):
         steps += count * precision.operands.exponent
-    return Accuracy(tap, slope, steps, held.unit, count)
+    return Accuracy(tap, common, slope, steps, held.unit, count)

@@ -236,7 +236,7 @@ def _judge_irregular(study: AxisStudy, accuracy: Accuracy) -> None:
     reaches = (rows.first, len(rows.taps)) == (-a.radius, 2 * a.radius + 1)
     if reaches and sigma:
         off = gaussian_but_for(rows.taps, rows.places, sigma, accuracy)
-        if 2 * len(off) <= a.radius:
+        if off and 2 * len(off) <= a.radius:
             places = ", ".join(map(str, off))
             study.fault("values", f"taps do not fit the others, a Gaussian's: those at {places}")
             return

@@ -173,7 +173,10 @@ class _Case:
         shifted = self.has("values", "boundary")
         if not shifted:
             place = amid_of(lengths, self.reach)
-            self.note(judge_grain(self.subject, lengths, place, self.input_digits))
+            grain, digits = judge_grain(self.subject, lengths, place, self.input_digits)
+            self.note(grain)
+            if digits < self.input_digits:
+                self.accuracy = self.accuracy.coarser(digits)
         # Above what is added to results, and above steps that they come in; or, in a narrow
         # range, so that small taps are no subnormal numbers.
         stepped = any("multiples" in f.words or "integers" in f.words for f in self.faults)
@@ -326,7 +329,7 @@ class _Case:
             if not wrong:
                 continue
             stride = study.places.spacing if study is not None and study.blames("stride") else None
-            if stride and rule is not None and rule.words in ("n", f"ceil(n/{stride:g})"):
+            if stride and all(m == math.ceil(n / stride) for n, m in self.counts[k]):
                 continue
             n, m, right = min(wrong)
             words = f"{n} samples give {m} outputs, not {right}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..lengths import Reach
 from .accuracy import Accuracy
-from .rows import without_noise
+from .rows import answers_everywhere, without_noise
 from .subject import Subject
 
 __all__ = ["Response", "Where", "amid_of", "ask_axes", "lengths_for"]
@@ -71,7 +71,8 @@ def ask_axes(
     """For every axis what it answers, or None if nothing comes back."""
     full = lengths_for(reach, times)
     return [
-        _ask_axis(subject, reach, full, k, accuracy, amplitude, where) for k in range(len(full))
+        _ask_axis(subject, reach, full, k, accuracy, amplitude, times, where)
+        for k in range(len(full))
     ]
 
 
@@ -82,6 +83,7 @@ def _ask_axis(
     axis: int,
     accuracy: Accuracy,
     amplitude: float,
+    times: int,
     where: Where,
 ) -> Response | None:
     lengths = full
@@ -113,6 +115,8 @@ def _ask_axis(
         return None
     line = tuple(int(v) for v in np.unravel_index(int(strength.argmax()), strength.shape))
     matrix = y.reshape(*y.shape[:2], -1)[..., int(strength.argmax())].T
+    if times == 1 and answers_everywhere(matrix):
+        return None  # longer axes tell a wide filter from a transform's rounding
     return Response(
         without_noise(matrix, accuracy), lengths, at, (*line[:axis], 0, *line[axis:]), where
     )

@@ -69,38 +69,34 @@ def judge_sum(gain: float, accuracy: Accuracy) -> AxisFault | None:
 
 def judge_grain(
     subject: Subject, lengths: tuple[int, ...], place: tuple[int, ...], digits: int
-) -> AxisFault | None:
-    """Whether results or inputs have fewer bits than they should.
+) -> tuple[AxisFault | None, int]:
+    """Whether results or inputs have fewer bits than they should, and how many that is.
 
     ``place`` is where an impulse is seen.
     """
     x = subject.holds(patterns.noise(lengths, 5))
     y = subject.plane(x * 128)
     if y is None or y.size < 8:
-        return None
+        return None, digits
     step = fixed_step(y, digits)
     if step:
-        return AxisFault("precision", f"results are {step}, for any input")
+        return AxisFault("precision", f"results are {step}, for any input"), digits
     results = min(significant_bits(y), digits)
     inputs = input_bits(subject, place, lengths, results)
+    words = ""
     if results < digits:
-        return AxisFault(
-            "precision", f"results have {results} binary digits, where {digits} are to be had: "
-            f"they look like {_named(results)}",
-        )  # fmt: skip
-    if inputs < digits:
-        return AxisFault(
-            "precision", f"only {inputs} binary digits of an input make a difference: it is "
-            f"rounded to {_named(inputs)}",
-        )  # fmt: skip
-    return None
+        words = f"results have {results} binary digits, not {digits}: they look {_named(results)}"
+    elif inputs < digits:
+        words = f"only {inputs} binary digits of an input make a difference: it is {_named(inputs)}"
+    return AxisFault("precision", words) if words else None, inputs
 
 
 def _named(digits: int) -> str:
+    """The format of about so many digits: a product may have kept another one."""
     for name in ("bfloat16", "tf32", "float32"):
-        if digits <= FORMATS[name].digits:
-            return "TF32 or float16" if name == "tf32" else name
-    return "float64"
+        if digits <= FORMATS[name].digits + 1:
+            return f"rounded to {'TF32 or float16' if name == 'tf32' else name}"
+    return "coarser than float64"
 
 
 def judge_rest(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .accuracy import Accuracy
 
-__all__ = ["Rows", "read_rows", "same_taps", "without_noise"]
+__all__ = ["Rows", "answers_everywhere", "read_rows", "same_taps", "without_noise"]
 
 Values = NDArray[np.float64]
 
@@ -60,14 +60,21 @@ class Rows:
         return float(row @ np.arange(len(row)) / row.sum())
 
 
+def answers_everywhere(matrix: Values) -> bool:
+    """Whether an output in the middle answers to more than three quarters of all inputs.
+
+    Axes are so long that even a filter twice as wide as it should be does not.
+    """
+    return bool(np.count_nonzero(matrix[len(matrix) // 2]) > 0.75 * matrix.shape[1])
+
+
 def without_noise(matrix: Values, accuracy: Accuracy) -> Values:
     """The matrix with zeros for what a transform's rounding may have left.
 
-    Only where the output in the middle answers to more than three quarters of all inputs, which
-    even a filter twice as wide does not. Otherwise sums were formed term by term, and a small
+    Only if it is one that answers everywhere. Otherwise sums were formed term by term, and a small
     number is a small tap.
     """
-    if np.count_nonzero(matrix[len(matrix) // 2]) <= 0.75 * matrix.shape[1]:
+    if not answers_everywhere(matrix):
         return matrix
     limit = accuracy.noise(matrix.size) * np.abs(matrix).max()
     cleaned: Values = np.where(np.abs(matrix) > limit, matrix, 0.0)
