@@ -163,6 +163,18 @@ def test_what_a_library_refuses_is_told_in_a_line(monkeypatch):
     assert left_out == {"Pillow reduce": "Pillow says: not today"}
 
 
+def test_a_peer_that_takes_minutes_a_call_is_not_waited_for(monkeypatch):
+    pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    (peer,), of = chosen(["Pillow resize BILINEAR"]), case(dtype="uint8", layout="HWC")
+    left_out = {}
+    assert len(peers_of(of, input_of(of), [peer], left_out)) == 1
+    assert left_out == {}
+    moments = iter([100.0, 141.0])
+    monkeypatch.setattr(preparing, "perf_counter", lambda: next(moments))
+    assert peers_of(of, input_of(of), [peer], left_out) == []
+    assert left_out == {peer.name: "too slow, one call took 41 s"}
+
+
 def test_large_arrays_do_without_those_at_full_resolution():
     left_out = {}
     of = case(size=(3, 2049, 2049))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from importlib import import_module
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ __all__ = [
     "tried",
     "worst_agreement",
 ]
+
+_PATIENCE = 5.0
+"""Seconds that a peer's call may take: there will be as many of them as rounds, and more."""
 
 
 def chosen(names: Sequence[str] | None, on_cuda: bool = False) -> tuple[Peer, ...]:
@@ -104,7 +108,7 @@ def imported(library: Library) -> Any:
 
 
 def tried(peer: Peer, module: Any, task: Task) -> Prepared:
-    """Prepare and call once: libraries say only then what they cannot do.
+    """Prepare and call once: only then it shows what a library cannot do, or not in good time.
 
     Raises
     ------
@@ -113,7 +117,10 @@ def tried(peer: Peer, module: Any, task: Task) -> Prepared:
     """
     try:
         prepared: Prepared = _function(peer.function)(module, task)
-        shape = prepared.view(prepared.call()).shape
+        began = perf_counter()
+        result = prepared.call()
+        seconds = perf_counter() - began
+        shape = prepared.view(result).shape
     except (NotOfferedError, MemoryError):
         raise
     except Exception as error:  # each library has errors of its own
@@ -121,6 +128,8 @@ def tried(peer: Peer, module: Any, task: Task) -> Prepared:
     expected = task.plan.out_shape if task.direction == "forward" else task.plan.shape
     if shape != expected:
         raise NotOfferedError(f"gives another size: {shape}, not {expected}")
+    if seconds > _PATIENCE:
+        raise NotOfferedError(f"too slow, one call took {seconds:.0f} s")
     return prepared
 
 
