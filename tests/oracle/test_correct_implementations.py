@@ -21,9 +21,15 @@ def test_accepted(make, scale):
 
 def test_accepted_with_its_gradient():
     pytest.importorskip("torch", reason="the gradient is torch's")
-    report = oracle.check(torch_strided(0.25), 0.25, adjoint=torch_strided_adjoint(0.25))
-    assert report.passed, str(report)
-    assert report.calls > oracle.check(torch_strided(0.25), 0.25).calls
+    gradient, shapes = torch_strided_adjoint(0.5), set()
+
+    def adjoint(g, shape):
+        shapes.add(shape)
+        return gradient(g, shape)
+
+    report = oracle.check(torch_strided(0.5), 0.5, adjoint=adjoint)
+    assert report.grade == "within-bound", str(report)
+    assert len(shapes) > 10
 
 
 @pytest.mark.parametrize("scale", [0.16, 0.8])
