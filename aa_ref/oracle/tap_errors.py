@@ -17,7 +17,7 @@ from .errors import OracleError
 from .precisions import FORMATS, Format, Precision, conversion
 from .sums import close_taps
 
-__all__ = ["TAPS", "TapErrors", "tap_errors"]
+__all__ = ["TAPS", "TapErrors", "sigma_error", "tap_errors"]
 
 TAPS = ("recomputed", "given")
 # Division and exp as loosely as Vulkan lets shaders have them: a quotient within 2.5 ulp, which 3
@@ -81,7 +81,7 @@ def _recomputed(a: AxisPlan, design: Format, sums: int) -> NDArray[np.float64]:
     arguments = squares / (2 * float(a.sigma) ** 2) * (1 + 2.0**-48)
     # i, 1/sigma, their product, its square, and the sums with other axes' arguments.
     inexact = 0 if a.radius**2 < 2**design.digits else 1
-    c = 2 * _sigma_error(a.scale, a.sigma, design) + h * (2 * (_DIVISION + 1) + 1 + inexact + sums)
+    c = 2 * sigma_error(a.scale, a.sigma, design) + h * (2 * (_DIVISION + 1) + 1 + inexact + sums)
     steps = (_EXP + _EXP_SLOPE * arguments * math.exp(min(c, 1.0))) * design.unit
     with np.errstate(all="ignore"):
         raw = np.where(steps < 1, -np.log1p(-steps), math.inf)
@@ -91,7 +91,7 @@ def _recomputed(a: AxisPlan, design: Format, sums: int) -> NDArray[np.float64]:
     return exponents
 
 
-def _sigma_error(scale: Number, sigma: Number, design: Format) -> float:
+def sigma_error(scale: Number, sigma: Number, design: Format) -> float:
     """The exponent of sigma, from ``(1/scale - 1)/2`` in the design's format, or rounded to it."""
     # The plan's own sigma has binary64's roundings, if the scale has a binary64 number's.
     h = design.exponent + (FORMATS["float64"].exponent if isinstance(scale, float) else 0.0)

@@ -113,11 +113,10 @@ def sigma(a: AxisPlan, f: Format, r: Arithmetic) -> Fraction:
     return r.round(r.round(1 / scale, f) - 1, f) / 2
 
 
-def arguments(a: AxisPlan, f: Format, r: Arithmetic, way: int) -> list[Fraction]:
-    """-i²/(2 sigma²), as one writes it or another."""
+def arguments(a: AxisPlan, s: Fraction, f: Format, r: Arithmetic, way: int) -> list[Fraction]:
+    """-i²/(2 s²), as one writes it or another."""
     if not a.radius:
         return [Fraction(0)]
-    s = sigma(a, f, r)
     found = []
     for i in range(-a.radius, a.radius + 1):
         if way == 0:
@@ -201,6 +200,10 @@ class Implementation:
             result[index] = function(values[index])
         return result
 
+    def _arguments(self, a: AxisPlan) -> list[Fraction]:
+        f, r = self.precision.design, self.r
+        return arguments(a, sigma(a, f, r) if a.radius else Fraction(0), f, r, self.way)
+
     def _line_taps(self, plan: Plan, a: AxisPlan) -> list[Fraction]:
         p, r = self.precision, self.r
         if self.taps == "given":
@@ -208,7 +211,7 @@ class Implementation:
         elif not a.radius:
             return [Fraction(1)]
         else:
-            weights = [exponential(e, p.design, r) for e in arguments(a, p.design, r, self.way)]
+            weights = [exponential(e, p.design, r) for e in self._arguments(a)]
             found = normalised(weights, p.design, r, self.order, self.way)
         return [r.round(t, p.operands) for t in found]
 
@@ -232,7 +235,7 @@ class Implementation:
             rows, columns = ([r.round(t, p.design) for t in given_taps(plan, c)] for c in (a, b))
             table = [[r.round(r.round(s * t, p.design), p.operands) for t in columns] for s in rows]
         else:
-            up, along = (arguments(c, p.design, r, self.way) for c in (a, b))
+            up, along = (self._arguments(c) for c in (a, b))
             if self.way == 1:  # one exponential of a sum
                 flat = [
                     exponential(r.round(s + t, p.design), p.design, r) for s in up for t in along
