@@ -66,6 +66,19 @@ class Convention(NamedTuple):
 CONVENTIONS = (
     # The layer itself, and its variants.
     Convention(
+        "slice (2020), without effect",
+        "SAFA at 224/256 = 0.875: one tap and stride 1, so that nothing changes, silently",
+        "ceil(n/stride)", "Gaussian", "zeros", "every stride-th",
+        "", "", "a radius of 0",
+    ),
+    Convention(
+        "no guard at scale 1",
+        "a port for mobile devices",
+        "n", "0/0", "zeros", "all",
+        "sigma is 0 there, and the filter 0/0", "return the input at scale 1",
+        "scale 1",
+    ),
+    Convention(
         "slice (2020)",
         "First Order Motion Model since December 2020, motion-cosegmentation, "
         "articulated-animation, One-Shot Free-View, SadTalker, DaGAN, MCNET, LIA, SAFA; PaddleGAN; "
@@ -183,7 +196,7 @@ CONVENTIONS = (
     ),
     Convention(
         "OpenCV INTER_AREA", "cv2.resize(interpolation=cv2.INTER_AREA)",
-        "round(n*s)", "none", "zeros", "area by the scale",
+        "round(n*s)", "none", "zeros", "area",
         "means over areas are taken", f"{_FILTER}; then {_SLICE}",
     ),
     *(
@@ -217,7 +230,7 @@ CONVENTIONS = (
     ),
     Convention(
         "scikit-image rescale", "skimage.transform.rescale with anti_aliasing=True",
-        "round(n*s)", "Gaussian of (n/m - 1)/2", "reflect", "linear, half-pixel centres",
+        "max(round(n*s), 1)", "Gaussian of (n/m - 1)/2", "reflect", "linear, half-pixel centres",
         "edges are reflected, and outputs are interpolated at half-pixel centres",
         f"{_FILTER}; then {_SLICE}",
     ),

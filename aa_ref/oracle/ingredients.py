@@ -27,6 +27,10 @@ class Taps(NamedTuple):
     first: int
 
 
+Filter = Callable[[int, int, float], Taps]
+Pick = Callable[[int, int, float], Values]
+
+
 # 1 Sizes: outputs for n inputs at a scale.
 
 SIZES: Mapping[str, Callable[[int, float], int]] = MappingProxyType(
@@ -36,6 +40,7 @@ SIZES: Mapping[str, Callable[[int, float], int]] = MappingProxyType(
         "floor(n/stride)": lambda n, s: n // stride_of(s),
         "floor(n*s)": lambda n, s: math.floor(n * s),
         "round(n*s)": lambda n, s: round(n * s),
+        "max(round(n*s), 1)": lambda n, s: max(round(n * s), 1),
         "ceil(n*s)": lambda n, s: math.ceil(n * s),
     }
 )
@@ -84,10 +89,10 @@ def _binomial(size: int) -> Taps:
     return Taps(taps / taps.sum(), -((size - 1) // 2))
 
 
-Filter = Callable[[int, int, float], Taps]
 FILTERS: Mapping[str, Filter] = MappingProxyType(
     {
         "none": lambda n, m, s: Taps(np.ones(1), 0),
+        "0/0": lambda n, m, s: Taps(np.full(1, np.nan), 0),
         "Gaussian": lambda n, m, s: _own(s),
         "Gaussian, 1e-9 in the exponent": lambda n, m, s: _own(s, 1e-9),
         "Gaussian, radius half up": lambda n, m, s: _half_up(float(sigma_of(s))),
@@ -185,7 +190,7 @@ def _box(x: Values) -> Values:
     return np.where((x > -0.5) & (x <= 0.5), 1.0, 0.0)
 
 
-def _window(kind: Callable[[Values], Values], support: float, by_scale: bool) -> "Pick":
+def _window(kind: Callable[[Values], Values], support: float, by_scale: bool) -> Pick:
     """A continuous filter about the middle of each output, cut at the ends and renormalised."""
 
     def pick(n: int, m: int, s: float) -> Values:
@@ -203,18 +208,13 @@ def _window(kind: Callable[[Values], Values], support: float, by_scale: bool) ->
     return pick
 
 
-def _area(by_scale: bool) -> "Pick":
+def _area(n: int, m: int, s: float) -> Values:
     """The mean over the part of the input that an output covers, fractions of samples included."""
-
-    def pick(n: int, m: int, s: float) -> Values:
-        step = 1 / s if by_scale else n / m
-        left = np.arange(m)[:, None] * step
-        j = np.arange(n)[None, :]
-        matrix = np.clip(np.minimum(left + step, j + 1) - np.maximum(left, j), 0, 1)
-        covered: Values = matrix / matrix.sum(1, keepdims=True)
-        return covered
-
-    return pick
+    left = np.arange(m)[:, None] / s
+    j = np.arange(n)[None, :]
+    matrix = np.clip(np.minimum(left + 1 / s, j + 1) - np.maximum(left, j), 0, 1)
+    covered: Values = matrix / matrix.sum(1, keepdims=True)
+    return covered
 
 
 def _blocks(n: int, m: int, s: float) -> Values:
@@ -226,7 +226,7 @@ def _blocks(n: int, m: int, s: float) -> Values:
     return matrix
 
 
-def _halved(size: Callable[[int], int], half: Callable[[int, int], Values]) -> "Pick":
+def _halved(size: Callable[[int], int], half: Callable[[int, int], Values]) -> Pick:
     """As many halvings, one after the other, as the scale needs."""
 
     def pick(n: int, m: int, s: float) -> Values:
@@ -243,7 +243,6 @@ def _pyr_down(n: int, m: int) -> Values:
     return _slice(n, m, 0.5) @ blur_matrix(_binomial(5), n, "reflect")
 
 
-Pick = Callable[[int, int, float], Values]
 PICKS: Mapping[str, Pick] = MappingProxyType(
     {
         "all": _every,
@@ -260,8 +259,7 @@ PICKS: Mapping[str, Pick] = MappingProxyType(
         "cubic by the scale": _window(_cubic, 2.0, True),
         "Lanczos": _window(_lanczos, 3.0, False),
         "box": _window(_box, 0.5, False),
-        "area": _area(False),
-        "area by the scale": _area(True),
+        "area": _area,
         "means of blocks": _blocks,
         "halvings": _halved(lambda n: -(-n // 2), _pyr_down),
     }

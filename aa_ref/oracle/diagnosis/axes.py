@@ -181,7 +181,7 @@ def _judge_taps(study: AxisStudy, accuracy: Accuracy) -> None:
         _judge_sigma(study, accuracy)
     if right_reach or not width.is_gaussian:
         return
-    if lo == -hi and not fits and _radius_for(width) == hi:
+    if lo == -hi and not fits and hi in _radii_for(width):
         return  # it follows from that sigma
     reach = f"{hi:g}" if lo == -hi else f"{lo:g} … {hi:g} about the centre"
     study.fault("radius", f"taps reach {reach}; the radius is {radius}")
@@ -193,19 +193,18 @@ def _judge_sigma(study: AxisStudy, accuracy: Accuracy) -> None:
     if coarse:
         study.fault("precision", f"taps are those expected, rounded to {coarse}")
         return
-    follows = (
-        f", and so is the radius, {_radius_for(width)}"
-        if (_radius_for(width) != a.radius and _radius_for(width) == study.recovered["radius"])
-        else ""
-    )
+    radius, follows = study.recovered["radius"], ""
+    if radius != a.radius and radius in _radii_for(width):
+        follows = f", and so is the radius, {radius}"
     study.fault(
         "sigma",
         f"taps are those of sigma {width.sigma:.6g}{follows}; sigma is {float(a.sigma):.6g}",
     )
 
 
-def _radius_for(width: Width) -> int:
-    return radius_of(width.sigma)
+def _radii_for(width: Width) -> set[int]:
+    """Those that the sigmas of a width have: two, where rounding is on the edge."""
+    return {radius_of(width.low), radius_of(width.high)}
 
 
 def _coarser(study: AxisStudy, accuracy: Accuracy) -> str:

@@ -19,7 +19,7 @@ from .accuracy import Accuracy, accuracy_for
 from .axes import AxisFault, AxisStudy, study_axis
 from .impulses import Response, Where, amid_of, ask_axes, lengths_for
 from .mixing import mixing
-from .naming import convention_of
+from .naming import convention_of, convention_of_nan
 from .outputs import SizeRule, read_size_rule
 from .overall import answers_to_nothing, judge_grain, judge_rest, judge_sum, total_gain
 from .specials import specials
@@ -147,12 +147,13 @@ class _Case:
 
     def examine(self) -> None:
         """Ask everything, in an order that lets each step rely on those before."""
-        # Rounding to integers hides small taps, so of those no more than sizes is asked.
-        if self.ask_sizes() and self.terms.dtype in FLOATING:
-            self.ask_numbers()
-        self.judge_axes()
-        if self.studies:
-            self.judge_all_axes()
+        with np.errstate(all="ignore"):  # of strange answers
+            # Rounding to integers hides small taps, so of those no more than sizes is asked.
+            if self.ask_sizes() and self.terms.dtype in FLOATING:
+                self.ask_numbers()
+            self.judge_axes()
+            if self.studies:
+                self.judge_all_axes()
 
     def ask_numbers(self) -> None:
         """What the results are, from the crudest to impulses."""
@@ -160,8 +161,12 @@ class _Case:
         y = self.ask_twice(lengths)
         if y is None or self.has("unstable"):
             return
-        if not np.any(y):
-            self.fault("values", "all results are zero" if y.size else "results hold nothing")
+        if 0 in y.shape[:2]:
+            self.fault("channels", f"{y.shape[0]} batch entries of {y.shape[1]} channels come out")
+            return
+        if not np.any(y) or np.isinf(y).all():
+            what = "are infinite" if y.any() else "are zero" if y.size else "hold nothing"
+            self.fault("values", f"all results {what}")
             return
         middling = tuple(a.middling + k for k, a in enumerate(self.reach))
         for words in mixing(self.subject, middling, self.accuracy):
@@ -169,6 +174,8 @@ class _Case:
             self.subject.batches = False
         self.note(answers_to_nothing(self.subject, lengths))
         if self.has("nan"):
+            scales = {float(self.axis_plan(k, a.least).scale) for k, a in enumerate(self.reach)}
+            self.convention = convention_of_nan(min(scales))
             return
         shifted = self.has("values", "boundary")
         if not shifted:
@@ -333,9 +340,12 @@ class _Case:
                 continue
             n, m, right = min(wrong)
             words = f"{n} samples give {m} outputs, not {right}"
-            if rule is not None:
-                since = f" from n = {rule.from_length} on" if rule.from_length > 1 else ""
-                words += f"; their number is {rule.words}{since}"
+            if rule is not None and rule.from_length == min(n for n, _ in self.counts[k]):
+                wanted = read_size_rule([(n, right) for n, _, right in plans], self.axis_plan(k, n))
+                words = f"there are {rule.words} outputs"
+                words += f", not {wanted.words}" if wanted is not None else ""
+            elif rule is not None:
+                words += f"; their number is {rule.words} from n = {rule.from_length} on"
             faults.insert(0, AxisFault("size", words))
 
     def judge_refusals(self) -> None:
@@ -360,10 +370,15 @@ class _Case:
         if any(filtered) and not all(filtered) and all(s.plan.radius for s in self.studies):
             bare = " and ".join(c for c, f in zip(self.letters, filtered, strict=True) if not f)
             others = " and ".join(c for c, f in zip(self.letters, filtered, strict=True) if f)
-            self.fault("axes", f"the filter runs along {others} alone; {bare} has none")
-            for study in self.studies:
-                if not study.has_filter:
-                    study.drop("sigma", "radius")
+            untouched = [s for s, f in zip(self.studies, filtered, strict=True) if not f]
+            lacks = "no filter"
+            if all(s.places.spacing == 1 for s in untouched):
+                lacks = "neither filter nor stride"
+            self.fault(
+                "axes", f"the filter runs along {others} alone: there is {lacks} along {bare}"
+            )
+            for study in untouched:
+                study.drop("sigma", "radius", *(["stride"] if "stride" in lacks else []))
         for one, other in itertools.combinations(self.studies, 2):
             spacings = one.places.spacing, other.places.spacing
             if one.plan.scale != other.plan.scale and (

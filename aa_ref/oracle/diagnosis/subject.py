@@ -1,5 +1,6 @@
 """The implementation under diagnosis, seen as a function of (batch, channels, *lengths) arrays."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -62,7 +63,8 @@ class Subject:
         given = self.layout.arrange(patterns.cast(x, self.dtype))
         before = given.copy()
         try:
-            with np.errstate(all="ignore"):
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
                 y = self._fn(given)
         except Exception as error:
             said = str(error).partition("\n")[0]
