@@ -19,7 +19,7 @@ from aa_ref.errors import LengthError
 
 from .options import Axis, axes_of
 
-__all__ = ["adjoint", "downsample", "downsample_by"]
+__all__ = ["adjoint", "downsample"]
 
 _CONVOLUTIONS: dict[int, Any] = {
     1: torch.nn.functional.conv1d,
@@ -43,23 +43,25 @@ class _Pass(NamedTuple):
     cut: bool  # whether a convolution may give more outputs than there are
 
 
-def downsample(x: torch.Tensor, text: str, dtype: torch.dtype | None = None) -> torch.Tensor:
-    """`aa_ref.downsample` by convolutions, differentiable as they are."""
+def downsample(
+    x: torch.Tensor, weight: torch.Tensor | None, text: str, dtype: torch.dtype | None = None
+) -> torch.Tensor:
+    """`aa_ref.downsample` by convolutions, differentiable as they are.
+
+    With a weight, (channels, 1, ...), that takes the place of the outer product of taps, and the
+    axes are the last ones.
+    """
     passes = _passes(x, text)
     with _no_autocast(x):
         y = _wide(x)
-        for group in _groups(passes):
-            y = _filtered(y, group)
+        if weight is None:
+            for group in _groups(passes):
+                y = _filtered(y, group)
+        elif y.dim() == weight.dim():
+            y = _convolved(y, weight.to(y.dtype), passes)
+        else:
+            y = _convolved(y[None], weight.to(y.dtype), passes)[0]
         return _narrow(y.clone() if y is x else y, dtype or x.dtype)
-
-
-def downsample_by(weight: torch.Tensor, x: torch.Tensor, text: str) -> torch.Tensor:
-    """The same with weights of any kind, (channels, 1, ...), along the last axes of ``x``."""
-    with _no_autocast(x):
-        wide = _wide(x)
-        single = wide.dim() == weight.dim() - 1
-        y = _convolved(wide[None] if single else wide, weight.to(wide.dtype), _passes(x, text))
-        return _narrow(y[0] if single else y, x.dtype)
 
 
 def adjoint(
@@ -68,7 +70,7 @@ def adjoint(
     """`aa_ref.downsample_adjoint` by the transposes of the same convolutions."""
     wide = _wide(g)
     zeros = torch.zeros(tuple(shape), dtype=wide.dtype, device=g.device)
-    pull_back = torch.func.vjp(lambda x: downsample(x, text), zeros)[1]
+    pull_back = torch.func.vjp(lambda x: downsample(x, None, text), zeros)[1]
     (x,) = pull_back(wide)
     return _narrow(x, dtype or g.dtype)
 

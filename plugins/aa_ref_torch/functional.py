@@ -14,6 +14,7 @@ from .options import as_dtype, axes_of, describe, describe_traced
 __all__ = [
     "apply",
     "apply_pyramid",
+    "convolve",
     "downsample",
     "downsample_adjoint",
     "is_jit_tracing",
@@ -125,7 +126,7 @@ def downsample_adjoint(
         )  # fmt: skip
     text = _text(g, scale, axes, sigma, boundary, sampling)
     lengths = [shape] if isinstance(shape, int) else list(shape)
-    count = len(axes_of(text))
+    count = text.count("; ") + 1
     if len(lengths) != count:
         raise ShapeError(
             f"shape is {shape!r}: {len(lengths)} length(s) for {count} filtered axes; "
@@ -192,7 +193,7 @@ def apply(
 ) -> torch.Tensor:
     """Downsample by options as text: through the operator, or by convolutions where it is not."""
     if _convolves(x, backend):
-        return convolution.downsample(x, text, dtype)
+        return convolve(x, None, text, dtype)
     y: torch.Tensor = operator.forward(x, text, dtype, backend)
     return y
 
@@ -205,7 +206,7 @@ def apply_pyramid(
 ) -> list[torch.Tensor]:
     """The same for several levels of one input."""
     if _convolves(x, backend):
-        return [convolution.downsample(x, text, dtype) for text in texts]
+        return [convolve(x, None, text, dtype) for text in texts]
     ys: list[torch.Tensor] = operator.pyramid(x, texts, dtype, backend)
     return ys
 
@@ -223,6 +224,19 @@ def is_jit_tracing() -> bool:
     """Whether `torch.jit.trace` is at work, to which lengths are tensors."""
     tracing: bool = torch.jit.is_tracing()  # type: ignore[attr-defined]
     return tracing
+
+
+def convolve(
+    x: torch.Tensor,
+    weight: torch.Tensor | None,
+    text: str,
+    dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    """Downsample by torch's convolutions, with given weights or with the options' own."""
+    if torch.compiler.is_dynamo_compiling():  # which reads Python code, but not within operators
+        y: torch.Tensor = operator.convolve(x, weight, text, dtype)
+        return y
+    return convolution.downsample(x, weight, text, dtype)
 
 
 def _convolves(x: torch.Tensor, backend: str | None) -> bool:

@@ -11,8 +11,7 @@ import aa_ref
 from aa_ref.errors import ShapeError
 
 from .checkpoint import design_of, explain_mismatch, is_design
-from .convolution import downsample_by
-from .functional import apply, apply_pyramid, is_jit_tracing
+from .functional import apply, apply_pyramid, convolve, is_jit_tracing
 from .options import describe, plan_for
 
 __all__ = [
@@ -66,7 +65,7 @@ class _AntiAliasInterpolation(nn.Module):
         self.check(input)
         if self.acts_by_plan:
             return apply(input, self.options)
-        return downsample_by(self.weight, input, self.options)
+        return convolve(input, self.weight, self.options)
 
     def check(self, input: torch.Tensor) -> None:  # noqa: A002
         """See that a tensor has the layer's dimensions and channels.

@@ -4,6 +4,7 @@
 `downsample`          the core's function of that name
 `downsample_adjoint`  its transpose, so that each is the other's derivative
 `pyramid`             several results from one input; its transpose is the sum of the levels'
+`convolve`            the same by torch's convolutions, of which it is made up for all purposes
 ====================  ============================================================================
 
 Options come as text (see `aa_ref_torch.options`), so that graphs and files hold nothing else.
@@ -18,10 +19,11 @@ from torch.autograd import forward_ad
 import aa_ref
 from aa_ref.errors import ShapeError
 
+from . import convolution
 from .memory import allocate, as_array
 from .options import keywords, lengths_of, out_shape, plan_for, shared_keywords
 
-__all__ = ["adjoint", "forward", "pyramid"]
+__all__ = ["adjoint", "convolve", "forward", "pyramid"]
 
 _OPTIONS = "ScalarType? dtype=None, str? backend=None"
 _library = torch.library.Library("aa_ref", "DEF")
@@ -31,9 +33,12 @@ _library.define(
 )
 _library.define(f"pyramid(Tensor x, str[] options, {_OPTIONS}) -> Tensor[]")
 
+_library.define("convolve(Tensor x, Tensor? weight, str options, ScalarType? dtype=None) -> Tensor")
+
 forward = torch.ops.aa_ref.downsample.default
 adjoint = torch.ops.aa_ref.downsample_adjoint.default
 pyramid = torch.ops.aa_ref.pyramid.default
+convolve = torch.ops.aa_ref.convolve.default
 
 
 # ---------------------------------------------------------------------------------- kernels
@@ -108,6 +113,7 @@ for _device in ("CPU", "CUDA"):
     _library.impl("downsample", _run_forward, _device)
     _library.impl("downsample_adjoint", _run_adjoint, _device)
     _library.impl("pyramid", _run_pyramid, _device)
+_library.impl("convolve", convolution.downsample, "CompositeImplicitAutograd")
 
 
 # -------------------------------------------------------------- shapes, without any samples

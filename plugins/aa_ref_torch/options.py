@@ -103,7 +103,7 @@ def _as_integers(value: Any) -> Any:
         while 0 < abs(value) < 0.5:
             value, exponent = value * 2, exponent - 1
         return "float", operator.index(int(value * 2.0**53)), exponent
-    return value
+    return operator.index(value) if type(value) is int else value
 
 
 def _describe_integers(

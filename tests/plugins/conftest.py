@@ -13,7 +13,9 @@ TORCHS_OWN = [
     r"ignore:`torch\.jit\.\w+` is deprecated:DeprecationWarning",
     r"ignore:.*isinstance\(treespec, LeafSpec\):FutureWarning",  # torch.onnx.export copies a tree
     "ignore:.*legacy TorchScript-based ONNX export:DeprecationWarning",
-    "ignore:You are using the legacy:DeprecationWarning",
+    "ignore:The feature will be removed:DeprecationWarning",
+    # that constants are constants
+    "ignore:torch.from_numpy results are registered as constants",
     # the compiler, of its own modules
     "ignore:.*lru_cache.*:UserWarning:torch",
 ]
