@@ -190,7 +190,7 @@ def memory_faults(code: Code) -> list[str]:
 
 def launch_faults(kernel: Kernel, code: Code) -> list[str]:
     """What would keep a block from being launched on any device, or from being in step."""
-    found, used = [], int(kernel.stride > 0)
+    found, used = [], int(kernel.stride > 0 or kernel.tiled)
     meant = used * (3 if kernel.direction == "pyramid" else 1)  # one a row of each level
     if code.shared > 48 * 1024:
         found.append(f"{code.shared} bytes of shared memory")
@@ -451,9 +451,9 @@ Made with {versions}.
   and from 132 multiprocessors whose four schedulers each start one instruction for 32 threads in a
   cycle of 1.7 GHz. The greater of the two is a bound. Binary64, conversions and some integer
   arithmetic start more slowly than that, and the two never overlap perfectly.
-- What a kernel for one or two axes (`axes_1`, `axes_2`) or a conversion does for a sample depends
-  on the plan, so no time is given. A pyramid's instructions differ from step to step and are not
-  counted.
+- What a kernel for one or two axes (`axes_1`, `axes_2`), for tiles or a conversion does for a
+  sample depends on the plan, so no time is given. A pyramid's instructions differ from step to
+  step and are not counted.
 
 ## The table
 

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 SUITES = {
     "the table of properties": [HERE.parent / "test_backends.py", "-k", "test_property"],
     "every kernel for strips": [HERE / "simulated_kernels.py"],
+    "every kernel for tiles": [HERE / "simulated_tiles.py"],
     "arrays on a GPU": [HERE / "simulated_arrays.py"],
     "the benchmark": [HERE.parent / "bench" / "simulated_bench.py"],
 }

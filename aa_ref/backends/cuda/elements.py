@@ -1,7 +1,7 @@
 """Kernels that serve every plan: a thread for each element of the result, one or two axes at once.
 
 A sum over two axes is a sum of sums, each the contract's: the inner one is made again for each term
-of the outer one, so nothing is written between. `launch` goes axis by axis where that is too often.
+of the outer one, so nothing is written between. Where that is too often, `tiles` has others.
 """
 
 from typing import Any, NamedTuple
@@ -12,7 +12,16 @@ from .instructions import ADD, MULTIPLY, make_load, make_store
 from .positions import Axis, Free, centre, first_output, fold
 from .toolkit import cuda, device_function
 
-__all__ = ["Elements", "make_adjoint", "make_convert", "make_forward"]
+__all__ = [
+    "Elements",
+    "make_adjoint",
+    "make_convert",
+    "make_folded_sum",
+    "make_forward",
+    "make_gathered_sum",
+    "make_sample",
+    "make_weighted_sum",
+]
 
 
 class Elements(NamedTuple):
@@ -30,14 +39,9 @@ class Elements(NamedTuple):
 
 def make_forward(kind: str, result: str, compute: str, axes: int) -> Any:
     """The kernel for ``axes`` (1 or 2) axes, from a type to a type."""
-    load, store = make_load(kind), make_store(result, compute)
-
-    @device_function
-    def sample(address: int, axis: Any, i: int, then: Any, j: int) -> Any:
-        return load(address)
-
-    along_rows = _make_weighted_sum(sample, compute)
-    along_columns = _make_weighted_sum(along_rows if axes == 2 else sample, compute)
+    sample, store = make_sample(kind), make_store(result, compute)
+    along_rows = make_weighted_sum(sample, compute)
+    along_columns = make_weighted_sum(along_rows if axes == 2 else sample, compute)
 
     def forward(x: int, y: int, g: Any) -> None:
         lines = g.outer.length * g.middle.length * g.rows.outputs
@@ -59,14 +63,9 @@ def make_forward(kind: str, result: str, compute: str, axes: int) -> Any:
 
 def make_adjoint(kind: str, result: str, compute: str, axes: int) -> Any:
     """The transpose of `make_forward`'s, from y to x: columns first, then rows."""
-    load, store = make_load(kind), make_store(result, compute)
-
-    @device_function
-    def sample(address: int, axis: Any, j: int, then: Any, i: int) -> Any:
-        return load(address)
-
-    along_columns = _make_gathered_sum(sample, compute)
-    along_rows = _make_gathered_sum(along_columns, compute)
+    sample, store = make_sample(kind), make_store(result, compute)
+    along_columns = make_gathered_sum(sample, compute)
+    along_rows = make_gathered_sum(along_columns, compute)
 
     def adjoint(x: int, y: int, g: Any) -> None:
         lines = g.outer.length * g.middle.length * g.rows.length
@@ -107,7 +106,18 @@ def make_convert(kind: str, result: str, compute: str) -> Any:
     return convert
 
 
-def _make_weighted_sum(value: Any, compute: str) -> Any:
+def make_sample(kind: str) -> Any:
+    """What stands at an address, as the innermost ``value`` of sums of sums."""
+    load = make_load(kind)
+
+    @device_function
+    def sample(address: int, axis: Any, i: int, then: Any, j: int) -> Any:
+        return load(address)
+
+    return sample
+
+
+def make_weighted_sum(value: Any, compute: str) -> Any:
     """One output of one axis. ``value`` is what stands at an input: a sample, or another sum."""
     add, multiply, load_tap = ADD[compute], MULTIPLY[compute], make_load(compute)
     size, zero = np.dtype(compute).itemsize, np.dtype(compute).type(0)
@@ -126,8 +136,22 @@ def _make_weighted_sum(value: Any, compute: str) -> Any:
     return weighted_sum
 
 
-def _make_gathered_sum(value: Any, compute: str) -> Any:
+def make_gathered_sum(value: Any, compute: str) -> Any:
     """One input of one axis' transpose, the boundary folded in."""
+    folded_sum = make_folded_sum(value, compute)
+
+    @device_function
+    def gathered_sum(address: int, axis: Any, at: int, then: Any, j: int) -> Any:
+        return folded_sum(address, address, address, axis, at, then, j)
+
+    return gathered_sum
+
+
+def make_folded_sum(value: Any, compute: str) -> Any:
+    """`make_gathered_sum` from three addresses: for what lies within, before and behind the axis.
+
+    At each begins what the outputs have that reach such positions.
+    """
     add, multiply, load_tap = ADD[compute], MULTIPLY[compute], make_load(compute)
     size, zero = np.dtype(compute).itemsize, np.dtype(compute).type(0)
 
@@ -144,17 +168,19 @@ def _make_gathered_sum(value: Any, compute: str) -> Any:
         return total
 
     @device_function
-    def gathered_sum(address: int, axis: Any, at: int, then: Any, j: int) -> Any:
+    def folded_sum(
+        address: int, before: int, behind: int, axis: Any, at: int, then: Any, j: int
+    ) -> Any:
         total = gathered(address, axis, at, then, j)
         n, radius = axis.length, axis.radius
         if radius < at and at < n - 1 - radius:
             return total  # no boundary folds so far in
         for e in range(-radius, 0):
             if fold(axis, e) == at:
-                total = add(total, gathered(address, axis, e, then, j))
+                total = add(total, gathered(before, axis, e, then, j))
         for e in range(n, n + radius):
             if fold(axis, e) == at:
-                total = add(total, gathered(address, axis, e, then, j))
+                total = add(total, gathered(behind, axis, e, then, j))
         return total
 
-    return gathered_sum
+    return folded_sum

@@ -15,6 +15,7 @@ from .forward_strips import make_forward_strips
 from .positions import Axis, Free
 from .pyramid_strips import PYRAMID, Level, PyramidStrips, make_pyramid_strips
 from .strips import STRIDES, Strips, run_of
+from .tiles import Tiles, make_adjoint_tiles, make_forward_tiles
 from .toolkit import SIMULATOR, cuda, types
 
 __all__ = [
@@ -33,8 +34,8 @@ class Kernel(NamedTuple):
     """What tells one kernel from another.
 
     ``stride`` is that of a kernel for strips, a pyramid's largest, with ``planar`` and ``aligned``
-    as in `forward_strips`. It is 0 for a kernel of `elements`, which filters ``axes`` axes, none if
-    it only converts.
+    as in `forward_strips`. It is 0 for one of `tiles` (``tiled``) and of `elements`, which filters
+    ``axes`` axes, none if it only converts.
     """
 
     direction: str
@@ -45,6 +46,7 @@ class Kernel(NamedTuple):
     stride: int = 0
     planar: bool = False
     aligned: bool = False
+    tiled: bool = False
 
     @property
     def name(self) -> str:
@@ -56,6 +58,8 @@ class Kernel(NamedTuple):
             words += [] if self.direction == "pyramid" else ["stride", str(self.stride)]
             words += ["planar" if self.planar else "interleaved"]
             words += ["aligned"] if self.aligned else []
+        elif self.tiled:
+            words += ["tiles"]
         elif self.axes:
             words += ["axes", str(self.axes)]
         else:
@@ -70,6 +74,7 @@ def shipped() -> Iterator[Kernel]:
             common = direction, kind, kind, compute_type(kind).name
             yield Kernel(*common, 1)
             yield Kernel(*common, 2)
+            yield Kernel(*common, 2, tiled=True)
             for stride, planar, aligned in product(STRIDES, (True, False), (True, False)):
                 yield Kernel(*common, 2, stride, planar, aligned)
     for kind in NAMES:
@@ -99,6 +104,9 @@ def function_of(kernel: Kernel) -> Any:
         make = make_forward_strips if forward else make_adjoint_strips
         threads = threads_of(kernel)
         function = make(kernel.stride, *kinds, threads, kernel.planar, kernel.aligned)
+    elif kernel.tiled:
+        make_tiles = make_forward_tiles if forward else make_adjoint_tiles
+        function = make_tiles(*kinds, threads_of(kernel))
     elif kernel.axes:
         function = (make_forward if forward else make_adjoint)(*kinds, kernel.axes)
     else:
@@ -120,6 +128,8 @@ def geometry_of(kernel: Kernel) -> Any:
         return PyramidStrips(free, free, 0, 0, 0, 0, 0, 0, level, level, level)
     if kernel.stride:
         return Strips(free, free, axis, axis, 0, 0, 0, 0, 0, 0)
+    if kernel.tiled:
+        return Tiles(free, free, axis, axis, free, 0, 0, 0, 0, 0, 0)
     return Elements(free, free, axis, axis, free)
 
 

@@ -12,6 +12,7 @@ from ...device_arrays import c_strides
 from ...dtypes import STORAGE
 from ...plans import AxisPlan, Plan
 from .calls import Call
+from .cutting import MOST_BLOCKS, cut_into_tiles, terms_of_axes, terms_of_elements
 from .elements import Elements
 from .kernels import Kernel, threads_of
 from .layout import Layout, make_axis, make_layout
@@ -23,10 +24,10 @@ from .toolkit import SIMULATOR, multiprocessors
 
 __all__ = ["Step", "pyramid_step", "steps_of"]
 
-_MOST_TERMS = 64  # of a sum of sums, for each input; beyond, axes go one by one
+_MOST_TERMS = 4  # times those of one axis after the other, to save the memory between
 _LEAST_DOWN = 4  # steps of a chunk, the first few of which its neighbour above has done, too
 _BLOCKS = 8 if SIMULATOR else 16  # for each multiprocessor, so that all have work to the end
-_MOST_BLOCKS = 2 if SIMULATOR else 2**31 - 1
+_MOST_BLOCKS = 2 if SIMULATOR else MOST_BLOCKS  # where blocks go from element to element
 
 
 class Step(NamedTuple):
@@ -79,8 +80,9 @@ def steps_of(
 ) -> tuple[Step, ...]:
     """A plan's launches for arrays of these strides (in bytes), on the device of this number.
 
-    The last two axes are filtered by one kernel, as a rule. Axes before them go one at a time,
-    through memory that is reduced along the axes done; for the adjoint in the opposite order.
+    The last two axes are filtered by one kernel, unless the filter is so long that tiles which a
+    block has room for have much more to add up. Axes before them go one at a time, through memory
+    that is reduced along the axes done; for the adjoint in the opposite order.
     """
     passes = plan.passes
     single = [(a,) for a in passes]
@@ -180,24 +182,28 @@ def _step(
         axes.append(make_axis(a, taps, x.strides[a.axis], y.strides[a.axis]))
     kinds = source.kind, result.kind, plan.compute_dtype.name
     kernel = Kernel("forward" if forward else "adjoint", *kinds, len(group))
-    run_bytes = 0
+    run_bytes, blocks = 0, 0
     geometry: Any = None
+    elements = math.prod(result.shape) // math.prod(f.length for f in layout.more)
     if len(group) == 2:
-        kernel, geometry = _strips(kernel, group, layout, axes, x, y)
-        terms = math.prod(len(a.taps) / (a.spacing or a.stride) for a in group)
-        if geometry is None and terms > _MOST_TERMS:
-            return None
-    if geometry is not None:
-        planes = layout.outer.length * layout.middle.length
-        blocks = geometry.strips * geometry.chunks * planes
-        run_bytes = run_of(x.kind) * x.itemsize
-        if any(f.x % run_bytes for f in (layout.outer, layout.middle, axes[0])):
-            run_bytes = 0
-    else:
+        kernel, geometry, blocks = _strips(kernel, group, layout, axes, x, y)
+        if geometry is not None:
+            run_bytes = run_of(x.kind) * x.itemsize
+            if any(f.x % run_bytes for f in (layout.outer, layout.middle, axes[0])):
+                run_bytes = 0
+        else:
+            tiled = kernel._replace(tiled=True)
+            threads = threads_of(kernel)
+            cut = cut_into_tiles(forward, kernel.compute, threads_of(tiled), group, layout, axes)
+            terms = terms_of_elements(forward, threads, group, elements)
+            if cut is not None and cut.terms < terms:
+                kernel, geometry, blocks, terms = tiled, cut.tiles, cut.blocks, cut.terms
+            if terms > _MOST_TERMS * terms_of_axes(forward, threads, group, elements):
+                return None
+    if geometry is None:
         rows, columns = [*[make_axis(None, 0, 0, 0)] * (2 - len(axes)), *axes]
         geometry = Elements(layout.outer, layout.middle, rows, columns, layout.inner)
-        done = math.prod(result.shape) // math.prod(f.length for f in layout.more)
-        blocks = min(-(-done // threads_of(kernel)), _MOST_BLOCKS)
+        blocks = min(-(-elements // threads_of(kernel)), _MOST_BLOCKS)
     starts = [
         [(n * f.x, n * f.y) if forward else (n * f.y, n * f.x) for n in range(f.length)]
         for f in layout.more
@@ -216,8 +222,8 @@ def _strips(
     axes: Sequence[Axis],
     x: _Side,
     y: _Side,
-) -> tuple[Kernel, Strips | None]:
-    """The kernel for strips and how it cuts the arrays; None where the other kernels serve."""
+) -> tuple[Kernel, Strips | None, int]:
+    """The kernel for strips, how it cuts the arrays, and its blocks; None where others serve."""
     rows, columns = axes
     stride, channels = columns.spacing, layout.inner.length
     kernel_for_strips = kernel._replace(stride=stride, planar=channels == 1)
@@ -237,7 +243,7 @@ def _strips(
         and (forward or all(a.boundary == "zeros" for a in group))
     )
     if not fits:
-        return kernel, None
+        return kernel, None, 0
     filter_, run = filter_of(stride, kernel.compute), run_of(x.kind)
     lanes = run * threads_of(kernel_for_strips)
     before = -filter_.radius * channels % run
@@ -246,7 +252,7 @@ def _strips(
         even = run // math.gcd(run, stride * channels)  # strips apart by whole runs
         block_columns = ((lanes - before - footprint) // (stride * channels) + 1) // even * even
         if 2 * block_columns * stride * channels < lanes:
-            return kernel, None
+            return kernel, None, 0
         strips, down = -(-columns.outputs // block_columns), rows.outputs
     else:
         block_columns, strips = 0, -(-columns.length * channels // lanes)
@@ -258,4 +264,5 @@ def _strips(
         layout.outer, layout.middle, rows, columns, channels, before, strips, block_columns,
         -(-down // chunk), chunk,
     )  # fmt: skip
-    return kernel_for_strips, geometry
+    blocks = strips * geometry.chunks * planes
+    return (kernel_for_strips, geometry, blocks) if blocks <= MOST_BLOCKS else (kernel, None, 0)
