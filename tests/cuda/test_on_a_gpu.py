@@ -38,6 +38,17 @@ HUGE = [
     ("interleaved", (1021, 1023, 3), 0.5, {"axes": (0, 1)}),
     ("interleaved, replicate", (640, 512, 4), 0.25, {"axes": (0, 1), "boundary": "replicate"}),
     ("many planes", (70_001, 9, 16), 0.5, {}),
+    ("planes in tiles", (3, 1021, 2047), 0.2, {}),
+    ("planes in tiles, circular", (2, 700, 1536), 0.5, {"boundary": "circular", "sigma": 3}),
+    (
+        "planes in tiles, nearest",
+        (2, 701, 1537),
+        0.3,
+        {"sampling": "nearest", "boundary": "reflect"},
+    ),
+    ("interleaved in tiles", (640, 513, 3), (0.2, 0.3), {"axes": (0, 1), "boundary": "replicate"}),
+    ("many planes in tiles", (70_001, 9, 16), 0.2, {}),
+    ("one axis after the other", (300, 1200), 1, {"sigma": (20, 200)}),
 ]
 
 
@@ -120,18 +131,38 @@ def test_the_current_stream_is_used_without_waiting(torch: Any) -> None:
     assert_same_bits(on_host(y[5, 1]), on_host(expected[0, 0]))
 
 
-def test_capture_in_a_graph(torch: Any) -> None:
+def test_the_stream_given_is_used_without_waiting(torch: Any) -> None:
+    x = torch.zeros(64, 3, 512, 512, device="cuda")
+    expected = aa_ref.downsample(torch.ones(1, 1, 512, 512), 0.5)
+    aa_ref.downsample(x, 0.5)
+    torch.cuda.synchronize()
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        torch.cuda._sleep(200_000_000)
+        x.fill_(1)
+    y = aa_ref.downsample(x, 0.5, stream=stream)
+    assert torch.cuda.current_stream().query(), "another stream has work"
+    assert not stream.query(), "the call waited"
+    stream.synchronize()
+    assert_same_bits(on_host(y[5, 1]), on_host(expected[0, 0]))
+
+
+@pytest.mark.parametrize("scale", [0.25, 0.2], ids=["strips", "tiles"])
+def test_capture_in_a_graph(torch: Any, scale: float) -> None:
     x = torch.randn(2, 3, 64, 64, device="cuda")
-    out = torch.empty(2, 3, 16, 16, device="cuda")
-    aa_ref.downsample(x, 0.25, out=out)  # compiles
+    out = aa_ref.downsample(x, scale)  # compiles
+    back = aa_ref.downsample_adjoint(out, scale, (64, 64))
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        aa_ref.downsample(x, 0.25, out=out)
+        aa_ref.downsample(x, scale, out=out)
+        aa_ref.downsample_adjoint(out, scale, (64, 64), out=back)
     x.copy_(torch.randn_like(x))
     graph.replay()
     torch.cuda.synchronize()
-    assert_same_bits(on_host(out), on_host(aa_ref.downsample(x.cpu(), 0.25)))
+    expected = aa_ref.downsample(x.cpu(), scale)
+    assert_same_bits(on_host(out), on_host(expected))
+    assert_same_bits(on_host(back), on_host(aa_ref.downsample_adjoint(expected, scale, (64, 64))))
 
 
 def test_numbas_own_arrays() -> None:
