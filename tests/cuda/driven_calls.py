@@ -14,6 +14,7 @@ import pytest
 
 import aa_ref
 from aa_ref.backends.cuda.kernels import compiled
+from aa_ref.backends.cuda.memory import resident
 from aa_ref.backends.cuda.steps import steps_of
 from aa_ref.backends.cuda.toolkit import SIMULATOR, cuda
 from aa_ref.errors import DeviceError
@@ -230,6 +231,11 @@ def test_taps_are_there_before_any_stream_may_read_them(launches: Launches) -> N
     order = [n for n in called() if "HtoD" in n or "Launch" in n or "Sync" in n]
     assert order[:2] == ["cuMemcpyHtoD_v2", "cuStreamSynchronize"]
     assert order[-1] == "cuLaunchKernel"
+
+
+def test_taps_stay_for_the_graphs_that_captured_them() -> None:
+    """A graph reads them at each replay, when plans and steps may long be forgotten."""
+    assert resident.cache_parameters()["maxsize"] is None
 
 
 def test_kernels_are_compiled_once(launches: Launches) -> None:

@@ -1,7 +1,7 @@
 """Device memory of this backend's own: for arrays of the host, for taps, and between steps."""
 
 import math
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,9 +41,12 @@ def download(a: DeviceArray, out: NDArray[Any]) -> None:
         out[...] = samples.reshape(a.shape)
 
 
-@lru_cache(maxsize=512)
+@cache
 def resident(constants: bytes, device: int) -> tuple[int, Any]:
-    """The address of constants on a device, and what keeps them there."""
+    """The address of constants on a device, and what keeps them there.
+
+    They stay as long as the process, since graphs that captured a launch read them at each replay.
+    """
     owner = cuda.to_device(np.frombuffer(constants, np.uint8))
     # The copy returns when the constants have left the host's memory, not yet there. Streams that
     # do not wait for the default one (those of PyTorch) could launch kernels in between.
