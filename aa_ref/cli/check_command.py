@@ -82,6 +82,10 @@ def check(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the report there.")
     ] = None,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write it as a page with pictures."),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Judge an implementation of the operation by its answers.
@@ -90,8 +94,9 @@ def check(
     status is 0 if it passes, 1 if not, 3 if the precision allows errors as large as the results,
     and 2 if the question is wrong.
     """
-    if json_file is not None:
-        check_destination(json_file, overwrite)
+    for file in (json_file, html_file):
+        if file is not None:
+            check_destination(file, overwrite)
     terms: dict[str, Any] = {
         "sigma": None if sigma is None else parse_numbers(sigma, "--sigma"),
         "boundary": parse_words(boundary), "sampling": parse_words(sampling),
@@ -114,9 +119,10 @@ def check(
         channels=channels, timeout=timeout, isolate=isolate, seed=seed, **judged, **terms,
     )  # fmt: skip
     typer.echo(str(report))
-    if json_file is not None:
-        write_file(json_file, [report.to_json().encode()], overwrite)
-        typer.echo(f"wrote {json_file}")
+    for file, written in ((json_file, report.to_json), (html_file, report.to_html)):
+        if file is not None:
+            write_file(file, [written().encode()], overwrite)
+            typer.echo(f"wrote {file}")
     raise typer.Exit(_STATUS[report.grade])
 
 

@@ -31,7 +31,9 @@
 `edges`         the rules beyond the ends, and two that others follow
 `findings`      what can be wrong, by code
 `snippets`      code that shows a finding
+`evidence`      answers that a report shows
 `report`        what a check has found, for people and programs
+`page`          a report as a page of HTML, with pictures
 `vectors`       cases on disk for programs in other languages, and the verdict on their results
 `errors`        what can go wrong in asking
 ==============  ===============================================================================

@@ -22,6 +22,7 @@ __all__ = [
     "noise",
     "ramp",
     "random",
+    "scene",
     "subnormal",
     "wide",
 ]
@@ -87,6 +88,23 @@ def checkerboard(shape: Shape, dtype: str) -> NDArray[np.float64]:
     """1 and -1 in turn along every axis, the highest frequency; for integers their ends."""
     odd = np.indices(shape).sum(0) % 2
     return np.where(odd, 0.0 if dtype not in FLOATING else -1.0, _full(dtype))
+
+
+def scene(shape: Shape, dtype: str) -> NDArray[np.float64]:
+    """A picture in the last two dimensions: sky, sun, a fence whose pales get narrower.
+
+    Nothing about it is symmetric. From 0 to 1, for integers to their largest.
+    """
+    height, width = shape[-2:]
+    i, j = np.indices((height, width))
+    sky = 0.75 - i / (2 * height)
+    sun = (12 * i - 3 * height) ** 2 + (12 * j - 4 * width) ** 2 < (2 * width) ** 2
+    fence = 2 * i + np.abs(4 * (j % 16) - 32) // 8 > height
+    pales = np.where(j * j // (2 * width) % 2, 0.0, 0.875)  # half a wave a sample at the end
+    picture = np.select([fence, sun], [pales, 1.0], sky)
+    if dtype not in FLOATING:
+        picture = np.floor(picture * _full(dtype))
+    return np.broadcast_to(picture, shape)
 
 
 def random(shape: Shape, dtype: str, seed: int) -> NDArray[np.float64]:

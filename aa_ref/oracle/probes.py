@@ -22,7 +22,7 @@ __all__ = ["ARRANGEMENTS", "KINDS", "Probe", "probes"]
 
 KINDS = (
     "size", "impulse", "constant", "ramp", "checkerboard", "random", "wide", "subnormal",
-    "special", "batch", "memory",
+    "special", "batch", "memory", "picture",
 )  # fmt: skip
 """What probes are there for: in special ones there is NaN or infinity, memory ones have strides."""
 
@@ -126,6 +126,7 @@ def probes(
         *_impulses(reach, dtype),
         *_plain(reach, dtype),
         *_numbers(reach, dtype, seed + 100),
+        _picture(reach, dtype),
         *_several_at_once(layout, reach, dtype, channels, seed + 200),
         *_in_memory(layout, reach, dtype, channels, seed + 300),
     ]
@@ -228,6 +229,16 @@ def _numbers(reach: list[Reach], dtype: str, seed: int) -> Iterator[_Draft]:
             f"subnormal-{size}", f"samples below the smallest normal number, {size}", "subnormal",
             _plane(middling), partial(patterns.subnormal, dtype=dtype, seed=seed + 20),
         )  # fmt: skip
+
+
+def _picture(reach: list[Reach], dtype: str) -> _Draft:
+    """Something to look at."""
+    lengths = _long(reach)
+    size, shape = _by(lengths), _plane(lengths)
+    return _Draft(
+        f"picture-{size}", f"a picture: sky, sun and a fence, {size}", "picture",
+        shape, partial(patterns.scene, dtype=dtype),
+    )  # fmt: skip
 
 
 def _long(reach: list[Reach]) -> tuple[int, ...]:

@@ -4,12 +4,13 @@ import json
 import math
 import os
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from .evidence import Evidence
 from .findings import Finding
 
 __all__ = ["SCHEMA", "Grade", "Report"]
@@ -58,6 +59,8 @@ class Report:
         `aa_ref.oracle.diagnosis.Diagnosis` tells.
     calls : int
         How often the functions were asked.
+    evidence : Evidence or None
+        Answers to look at, for `to_html`.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Report:
     convention: str | None
     recovered: dict[str, Any]
     calls: int
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -80,14 +84,23 @@ class Report:
     def __bool__(self) -> bool:
         return self.passed
 
-    def __str__(self) -> str:
-        worst = f"the worst error is {self.worst:.3g} of its bound"
+    @property
+    def verdict(self) -> str:
+        """The grade in words."""
+        return _VERDICTS[self.grade]
+
+    @property
+    def worst_in_words(self) -> str:
+        """How far the worst error is from its bound."""
         if math.isinf(self.worst):
-            worst = "some errors are where none is allowed"
+            return "some errors are where none is allowed"
+        return f"the worst error is {self.worst:.3g} of its bound"
+
+    def __str__(self) -> str:
         lines = [
-            f"{self.name}: {_VERDICTS[self.grade]}",
+            f"{self.name}: {self.verdict}",
             f"  {self.terms_in_words}",
-            f"  {self.calls} calls; {worst}",
+            f"  {self.calls} calls; {self.worst_in_words}",
         ]
         if self.convention is not None:
             lines += _wrapped(self.convention, "  ")
@@ -118,6 +131,19 @@ class Report:
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as JSON, which is also written to ``path`` if one is given."""
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if path is not None:
+            Path(path).write_text(text, "utf-8")
+        return text
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The report as one page of HTML that needs nothing else, also written to ``path``.
+
+        With pictures: the filter as the answers show it beside the true one, its frequency
+        response, the errors over a picture. No script, nothing loaded from elsewhere.
+        """
+        from .page import page_of
+
+        text = page_of(self)
         if path is not None:
             Path(path).write_text(text, "utf-8")
         return text

@@ -11,6 +11,7 @@ from ..plans import Direction
 from .calls import Answer, Caller, Question
 from .comparison import Comparison
 from .errors import OracleError
+from .evidence import evidence_of
 from .explaining import Failure, explained
 from .faults import Fault, judge_answer
 from .findings import CODES, Finding
@@ -196,6 +197,7 @@ class Trial:
             tuple(sorted(self.findings, key=lambda f: list(CODES).index(f.code))),
             tuple(self.suspicions), (*self.notes, *(_said_of(*r) for r in remarks)),
             self.convention, self.recovered, self.asked,
+            evidence_of(self.terms, self.compared, self.answers),
         )  # fmt: skip
 
 

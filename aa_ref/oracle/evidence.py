@@ -1,0 +1,62 @@
+"""Evidence: the answers that a report shows, besides what it says of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .comparison import Comparison
+from .probes import Probe
+from .terms import Terms
+
+__all__ = ["Case", "Evidence", "evidence_of"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A probe, the answer as it came (perhaps of another shape or type), and what it is worth."""
+
+    probe: Probe
+    answer: NDArray[Any]
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What there is to see of a function.
+
+    Attributes
+    ----------
+    terms : Terms
+    impulses : tuple of Case
+    pictures : tuple of Case
+        The picture, and the probe with the worst error if that is another one.
+    """
+
+    terms: Terms
+    impulses: tuple[Case, ...]
+    pictures: tuple[Case, ...]
+
+
+def evidence_of(
+    terms: Terms,
+    compared: Sequence[tuple[Probe, Comparison]],
+    answers: Mapping[str, NDArray[Any]],
+) -> Evidence:
+    """Choose out of all that was compared; an adjoint's results are left out."""
+    cases: dict[str, Case] = {}
+    for probe, comparison in compared:
+        answer = answers.get(probe.label)
+        ahead = comparison.errors.shape == terms.plan(probe.x.shape).out_shape
+        if answer is not None and answer.ndim == probe.x.ndim and ahead:
+            cases.setdefault(probe.label, Case(probe, answer, comparison))
+    pictures = [c for c in cases.values() if c.probe.kind == "picture"]
+    # One or two outputs are no picture; but if there are no others, then these.
+    axes = terms.layout.axes[-2:]
+    large = [c for c in cases.values() if min(c.comparison.errors.shape[a] for a in axes) > 2]
+    worst = max(large or cases.values(), key=lambda c: c.comparison.worst, default=None)
+    if worst is not None and worst not in pictures:
+        pictures.append(worst)
+    impulses = tuple(c for c in cases.values() if c.probe.kind == "impulse")
+    return Evidence(terms, impulses, tuple(pictures))

@@ -1,0 +1,231 @@
+"""Drawings of one axis' filter: its taps, and what it does to each frequency."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .markup import Markup, number, tag
+from .measured import AxisTaps
+
+__all__ = ["FLOOR", "response", "response_chart", "taps_chart"]
+
+Values = NDArray[np.float64]
+
+_WIDTH, _HEIGHT = 440.0, 300.0
+_LEFT, _RIGHT = 54.0, 428.0
+_MOST = 301
+"""Taps that are drawn; of more, every second, third, …"""
+FLOOR = -100.0
+"""The lowest decibels that are drawn."""
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A rectangle of the drawing, and the numbers that it spans."""
+
+    top: float
+    bottom: float
+    low: float
+    high: float
+    first: float
+    last: float
+
+    def x(self, value: float) -> float:
+        """From a number to a place across."""
+        share = (value - self.first) / (self.last - self.first)
+        return round(_LEFT + (_RIGHT - _LEFT) * share, 2)
+
+    def y(self, value: float) -> float:
+        """From a number to a place down; what is outside lies on the edge."""
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return round(self.bottom - (self.bottom - self.top) * share, 2)
+
+    def across(self, ticks: Iterable[tuple[float, str]], title: str) -> Iterator[Markup]:
+        """Words below."""
+        for value, text in ticks:
+            x = self.x(value)
+            yield _line(x, x, self.bottom, self.bottom + 4, "axis")
+            yield tag("text", text, x=x, y=self.bottom + 16, class_="middle")
+        yield tag("text", title, x=(_LEFT + _RIGHT) / 2, y=self.bottom + 32, class_="middle title")
+
+    def upwards(self, ticks: Iterable[tuple[float, str]]) -> Iterator[Markup]:
+        """Words and lines from the left."""
+        for value, text in ticks:
+            y = self.y(value)
+            yield _line(_LEFT, _RIGHT, y, y, "grid")
+            yield tag("text", text, x=_LEFT - 7, y=y + 4, class_="end")
+
+
+def taps_chart(axis: AxisTaps) -> Markup:
+    """Taps against their places; below, how much they differ."""
+    places = sorted({*axis.true, *axis.seen})
+    places = places[:: -(-len(places) // _MOST)]
+    values = [*axis.true.values(), *axis.seen.values(), 0.0]
+    low, high = _padded(min(values), max(values))
+    first, last = min(places) - 0.7, max(places) + 0.7
+    comparable = bool(axis.seen) and all(p == int(p) for p in axis.seen)
+    panel = _Panel(12, 168 if comparable else _HEIGHT - 40, low, high, first, last)
+    parts = [
+        *panel.upwards((v, number(v)) for v in _ticks(low, high, 5)),
+        _line(_LEFT, _RIGHT, panel.y(0), panel.y(0), "axis"),
+        *_stems(panel, places, axis.true, "true", 0.0),
+        *_stems(panel, places, axis.seen, "seen", 0.0),
+    ]
+    title = f"place along {axis.letter}, in samples from the centre"
+    lowest = panel
+    if comparable:
+        lowest = _differences(axis, places, parts, first, last)
+    marks = [(v, number(v)) for v in _ticks(first, last, 9) if v == int(v)]
+    parts += lowest.across(marks, title)
+    half = (panel.x(1) - panel.x(0)) / 2
+    for place in places:
+        parts.append(
+            tag(
+                "rect", tag("title", _words_of(axis, place)), x=round(panel.x(place) - half, 2),
+                y=panel.top, width=round(2 * half, 2), height=lowest.bottom - panel.top,
+                class_="hover",
+            )
+        )  # fmt: skip
+    return _drawing(f"Taps along {axis.letter}, true and recovered", parts)
+
+
+def _differences(
+    axis: AxisTaps, places: list[float], parts: list[Markup], first: float, last: float
+) -> _Panel:
+    away = {p: axis.seen.get(p, 0.0) - axis.true.get(p, 0.0) for p in places}
+    most = max(map(abs, away.values())) or 1.0
+    panel = _Panel(196, _HEIGHT - 40, -1.15 * most, 1.15 * most, first, last)
+    parts += panel.upwards([(most, f"+{most:.0e}"), (0.0, "0"), (-most, f"−{most:.0e}")])
+    parts.append(tag("text", "recovered − true", x=_RIGHT, y=panel.top - 5, class_="end title"))
+    parts.append(_line(_LEFT, _RIGHT, panel.y(0), panel.y(0), "axis"))
+    for place, value in away.items():
+        if value:
+            parts.append(_line(panel.x(place), panel.x(place), panel.y(0), panel.y(value), "away"))
+    return panel
+
+
+def _stems(
+    panel: _Panel, places: list[float], taps: Mapping[float, float], kind: str, shift: float
+) -> Iterator[Markup]:
+    size = min(4.5, max(1.5, 0.3 * (panel.x(1) - panel.x(0))))
+    for place in places:
+        if place not in taps:
+            continue
+        x, y = panel.x(place + shift), panel.y(taps[place])
+        if kind == "true":  # a bar with a ring; the recovered one is a dot inside
+            yield _line(x, x, panel.y(0), y, "stem")
+            yield tag("circle", cx=x, cy=y, r=round(1.4 * size, 2), class_="ring")
+        else:
+            yield tag("circle", cx=x, cy=y, r=round(0.75 * size, 2), class_="dot")
+
+
+def _words_of(axis: AxisTaps, place: float) -> str:
+    true, seen = axis.true.get(place), axis.seen.get(place)
+    lines = [f"{number(place)} from the centre"]
+    lines.append("true: none" if true is None else f"true: {number(true, 9)}")
+    if axis.seen:
+        lines.append("recovered: none" if seen is None else f"recovered: {number(seen, 9)}")
+    if true is not None and seen is not None:
+        lines.append(f"difference: {number(seen - true, 3)}")
+    return "\n".join(lines)
+
+
+def response(taps: Mapping[float, float], frequencies: Values) -> Values:
+    """The magnitude of a filter's frequency response, in decibels; minus infinity for 0.
+
+    ``sum t exp(-2 pi i f place)`` at frequencies in cycles per input sample.
+    """
+    places, values = np.array([*taps]), np.array([*taps.values()])
+    turns = np.exp(-2j * np.pi * np.outer(frequencies, places))
+    with np.errstate(divide="ignore"):
+        decibels: Values = 20 * np.log10(np.abs(turns @ values))
+    return decibels
+
+
+def response_chart(axis: AxisTaps) -> Markup:
+    """What the filter leaves of each frequency, and from where on frequencies fold back."""
+    spacing = axis.plan.spacing or 1 / float(axis.plan.scale)
+    nyquist = 0.5 / spacing
+    frequencies = np.linspace(0.0, 0.5, 361)
+    true = response(axis.true, frequencies)
+    seen = response(axis.seen, frequencies) if axis.seen else None
+    top = 10.0 if seen is None else max(10.0, 10 * math.ceil((seen.max() + 1) / 10))
+    panel = _Panel(12, _HEIGHT - 40, FLOOR, top, 0.0, 0.5)
+    edge = panel.x(nyquist)
+    parts = [
+        tag(
+            "rect", x=edge, y=panel.top, width=round(_RIGHT - edge, 2),
+            height=panel.bottom - panel.top, class_="folded",
+        ),
+        *panel.upwards((v, number(v)) for v in range(int(FLOOR), int(top) + 1, 20)),
+        _line(_LEFT, _RIGHT, panel.bottom, panel.bottom, "axis"),
+        _line(edge, edge, panel.top, panel.bottom, "nyquist"),
+        _curve(panel, frequencies, true, "true"),
+    ]  # fmt: skip
+    if seen is not None:
+        parts.append(_curve(panel, frequencies, seen, "seen"))
+    right = nyquist < 0.3
+    words = f"Nyquist of stride {number(spacing)}: {number(nyquist)}"
+    parts.append(
+        tag(
+            "text", words, x=edge + (6 if right else -6), y=panel.top + 12,
+            class_="title" if right else "title end",
+        )
+    )  # fmt: skip
+    if right:
+        parts.append(tag("text", "folds back: aliases", x=edge + 6, y=panel.top + 27))
+    parts.append(tag("text", "dB", x=_LEFT - 7, y=panel.bottom + 16, class_="end title"))
+    marks = [(v / 10, number(v / 10)) for v in range(6)]
+    parts += panel.across(marks, f"frequency along {axis.letter}, in cycles per input sample")
+    wide = panel.x(frequencies[6]) - panel.x(0)
+    for k in range(0, len(frequencies), 6):
+        f = float(frequencies[k])
+        lines = [f"{number(f)} cycles per sample", f"true: {_decibels(true[k])}"]
+        if seen is not None:
+            lines.append(f"recovered: {_decibels(seen[k])}")
+        parts.append(
+            tag(
+                "rect", tag("title", "\n".join(lines)), x=round(panel.x(f) - wide / 2, 2),
+                y=panel.top, width=round(wide, 2), height=panel.bottom - panel.top, class_="hover",
+            )
+        )  # fmt: skip
+    return _drawing(f"Frequency response along {axis.letter}, true and recovered", parts)
+
+
+def _curve(panel: _Panel, frequencies: Values, decibels: Values, kind: str) -> Markup:
+    points = " ".join(
+        f"{panel.x(f)},{panel.y(d)}"
+        for f, d in zip(frequencies.tolist(), decibels.tolist(), strict=True)
+    )
+    return tag("polyline", points=points, class_=f"curve {kind}")
+
+
+def _decibels(value: float) -> str:
+    return "nothing" if value < -300 else f"{number(value, 5)} dB"
+
+
+def _line(x1: float, x2: float, y1: float, y2: float, kind: str) -> Markup:
+    return tag("line", x1=x1, x2=x2, y1=y1, y2=y2, class_=kind)
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    margin = 0.06 * ((high - low) or 1.0)
+    return low - margin if low < 0 else 0.0, high + margin
+
+
+def _ticks(low: float, high: float, about: int) -> list[float]:
+    """Round numbers between two, some ``about``."""
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough)
+    return [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _drawing(title: str, parts: Iterable[Markup]) -> Markup:
+    return tag(
+        "svg", *parts, viewBox=f"0 0 {_WIDTH:g} {_HEIGHT:g}", role="img", aria_label=title,
+        class_="chart",
+    )  # fmt: skip
