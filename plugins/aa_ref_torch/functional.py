@@ -36,6 +36,7 @@ def downsample(
     dtype: Any = None,
     out: Any = None,
     backend: str | None = None,
+    stream: Any = None,
 ) -> Any:
     """`aa_ref.downsample` for tensors: differentiable, known to torch's transforms and compiler.
 
@@ -49,6 +50,8 @@ def downsample(
         Type of the result. Gradients flow through floating types alone.
     out : Tensor, optional
         Where to put the result. No gradient flows then: a tensor that requires one is refused.
+    stream : CUDA stream, optional
+        Another than torch's current one. No gradient flows then, either.
     scale, axes, sigma, boundary, sampling, backend
         As in `aa_ref.downsample`.
 
@@ -77,10 +80,10 @@ def downsample(
     >>> x.grad.shape
     torch.Size([2, 3, 64, 48])
     """
-    if out is not None or not isinstance(x, torch.Tensor):
+    if out is not None or stream is not None or not isinstance(x, torch.Tensor):
         return aa_ref.downsample(
             x, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
-            out=out, backend=backend,
+            out=out, backend=backend, stream=stream,
         )  # fmt: skip
     text = _text(x, scale, axes, sigma, boundary, sampling)
     return apply(x, text, as_dtype(dtype), backend)
@@ -98,6 +101,7 @@ def downsample_adjoint(
     dtype: Any = None,
     out: Any = None,
     backend: str | None = None,
+    stream: Any = None,
 ) -> Any:
     """`aa_ref.downsample_adjoint` for tensors, differentiable: its own transpose is `downsample`.
 
@@ -107,7 +111,7 @@ def downsample_adjoint(
         Of a floating type.
     shape : sequence of int
         The lengths of `downsample`'s input along ``axes``, in their order.
-    scale, axes, sigma, boundary, sampling, dtype, out, backend
+    scale, axes, sigma, boundary, sampling, dtype, out, backend, stream
         As in `downsample`.
 
     Returns
@@ -119,10 +123,10 @@ def downsample_adjoint(
     AaRefError
         As `aa_ref.downsample_adjoint`.
     """
-    if out is not None or not isinstance(g, torch.Tensor):
+    if out is not None or stream is not None or not isinstance(g, torch.Tensor):
         return aa_ref.downsample_adjoint(
             g, scale, shape, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling,
-            dtype=dtype, out=out, backend=backend,
+            dtype=dtype, out=out, backend=backend, stream=stream,
         )  # fmt: skip
     text = _text(g, scale, axes, sigma, boundary, sampling)
     lengths = [shape] if isinstance(shape, int) else list(shape)
@@ -156,6 +160,7 @@ def pyramid(
     dtype: Any = None,
     out: Sequence[Any] | None = None,
     backend: str | None = None,
+    stream: Any = None,
 ) -> list[Any]:
     """`aa_ref.pyramid` for tensors, differentiable: gradients of levels are added in their order.
 
@@ -164,7 +169,7 @@ def pyramid(
     x : Tensor
     scales : sequence
         One scale, or one tuple of scales, for each level.
-    axes, sigma, boundary, sampling, dtype, out, backend
+    axes, sigma, boundary, sampling, dtype, out, backend, stream
         As in `downsample`, the same for all levels.
 
     Returns
@@ -177,10 +182,10 @@ def pyramid(
     AaRefError
         As `aa_ref.pyramid`.
     """
-    if out is not None or not isinstance(x, torch.Tensor):
+    if out is not None or stream is not None or not isinstance(x, torch.Tensor):
         return aa_ref.pyramid(
             x, scales, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
-            out=out, backend=backend,
+            out=out, backend=backend, stream=stream,
         )  # fmt: skip
     if not isinstance(scales, Iterable):
         raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
