@@ -5,7 +5,7 @@ import pytest
 import torch
 from cases import FLOATS, Case, cases, gradient
 from hypothesis import given, settings
-from support import BFLOAT16, TYPES, assert_same_bits
+from support import BFLOAT16, TYPES, assert_same_bits, numpy_type
 from test_backends import PROPERTIES
 
 import aa_ref
@@ -68,24 +68,40 @@ def test_property(check, strategy):
     FEWER(given(case=strategy)(lambda case: check("torch", case)))()
 
 
+def check_gradient(x, scale, options, g):
+    """Computed in the type that the forward way was computed in, rounded once to the input's."""
+    leaf = tensor_of(x).requires_grad_()
+    y = aa_ref_torch.downsample(leaf, scale, **options)
+    (gx,) = torch.autograd.grad(y, leaf, tensor_of(g))
+    with np.errstate(all="ignore"):
+        if x.dtype == np.float64:
+            g = g.astype(np.float64)
+        elif g.dtype == np.float64:
+            g = g.astype(np.float32)
+    lengths = [x.shape[a] for a in options["axes"]]
+    options = options | {"dtype": x.dtype.name, "backend": "reference"}
+    assert_same_bits(gx, aa_ref.downsample_adjoint(g, scale, lengths, **options))
+
+
 @FEWER
 @given(cases(dtypes=FLOATS))
 def test_gradients_are_the_references_adjoint(case: Case):
-    """In the type that the forward way was computed in, rounded once to that of the input."""
-    x = tensor_of(case.x).requires_grad_()
-    y = aa_ref_torch.downsample(x, case.scale, **case.options)
-    lengths = [case.x.shape[a] for a in case.options["axes"]]
-    if case.options["dtype"] in ("uint8", "uint16"):
-        assert not y.requires_grad
-        return
-    g = gradient(case, case.options["dtype"] or case.x.dtype.name)
-    (gx,) = torch.autograd.grad(y, x, tensor_of(g))
-    narrower = case.x.dtype != np.float64 and g.dtype == np.float64
-    with np.errstate(all="ignore"):
-        wide = g.astype(np.float32) if narrower else g
-        wide = g.astype(np.float64) if case.x.dtype == np.float64 else wide
-    options = case.options | {"dtype": case.x.dtype.name, "backend": "reference"}
-    assert_same_bits(gx, aa_ref.downsample_adjoint(wide, case.scale, lengths, **options))
+    result = case.options["dtype"]
+    if result in ("uint8", "uint16"):
+        x = tensor_of(case.x).requires_grad_()
+        assert not aa_ref_torch.downsample(x, case.scale, **case.options).requires_grad
+    else:
+        g = gradient(case, result or case.x.dtype.name)
+        check_gradient(case.x, case.scale, case.options, g)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("result", FLOATS)
+def test_gradients_from_one_type_to_another(dtype, result):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 13, 17)).astype(numpy_type(dtype))
+    g = rng.standard_normal((2, 5, 6)).astype(numpy_type(result))
+    check_gradient(x, 0.4, {"axes": (1, 2), "sampling": "nearest", "dtype": result}, g)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import runpy
 from fractions import Fraction
+from pathlib import Path
 
 import original_layers as original
 import pytest
@@ -401,3 +403,11 @@ def test_public_names_are_documented():
     assert aa_ref_torch.__all__ == sorted(aa_ref_torch.__all__)
     for name in aa_ref_torch.__all__:
         assert getattr(aa_ref_torch, name).__doc__
+
+
+def test_the_script_in_the_documents_swaps_the_layer(capsys):
+    script = Path(aa_ref_torch.__file__).parents[2] / "docs" / "swap_the_layer.py"
+    if not script.exists():
+        pytest.skip("the plugin is installed without the documents")
+    runpy.run_path(str(script), run_name="__main__")
+    assert "All keys matched" in capsys.readouterr().out
