@@ -13,7 +13,7 @@ from aa_ref.bench.results import Results
 
 from .endings import FileError, UsageError
 from .options import parse_path
-from .output import check_destination, write_file
+from .output import begins_with, check_destination, write_file
 
 __all__ = ["Outputs", "read_results"]
 
@@ -83,7 +83,7 @@ class Outputs:
         return plot.name
 
     def _may_replace(self, option: str, path: Path) -> bool:
-        return self.overwrite or (option == "--page" and _is_generated(path))
+        return self.overwrite or (option == "--page" and begins_with(path, GENERATED))
 
 
 def read_results(file: Path) -> Results:
@@ -102,12 +102,3 @@ def read_results(file: Path) -> Results:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise FileError(f"cannot read {file}: {reason}") from None
     return Results.from_json(text, str(file))
-
-
-def _is_generated(page: Path) -> bool:
-    """Whether a file may be replaced without asking, since it was generated itself."""
-    try:
-        with page.open(encoding="utf-8") as file:
-            return file.readline().strip() == GENERATED
-    except (OSError, ValueError):
-        return False

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .endings import FileError
 
-__all__ = ["check_destination", "write_file"]
+__all__ = ["begins_with", "check_destination", "write_file"]
 
 
 def check_destination(path: Path, overwrite: bool) -> None:
@@ -36,6 +36,15 @@ def check_destination(path: Path, overwrite: bool) -> None:
         raise FileError(f"cannot write {path}: there is no folder {folder}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise FileError(f"cannot write {path}: no permission to write in {folder}")
+
+
+def begins_with(path: Path, line: str) -> bool:
+    """Whether it is a text with this first line, as generated files that may be replaced are."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline().strip() == line
+    except (OSError, ValueError):
+        return False
 
 
 def write_file(path: Path, parts: Iterable[bytes | memoryview], overwrite: bool) -> None:
