@@ -13,6 +13,7 @@ from .demo_command import demo
 from .info_command import info
 from .plan_command import plan
 from .run_command import run
+from .scoreboard_command import scoreboard
 from .vectors_command import vectors
 
 __all__ = ["app"]
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, plan, info, demo, bench, check):
+for command in (run, plan, info, demo, bench, check, scoreboard):
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     app.command(help="\n\n".join(" ".join(p.split()) for p in paragraphs))(command)
 app.add_typer(vectors)
