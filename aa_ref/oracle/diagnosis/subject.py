@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import patterns
+from ..errors import OracleError
 from ..layouts import Layout
 
 __all__ = ["Subject"]
@@ -68,8 +69,10 @@ class Subject:
                 y = self._fn(given)
         except Exception as error:
             said = str(error).partition("\n")[0]
+            if not isinstance(error, OracleError):  # a guard's words name the type themselves
+                said = f"{type(error).__name__}: {said}"
             self.refused.append(x.shape[2:])
-            self._note("error", f"{type(error).__name__} at shape {given.shape}: {said}")
+            self._note("error", f"at shape {given.shape}, {said}")
             return None
         if given.tobytes() != before.tobytes():
             self._note("mutates", f"the input of shape {given.shape} has changed after the call")
