@@ -1,12 +1,15 @@
 """Correct implementations of the operation, none by this library: each must be accepted.
 
-Each is a function from a scale to a function of NCHW arrays; they compute their own taps. They go
-wrong in the last places in ways of their own, which the bound has to allow.
+Each is a function from a scale to a function of NCHW arrays. Those written here compute their own
+taps; other libraries' are the peers of the scoreboard. They go wrong in the last places in ways of
+their own, which the bound has to allow.
 """
 
 from fractions import Fraction
 
 import numpy as np
+
+from aa_ref.oracle.scoreboard import chosen
 
 
 def numbers_of(scale):
@@ -172,23 +175,6 @@ def as_matrices(scale):
     return fn
 
 
-def torch_strided(scale):
-    """One grouped convolution of K×K taps that computes only what is kept."""
-    import torch
-
-    def fn(x):
-        stride, _, radius = numbers_of(scale)
-        taps = torch.from_numpy(taps_in(np.float32, scale))
-        channels = x.shape[1]
-        weight = torch.outer(taps, taps).expand(channels, 1, -1, -1)
-        given = torch.from_numpy(np.ascontiguousarray(x))
-        return torch.nn.functional.conv2d(
-            given, weight, stride=stride, padding=radius, groups=channels
-        ).numpy()
-
-    return fn
-
-
 def torch_strided_adjoint(scale):
     """Its gradient, by autograd."""
     import torch
@@ -205,80 +191,30 @@ def torch_strided_adjoint(scale):
     return adjoint
 
 
-def original_layer(scale):
-    """As the original has it: a table of weights, full resolution, then all but a few dropped."""
-    import torch
+def _of_library(name):
+    """A peer of the scoreboard; what it needs is imported when it is made."""
+    (peer,) = chosen([name])
 
-    def fn(x):
-        stride, sigma, radius = numbers_of(scale)
-        weight = 1
-        grids = torch.meshgrid(
-            [torch.arange(2 * radius + 1, dtype=torch.float32) for _ in range(2)], indexing="ij"
-        )
-        for grid in grids:
-            weight = weight * torch.exp(-((grid - radius) ** 2) / (2 * sigma**2))
-        weight = weight / torch.sum(weight)
-        weight = weight.view(1, 1, *weight.size()).repeat(x.shape[1], 1, 1, 1)
-        given = torch.nn.functional.pad(
-            torch.from_numpy(np.ascontiguousarray(x)), (radius, radius, radius, radius)
-        )
-        y = torch.nn.functional.conv2d(given, weight, groups=x.shape[1])
-        return y[:, :, ::stride, ::stride].numpy()
+    def make(scale):
+        return peer.make(scale)
 
-    return fn
+    make.__name__ = name.replace(" ", "_")
+    return make
 
 
-def scipy_filter(scale):
-    """``gaussian_filter``, then slices. Its radius is rounded half up: not for 0.16 and 0.8."""
-    from scipy import ndimage
-
-    def fn(x):
-        stride, sigma, _ = numbers_of(scale)
-        full = ndimage.gaussian_filter(x, sigma, mode="constant", axes=(-2, -1))
-        return full[..., ::stride, ::stride]
-
-    return fn
-
-
-def onnx_runtime(scale):
-    """A model of one convolution, run by onnxruntime; channels count as entries of a batch."""
-    import onnx
-    import onnxruntime
-    from onnx import TensorProto, helper, numpy_helper
-
-    stride, _, radius = numbers_of(scale)
-    taps = taps_in(np.float32, scale)
-    node = helper.make_node(
-        "Conv", ["x", "w"], ["y"], strides=[stride] * 2, pads=[radius] * 4,
-        kernel_shape=[2 * radius + 1] * 2,
-    )  # fmt: skip
-    graph = helper.make_graph(
-        [node],
-        "downsample",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, "h", "w"])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1, "a", "b"])],
-        [numpy_helper.from_array(np.outer(taps, taps)[None, None], "w")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.checker.check_model(model)
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-
-    def fn(x):
-        given = np.ascontiguousarray(x).reshape(-1, 1, *x.shape[-2:])
-        (y,) = session.run(None, {"x": given})
-        return y.reshape(*x.shape[:2], *y.shape[-2:])
-
-    return fn
-
+original_layer = _of_library("original layer")
+torch_strided = _of_library("torch strided conv2d")
+onnx_runtime = _of_library("onnxruntime strided Conv")
+scipy_filter = _of_library("SciPy gaussian_filter with zeros")
+opencv_blur = _of_library("OpenCV GaussianBlur with zeros")
 
 CORRECT = (
     direct, rows_first, columns_first, reversed_summation, pairwise_summation, fused, kahan,
-    in_float64, as_matrices, torch_strided, original_layer, scipy_filter, onnx_runtime,
+    in_float64, as_matrices, original_layer, torch_strided, onnx_runtime,
+    scipy_filter, opencv_blur,
 )  # fmt: skip
 NEEDS = {
-    torch_strided: "torch", original_layer: "torch", scipy_filter: "scipy",
-    onnx_runtime: "onnxruntime",
+    original_layer: "torch", torch_strided: "torch",
+    onnx_runtime: "onnxruntime", scipy_filter: "scipy", opencv_blur: "cv2",
 }  # fmt: skip
 SCALES = (0.5, 0.25, Fraction(1, 3))
