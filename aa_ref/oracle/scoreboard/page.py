@@ -127,28 +127,27 @@ def _follows(row: Row) -> str:
 
 
 def _details(rows: Sequence[Row]) -> Iterator[str]:
-    """Each peer's call, and the findings in words at the first scale that has these codes."""
+    """Each peer's call, and in words what was found that was not at the scales before."""
     for peer in dict.fromkeys(row.peer for row in rows):
         lines = [f"### {peer.name}\n", f"`{peer.call}`\n"]
-        seen: set[tuple[str, ...]] = set()
-        for row in rows:
-            if row.peer != peer or row.report is None or row.codes in seen or not row.codes:
-                continue
-            seen.add(row.codes)
-            lines += [f"At scale {row.scale}:\n"]
-            lines += [_item(f"`{f.code}`: {f.message}") for f in row.report.findings]
-            lines.append("")
-        if not seen:
-            lines += _nothing(row for row in rows if row.peer == peer)
-        yield "\n".join(lines)
+        seen: set[Any] = {()}
+        for row in (row for row in rows if row.peer == peer):
+            said = list(_said(row))
+            key = row.codes or tuple(said)
+            if key not in seen:
+                seen.add(key)
+                lines += [f"At scale {row.scale}:\n", *map(_item, said), ""]
+        yield "\n".join(lines if len(seen) > 1 else [*lines, "Nothing differs.\n"])
 
 
-def _nothing(rows: Any) -> Iterator[str]:
-    reasons = dict.fromkeys((row.reason, row.details) for row in rows if row.report is None)
-    for reason, details in reasons:
-        yield f"{reason.capitalize()}: {details.removesuffix('.')}.\n"
-    if not reasons:
-        yield "Nothing differs.\n"
+def _said(row: Row) -> Iterator[str]:
+    """Why there is no report; or its findings, or the notes of one that passed."""
+    if row.report is None:
+        yield f"{row.reason}: {row.details.removesuffix('.')}"
+        return
+    yield from (f"`{f.code}`: {f.message}" for f in row.report.findings)
+    if row.report.passed:  # without the names of probes, which say nothing here
+        yield from (f"note: {note.partition(': ')[2]}" for note in row.report.notes)
 
 
 def _made_with(board: Scoreboard) -> str:
