@@ -30,6 +30,7 @@
 `ingredients`   what conventions are made of
 `edges`         the rules beyond the ends, and two that others follow
 `findings`      what can be wrong, by code
+`flushing`      what flushed subnormal numbers can make of a result
 `snippets`      code that shows a finding
 `evidence`      answers that a report shows
 `report`        what a check has found, for people and programs

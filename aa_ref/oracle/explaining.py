@@ -81,9 +81,11 @@ def explained(
         Explanation(f.code, f.message, _example(f.code, numbers, special))
         for f in diagnosis.findings if f.code not in _OF_CALLS
     ]  # fmt: skip
+    unstable = [f.message for f in diagnosis.findings if f.code == "unstable"]
+    if unstable:  # and nothing else can be told
+        found.append(Explanation("unstable", unstable[0], _example("unstable", numbers, special)))
     codes = {e.code for e in found}
-    unstable = any(f.code == "unstable" for f in diagnosis.findings)  # nothing else can be told
-    if numbers and not codes - {"size", "nan"} and not unstable:
+    if numbers and not codes - {"size", "nan"}:
         found.append(_of_values(numbers))
     if special and not numbers and "nan" not in codes:
         found.append(_of_specials(special[0]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..plans import Direction
+from ..plans import Direction, Plan
 from .calls import Answer, Caller, Question
 from .comparison import Comparison
 from .errors import OracleError
@@ -15,6 +15,7 @@ from .evidence import evidence_of
 from .explaining import Failure, explained
 from .faults import Fault, judge_answer
 from .findings import CODES, Finding
+from .flushing import flushing_explains
 from .probes import Probe, probes
 from .report import Grade, Report
 from .snippets import snippet
@@ -37,6 +38,7 @@ class Trial:
     findings: list[Finding] = field(default_factory=list)
     compared: list[tuple[Probe, Comparison]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    impossible: list[tuple[Fault, str, Question]] = field(default_factory=list)
     answers: dict[str, NDArray[Any]] = field(default_factory=dict)
     suspicions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -53,6 +55,9 @@ class Trial:
         terms.bound(found[0].x, terms.plan(found[0].x.shape), "forward")  # refuses unknown terms
         for probe in found:
             self._forward(probe)
+        if not self.failures:  # which would have a reason that explains these, too
+            for fault, description, question in self.impossible:
+                self._find_once(fault, description, question)
         self._again(found)
         if "adjoint" in self.functions:
             for gradient in gradients(found, terms, seed):
@@ -83,8 +88,9 @@ class Trial:
                 self.failures.append(Failure(probe, question, fault, y, comparison))
             else:
                 self._find_once(fault, probe.description, question)
-        if comparison is not None:
+        if comparison is not None and y is not None:
             self._keep(probe, comparison)
+            self._look_at_flushing(probe, question, plan, y, comparison)
         if answer.y is not None:
             self.answers[probe.label] = answer.y
 
@@ -95,6 +101,20 @@ class Trial:
             self.remarks.setdefault(text, []).append(probe.label)
         if probe.kind == "random" and comparison.grade != "fails":
             self.suspicions += [f"{probe.label}: {s}" for s in suspicions(comparison)]
+
+    def _look_at_flushing(
+        self, probe: Probe, question: Question, plan: Plan, y: NDArray[Any], c: Comparison
+    ) -> None:
+        """Where results may be flushed, the bound tells nothing, but not all is possible."""
+        if probe.kind != "subnormal" or c.grade != "cannot-judge":
+            return
+        if not flushing_explains(y, question.x, plan, question.direction, self.terms):
+            fault = Fault(
+                "values", "gives for subnormal numbers what neither keeping them nor flushing them "
+                "to zero can give", f"the result goes from {y.min():.9g} to {y.max():.9g}",
+                ["print('result:', y.min(), 'to', y.max())"],
+            )  # fmt: skip
+            self.impossible.append((fault, probe.description, question))
 
     def _again(self, found: list[Probe]) -> None:
         """Ask everything a second time, largest first, so that other calls lie between."""
@@ -156,6 +176,8 @@ class Trial:
         if found and sizes is not None:  # which follow from what was found, or are explained better
             self.findings.remove(sizes)
         for code, message, failure in found:
+            if code == "unstable" and any(f.code == code for f in self.findings):
+                continue  # the second asking has seen it, with an example of its own
             if code == "size" and sizes is not None:
                 self.findings.append(replace(sizes, message=message))
             elif failure is not None:
@@ -187,7 +209,7 @@ class Trial:
         grade: Grade = "bit-identical"
         for worse in ("within-bound", "cannot-judge"):
             grade = worse if worse in grades else grade
-        if self.findings or not self.compared:
+        if self.findings or self.failures or "fails" in grades or not self.compared:
             grade = "fails"
         # Of answers that are wrong, what is spared or not judged tells nothing.
         remarks = self.remarks.items() if grade != "fails" else ()

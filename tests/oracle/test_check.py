@@ -136,6 +136,35 @@ def test_flushed_subnormals_are_noted_and_do_not_fail():
     assert any("flushed" in note for note in report.notes)
 
 
+@pytest.mark.parametrize(
+    "spoil", [np.negative, lambda y: np.full_like(y, 1e-38)], ids=["sign", "anything"]
+)
+def test_not_everything_passes_for_flushed(spoil):
+    def fn(x):
+        largest = np.abs(x[np.isfinite(x)]).max(initial=0)
+        return spoil(right(x)) if 0 < largest < 1e-37 else right(x)
+
+    report = small(fn)
+    assert report.grade == "fails"
+    assert codes(report) == {"values"}
+
+
+@pytest.mark.parametrize("spoiled", [True, False])
+def test_nothing_wrong_goes_without_a_finding(spoiled):
+    """Answers that change for the diagnosis alone, which then can tell nothing else."""
+    rng = np.random.default_rng(0)
+
+    def fn(x):
+        y = right(x) * np.float32(1.5 if spoiled else 1.0)
+        largest = np.abs(x[np.isfinite(x)]).max(initial=0)
+        return y + np.float32(rng.random()) if 64 < largest < 1000 else y
+
+    report = small(fn)
+    assert (report.worst > 1) is spoiled
+    assert (report.grade == "fails") is spoiled
+    assert bool(report.findings) is spoiled
+
+
 def test_the_input_may_be_returned_where_nothing_is_done():
     assert small(lambda x: x, scale=1).grade == "bit-identical"
 
