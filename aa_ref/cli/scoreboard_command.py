@@ -98,5 +98,5 @@ def _line(row: Row) -> str:
     start = f"{row.peer.name:<30} {row.scale!s:>5}  {row.verdict:<16}"
     if row.report is None:
         return f"{start}  {row.details}".rstrip()
-    follows = row.convention.name if row.convention is not None and not row.report.passed else ""
+    follows = "" if row.report.passed else row.follows
     return "  ".join(filter(None, (start.rstrip(), follows, ", ".join(row.codes))))

@@ -35,6 +35,7 @@
 `evidence`      answers that a report shows
 `report`        what a check has found, for people and programs
 `page`          a report as a page of HTML, with pictures
+`scoreboard`    the verdicts on known libraries, and the page of them
 `vectors`       cases on disk for programs in other languages, and the verdict on their results
 `errors`        what can go wrong in asking
 ==============  ===============================================================================

@@ -24,6 +24,9 @@ SCHEMA = 1
 SCALES: tuple[Any, ...] = (Fraction(1, 2), Fraction(1, 4), Fraction(1, 8), 0.16)
 """The layer's usual ones; and one with 4 sigma = 10.5, which libraries round in two ways."""
 
+(_JUDGED_BY,) = [c for c in CONVENTIONS if c.name == "slice (2020)"]
+_PARTS = {"clear of the ends": ", clear of the ends", "filter like": ", but for the size"}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -47,13 +50,22 @@ class Row:
 
     @property
     def convention(self) -> Convention | None:
-        """The known way that it follows in whole or in part; the first row's if it passes."""
+        """The known way that it follows in whole or in part; if it passes, the one judged by."""
         if self.report is None or self.report.grade == "cannot-judge":
             return None
         if self.report.passed:
-            return CONVENTIONS[0]
+            return _JUDGED_BY
         said = self.report.convention or ""
         return next((c for c in CONVENTIONS if f"*{c.name}*" in said), None)
+
+    @property
+    def follows(self) -> str:
+        """The same in words, with how far it does; a dash for none."""
+        if self.convention is None or self.report is None:
+            return "–"
+        said = (self.report.convention or "").partition("*")[0]
+        part = next((part for words, part in _PARTS.items() if words in said), "")
+        return f"{self.convention.name}{part}"
 
     @property
     def codes(self) -> tuple[str, ...]:

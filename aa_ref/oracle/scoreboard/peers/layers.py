@@ -49,6 +49,8 @@ def _blur(torch: Any, scale: Any) -> Any:
     weights = (weights / torch.sum(weights))[None, None]
 
     def blur(x: NDArray[Any]) -> Any:
+        if sigma == 0:
+            return torch.from_numpy(np.ascontiguousarray(x))  # as the layer does at scale 1
         padded = torch.nn.functional.pad(torch.from_numpy(np.ascontiguousarray(x)), (r, r, r, r))
         repeated = weights.repeat(x.shape[1], 1, 1, 1)
         return torch.nn.functional.conv2d(padded, repeated, groups=x.shape[1])
