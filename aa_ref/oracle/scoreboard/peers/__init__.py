@@ -50,4 +50,4 @@ def each_plane(act: Callable[[NDArray[Any]], Any]) -> Function:
 def image_size(shape: tuple[int, ...], scale: Any) -> tuple[int, int]:
     """Width and height of a picture made smaller, for libraries that ask for them."""
     height, width = shape[-2:]
-    return max(1, round(width * float(scale))), max(1, round(height * float(scale)))
+    return round(width * float(scale)), round(height * float(scale))
