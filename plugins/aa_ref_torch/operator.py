@@ -252,7 +252,9 @@ def _needs(x: torch.Tensor, dtype: torch.dtype | None) -> bool:
 
 
 def _has_tangent(x: torch.Tensor) -> bool:
-    # Levels do not nest, so it is 0. Compiled code enters it without telling forward_ad.
+    # Levels do not nest, so it is 0; and compiled code enters it without telling forward_ad.
+    if forward_ad._current_level < 0 and not torch._C._are_functorch_transforms_active():
+        return False
     return forward_ad.unpack_dual(x, level=0).tangent is not None
 
 
