@@ -94,6 +94,8 @@ def check(
     status is 0 if it passes, 1 if not, 3 if the precision allows errors as large as the results,
     and 2 if the question is wrong.
     """
+    if json_file is not None and json_file == html_file:
+        raise UsageError(f"--json and --html both name {json_file}; name two files")
     for file in (json_file, html_file):
         if file is not None:
             check_destination(file, overwrite)

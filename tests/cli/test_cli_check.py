@@ -113,6 +113,23 @@ def test_the_report_as_json(port):
     assert (port / "report.json").read_bytes() != before
 
 
+def test_the_report_as_a_page(port):
+    ending = check("wrong", "--html", "report.html", "--json", "report.json")
+    assert ending.status == 1
+    assert "wrote report.json\nwrote report.html\n" in ending.stdout
+    page = (port / "report.html").read_bytes()
+    assert page.startswith(b"<!doctype html>")
+    assert b"port_under_test:wrong" in page
+    assert check("right", "--html", "report.html").status == 1
+    assert (port / "report.html").read_bytes() == page
+    assert check("right", "--html", "report.html", "--overwrite").status == 0
+    assert (port / "report.html").read_bytes() != page
+    ending = check("right", "--html", "both", "--json", "both")
+    assert ending.status == 2
+    assert "name two files" in ending.stderr
+    assert not (port / "both").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

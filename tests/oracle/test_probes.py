@@ -173,7 +173,7 @@ def test_the_same_on_every_platform_and_version():
             digest.update(f"{probe.label} {probe.x.shape} {probe.x.dtype}".encode())
             digest.update(probe.x.tobytes())
         digests.append(digest.hexdigest()[:16])
-    assert digests == ["bef3f17c45f7a816", "ca43b5c1002d8900", "5f08829d6c597115"]
+    assert digests == ["684f478d326a3593", "59829f47ebce0573", "263c19ce8520e35c"]
 
 
 def test_another_seed_gives_other_noise_and_the_same_shapes():

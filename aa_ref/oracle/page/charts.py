@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from .markup import Markup, number, tag
 from .measured import AxisTaps
 
-__all__ = ["FLOOR", "response", "response_chart", "taps_chart"]
+__all__ = ["response", "response_chart", "taps_chart"]
 
 Values = NDArray[np.float64]
 
 _WIDTH, _HEIGHT = 440.0, 300.0
-_LEFT, _RIGHT = 54.0, 428.0
+_LEFT, _RIGHT = 62.0, 428.0
 _MOST = 301
 """Taps that are drawn; of more, every second, third, …"""
-FLOOR = -100.0
-"""The lowest decibels that are drawn."""
+_FLOOR = -100.0
+"""The lowest decibels that are drawn, if there are such."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ def taps_chart(axis: AxisTaps) -> Markup:
 def _differences(
     axis: AxisTaps, places: list[float], parts: list[Markup], first: float, last: float
 ) -> _Panel:
-    away = {p: axis.seen.get(p, 0.0) - axis.true.get(p, 0.0) for p in places}
-    most = max(map(abs, away.values())) or 1.0
+    away = {p: d for p in places if (d := axis.difference(p)) is not None}
+    most = max(map(abs, away.values()), default=0.0) or 1.0
     panel = _Panel(196, _HEIGHT - 40, -1.15 * most, 1.15 * most, first, last)
-    parts += panel.upwards([(most, f"+{most:.0e}"), (0.0, "0"), (-most, f"−{most:.0e}")])
+    parts += panel.upwards([(most, f"+{number(most, 2)}"), (0.0, "0"), (-most, number(-most, 2))])
     parts.append(tag("text", "recovered − true", x=_RIGHT, y=panel.top - 5, class_="end title"))
     parts.append(_line(_LEFT, _RIGHT, panel.y(0), panel.y(0), "axis"))
     for place, value in away.items():
@@ -127,9 +127,11 @@ def _words_of(axis: AxisTaps, place: float) -> str:
     lines = [f"{number(place)} from the centre"]
     lines.append("true: none" if true is None else f"true: {number(true, 9)}")
     if axis.seen:
-        lines.append("recovered: none" if seen is None else f"recovered: {number(seen, 9)}")
-    if true is not None and seen is not None:
-        lines.append(f"difference: {number(seen - true, 3)}")
+        otherwise = "none" if axis.diagnosed else "not seen"
+        lines.append(f"recovered: {otherwise if seen is None else number(seen, 9)}")
+    difference = axis.difference(place)
+    if difference is not None:
+        lines.append(f"difference: {number(difference, 3)}")
     return "\n".join(lines)
 
 
@@ -151,16 +153,18 @@ def response_chart(axis: AxisTaps) -> Markup:
     nyquist = 0.5 / spacing
     frequencies = np.linspace(0.0, 0.5, 361)
     true = response(axis.true, frequencies)
-    seen = response(axis.seen, frequencies) if axis.seen else None
+    seen = response(axis.seen, frequencies) if axis.complete else None
     top = 10.0 if seen is None else max(10.0, 10 * math.ceil((seen.max() + 1) / 10))
-    panel = _Panel(12, _HEIGHT - 40, FLOOR, top, 0.0, 0.5)
+    least = min(d.min() for d in (true, seen) if d is not None)
+    floor = max(_FLOOR, 20 * math.floor((max(least, _FLOOR) - 1) / 20))
+    panel = _Panel(12, _HEIGHT - 40, floor, top, 0.0, 0.5)
     edge = panel.x(nyquist)
     parts = [
         tag(
             "rect", x=edge, y=panel.top, width=round(_RIGHT - edge, 2),
             height=panel.bottom - panel.top, class_="folded",
         ),
-        *panel.upwards((v, number(v)) for v in range(int(FLOOR), int(top) + 1, 20)),
+        *panel.upwards((v, number(v)) for v in range(int(floor), int(top) + 1, 20)),
         _line(_LEFT, _RIGHT, panel.bottom, panel.bottom, "axis"),
         _line(edge, edge, panel.top, panel.bottom, "nyquist"),
         _curve(panel, frequencies, true, "true"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ...dtypes import FLOATING
 from ..evidence import Evidence
 from ..report import Report
 from .charts import response_chart, taps_chart
@@ -43,7 +44,11 @@ def _filter(report: Report, evidence: Evidence) -> Iterator[Markup]:
     axes = list(taps_along(evidence, report.recovered))
     if not axes:
         return
-    parts = [tag("h2", "The filter"), tag("p", _about(axes), class_="of"), _key(axes)]
+    parts = [
+        tag("h2", "The filter"),
+        tag("p", _about(axes, evidence.terms.dtype), class_="of"),
+        _key(axes),
+    ]
     for axis in axes:
         charts = tag("div", taps_chart(axis), response_chart(axis), class_="charts")
         parts.append(tag("h3", f"Along {axis.letter}"))
@@ -55,17 +60,20 @@ def _filter(report: Report, evidence: Evidence) -> Iterator[Markup]:
     yield tag("section", *parts)
 
 
-def _about(axes: list[AxisTaps]) -> str:
+def _about(axes: list[AxisTaps], dtype: str) -> str:
     if all(axis.diagnosed for axis in axes):
         return (
             "Recovered from answers to impulses, of an output clear of the ends, about its own "
             "centre; the taps of an axis are scaled to sum to 1."
         )
     if any(axis.seen for axis in axes):
-        return (
-            "Recovered from answers to impulses, about the centres that outputs should have. "
-            "A tap is seen as exactly as results are rounded."
-        )
+        words = "Recovered from answers to impulses, about the centres that outputs should have. "
+        if dtype not in FLOATING:
+            return words + (
+                "Results are whole numbers, so taps are seen in coarse steps; what that does to "
+                "the response is no fault of the function."
+            )
+        return words + "A tap is seen as exactly as results are rounded."
     return "No answer to an impulse tells what the filter is; this is what it should be."
 
 

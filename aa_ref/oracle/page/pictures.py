@@ -35,7 +35,8 @@ def picture_section(case: Case, terms: Terms, title: str) -> Markup:
         _errors(planes, scale),
     ]
     return tag(
-        "section", *head, tag("p", said), tag("div", *pictures, class_="pictures"),
+        "section", *head, tag("p", said),
+        tag("div", *pictures, class_="pictures" if len(planes.letters) > 1 else "bands"),
         _worst_in_words(case), class_="probe",
     )  # fmt: skip
 
@@ -70,17 +71,17 @@ def _errors(planes: Planes, scale: ErrorScale) -> Markup:
 def _pixels(pixels: NDArray[np.uint8], words: str, mark: tuple[int, int] | None) -> Markup:
     rows, columns, _ = pixels.shape
     # A signal is a single row, drawn as a band.
-    height = rows if rows > 1 else max(columns / 8, 1)
+    height = rows if rows > 1 else columns / 24
     parts = [
         tag(
             "image", href=data_uri(pixels), width=columns, height=height,
             preserveAspectRatio="none",
         )
     ]  # fmt: skip
-    if mark is not None and rows > 1:
+    if mark is not None:
         parts += [
             tag(
-                "rect", x=mark[1] - 0.5, y=mark[0] - 0.5, width=2, height=2, class_=f"mark {ring}",
+                "rect", x=mark[1], y=mark[0], width=1, height=height / rows, class_=f"mark {ring}",
             )
             for ring in ("outer", "inner")
         ]  # fmt: skip

@@ -83,10 +83,13 @@ th, td { text-align: left; padding: .25rem 1.1rem .25rem 0; border-bottom: 1px s
 .wide { overflow-x: auto; }
 .wrong { color: var(--bad); }
 .pictures { display: grid; gap: 1rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(13rem, 100%), 1fr)); }
-figure { margin: 0; }
+  grid-template-columns: repeat(auto-fit, minmax(min(10rem, 45%), 1fr)); }
+.bands { display: grid; gap: 1rem; }
+.bands .scale { max-width: 16rem; }
+figure { margin: 0; min-width: 0; }
 figcaption { font-size: .82rem; line-height: 1.4; margin-top: .35rem; }
-.pixels { width: 100%; height: auto; display: block; border: 1px solid var(--line); }
+.pixels { width: 100%; height: auto; display: block; overflow: visible;
+  outline: 1px solid var(--line); }
 .pixels image, .scale image { image-rendering: pixelated; }
 .mark { fill: none; vector-effect: non-scaling-stroke; }
 .mark.outer { stroke: #ffffff; stroke-width: 4; }

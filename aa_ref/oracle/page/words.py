@@ -22,13 +22,19 @@ def head(report: Report) -> Markup:
     said = f"{report.calls} calls; {worst}."
     parts = [tag("h1", tag("code", report.name)), badge, tag("p", report.terms_in_words)]
     parts.append(tag("p", said, class_="of"))
-    if report.worst <= 1:
+    if report.passed:
         meter = tag("i", style=f"width:{100 * report.worst:.3g}%")
         ends = tag("span", "0", tag("span", "the bound"), class_="ends")
         parts.append(tag("div", tag("div", meter, class_="meter"), ends, aria_hidden="true"))
     if report.convention is not None:
-        parts.append(tag("p", report.convention, class_="convention"))
+        parts.append(tag("p", *_emphasised(report.convention), class_="convention"))
     return tag("header", *parts)
+
+
+def _emphasised(text: str) -> Iterator[object]:
+    """What stands between asterisks as such."""
+    for k, part in enumerate(text.split("*")):
+        yield tag("em", part) if k % 2 else part
 
 
 def findings_section(findings: Sequence[Finding]) -> Markup:
@@ -36,11 +42,16 @@ def findings_section(findings: Sequence[Finding]) -> Markup:
     if not findings:
         return Markup()
     title = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
-    cards = [_card(k, finding) for k, finding in enumerate(findings, 1)]
+    first: dict[str, int] = {}
+    cards = [
+        _card(k, finding, first.setdefault(finding.snippet, k))
+        for k, finding in enumerate(findings, 1)
+    ]
     return tag("section", tag("h2", title), *cards)
 
 
-def _card(k: int, finding: Finding) -> Markup:
+def _card(k: int, finding: Finding, example: int) -> Markup:
+    """The ``k``-th finding, which has its example in common with another one, or with none."""
     parts = [
         tag(
             "h3", f"{number(k)}. ", tag("code", finding.code), " ",
@@ -48,6 +59,9 @@ def _card(k: int, finding: Finding) -> Markup:
         ),
         tag("p", finding.message),
     ]  # fmt: skip
+    if example < k:
+        parts.append(tag("p", f"The example of {example} shows this, too.", class_="example"))
+        return tag("article", *parts)
     if finding.example:
         parts.append(tag("p", finding.example, class_="example"))
     if finding.snippet:
