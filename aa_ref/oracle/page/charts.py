@@ -71,8 +71,8 @@ def taps_chart(axis: AxisTaps) -> Markup:
     parts = [
         *panel.upwards((v, number(v)) for v in _ticks(low, high, 5)),
         _line(_LEFT, _RIGHT, panel.y(0), panel.y(0), "axis"),
-        *_stems(panel, places, axis.true, "true", 0.0),
-        *_stems(panel, places, axis.seen, "seen", 0.0),
+        *_stems(panel, places, axis.true, "true"),
+        *_stems(panel, places, axis.seen, "seen"),
     ]
     title = f"place along {axis.letter}, in samples from the centre"
     lowest = panel
@@ -108,13 +108,13 @@ def _differences(
 
 
 def _stems(
-    panel: _Panel, places: list[float], taps: Mapping[float, float], kind: str, shift: float
+    panel: _Panel, places: list[float], taps: Mapping[float, float], kind: str
 ) -> Iterator[Markup]:
     size = min(4.5, max(1.5, 0.3 * (panel.x(1) - panel.x(0))))
     for place in places:
         if place not in taps:
             continue
-        x, y = panel.x(place + shift), panel.y(taps[place])
+        x, y = panel.x(place), panel.y(taps[place])
         if kind == "true":  # a bar with a ring; the recovered one is a dot inside
             yield _line(x, x, panel.y(0), y, "stem")
             yield tag("circle", cx=x, cy=y, r=round(1.4 * size, 2), class_="ring")
