@@ -85,10 +85,6 @@ REPORTS = {
     "of the coarsest": lambda: oracle.check(
         right, 0.5, layout="HW", dtype="float16", precision="pure-bfloat16"
     ),
-    "with an adjoint": lambda: oracle.check(
-        right, 0.5, layout="HW",
-        adjoint=lambda g, shape: aa_ref.downsample_adjoint(g, 0.5, shape, backend="numpy"),
-    ),
 }  # fmt: skip
 
 
@@ -330,10 +326,14 @@ def test_the_picture_and_the_worst_probe_are_shown(reports):
     assert f"{number(worst.comparison.got, 9)}" in read.text
 
 
-def test_adjoints_have_no_part_in_it(reports):
-    for case in reports("with an adjoint").evidence.pictures:
-        plan = reports("with an adjoint").evidence.terms.plan(case.probe.x.shape)
-        assert case.comparison.errors.shape == plan.out_shape
+def test_adjoints_have_no_part_in_it():
+    """Not even where the function's own answers, complex ones here, could not be compared."""
+    report = oracle.check(
+        lambda x: right(x).astype(np.complex64), 0.5, layout="HW",
+        adjoint=lambda g, shape: aa_ref.downsample_adjoint(g, 0.5, shape, backend="numpy"),
+    )  # fmt: skip
+    assert report.evidence.pictures == report.evidence.impulses == ()
+    assert "Errors over the image" not in report.to_html()
 
 
 def test_planes_hold_the_worst_error():
