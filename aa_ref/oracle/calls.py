@@ -4,12 +4,14 @@ A function may raise, hang, crash, return anything, or write into its input. `as
 these into an `Answer`, which is plain data and so may come from another thread or process.
 """
 
+import contextlib
 import contextvars
 import queue
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -27,6 +29,7 @@ __all__ = [
     "Question",
     "ask",
     "caller_of",
+    "unwarned",
     "words_of",
 ]
 
@@ -89,8 +92,7 @@ def ask(functions: Functions, question: Question) -> Answer:
     """Call the function that is asked for, here and now."""
     x = ARRANGEMENTS[question.arrangement](question.x)
     rest = () if question.direction == "forward" else (question.shape,)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # not findings, even where a caller makes them errors
+    with np.errstate(all="ignore"):
         try:
             y = functions[question.direction](x, *rest)
         except (Exception, SystemExit) as error:
@@ -99,6 +101,18 @@ def ask(functions: Functions, question: Question) -> Answer:
             answer = _returned(y)
     wrote = np.ascontiguousarray(x).tobytes() != question.x.tobytes()
     return replace(answer, wrote=wrote)
+
+
+@contextlib.contextmanager
+def unwarned() -> Iterator[None]:
+    """Without warnings, which are no findings, even where a caller makes them errors.
+
+    Warnings are switched for all threads at once. The thread that waits for an answer does it, so
+    that they are on again when it has given up.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def words_of(error: BaseException) -> str:
@@ -121,7 +135,8 @@ class Here:
 
     def ask(self, question: Question) -> Answer:
         """See `Caller.ask`."""
-        return ask(self._functions, question)
+        with unwarned():
+            return ask(self._functions, question)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -137,26 +152,27 @@ class InThread:
 
     def __init__(self, functions: Functions, timeout: float) -> None:
         self._functions, self._timeout = functions, timeout
-        self._questions: queue.SimpleQueue[Question | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], Answer] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        context = contextvars.copy_context()  # with the caller's settings, NumPy's for instance
-        threading.Thread(target=context.run, args=(self._serve,), daemon=True).start()
+        threading.Thread(target=self._serve, daemon=True).start()
 
     def ask(self, question: Question) -> Answer:
         """See `Caller.ask`."""
-        self._questions.put(question)
-        try:
-            return self._answers.get(timeout=self._timeout)
-        except queue.Empty:
-            return Answer("timed out", words=f"no answer within {self._timeout:g} s")
+        with unwarned():
+            context = contextvars.copy_context()  # with the caller's settings, NumPy's for instance
+            self._calls.put(partial(context.run, ask, self._functions, question))
+            try:
+                return self._answers.get(timeout=self._timeout)
+            except queue.Empty:
+                return Answer("timed out", words=f"no answer within {self._timeout:g} s")
 
     def close(self) -> None:
         """Let the thread end."""
-        self._questions.put(None)
+        self._calls.put(None)
 
     def _serve(self) -> None:
-        while (question := self._questions.get()) is not None:
-            self._answers.put(ask(self._functions, question))
+        while (call := self._calls.get()) is not None:
+            self._answers.put(call())
 
 
 def caller_of(functions: Functions, timeout: float | None) -> Caller:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import IO, Any, cast
 
 from ..plans import Direction
-from .calls import Answer, Functions, Question, ask, words_of
+from .calls import Answer, Functions, Question, ask, unwarned, words_of
 from .errors import OracleError
 from .targets import load
 
@@ -112,7 +112,9 @@ def serve() -> None:
         return
     _send(answers, _READY)
     while (question := _receive(questions)) is not None:
-        _send(answers, ask(functions, question))
+        with unwarned():
+            answer = ask(functions, question)
+        _send(answers, answer)
 
 
 def _send(stream: IO[bytes], message: Any) -> None:
