@@ -174,6 +174,7 @@ class Implementation:
     way: int
     reverse: bool
     r: Arithmetic
+    paired: bool = False
 
     def __call__(self, plan: Plan, x: np.ndarray, forward: bool) -> np.ndarray:
         """The result as it is held in storage, in an array of fractions."""
@@ -221,11 +222,19 @@ class Implementation:
         result = np.empty((len(sums), *moved.shape[1:]), object)
         for i, terms in enumerate(sums):
             for rest in np.ndindex(moved.shape[1:]):
-                pairs = [(taps[k], moved[(j, *rest)]) for k, j in terms]
-                result[(i, *rest)] = self.r.dot(
-                    pairs, self.precision.accumulation, self.order, self.fused
-                )
+                products = [(abs(k - a.radius), taps[k], moved[(j, *rest)]) for k, j in terms]
+                result[(i, *rest)] = self._dot(products)
         return np.moveaxis(result, 0, a.axis)
+
+    def _dot(self, products: list[tuple[Any, Fraction, Fraction]]) -> Fraction:
+        """Of (distance, weight, sample); paired, samples at equal distances are added first."""
+        f, pairs = self.precision.accumulation, [(w, x) for _, w, x in products]
+        if self.paired:
+            alike: dict[Any, tuple[Fraction, list[Fraction]]] = {}
+            for distance, weight, sample in products:
+                alike.setdefault(distance, (weight, []))[1].append(sample)
+            pairs = [(w, self.r.total(samples, f, self.order)) for w, samples in alike.values()]
+        return self.r.dot(pairs, f, self.order, self.fused)
 
     def _direct(self, plan: Plan, values: np.ndarray, forward: bool) -> np.ndarray:
         """Two filtered axes, which are all of the array's."""
@@ -256,6 +265,11 @@ class Implementation:
         result = np.empty((len(rows), len(columns)), object)
         for i, vertical in enumerate(rows):
             for j, horizontal in enumerate(columns):
-                pairs = [(table[k][m], values[s, t]) for k, s in vertical for m, t in horizontal]
-                result[i, j] = r.dot(pairs, p.accumulation, self.order, self.fused)
+                result[i, j] = self._dot(
+                    [
+                        ((abs(k - a.radius), abs(m - b.radius)), table[k][m], values[s, t])
+                        for k, s in vertical
+                        for m, t in horizontal
+                    ]
+                )
         return result

@@ -29,6 +29,7 @@ from aa_ref.oracle.tap_errors import sigma_error, tap_errors
 from aa_ref.oracle.truth import truth, truth_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:scale .* has stride int:UserWarning")
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 SCALES = (0.5, 0.25, 0.4, Fraction(1, 3), 0.75, 0.6, 0.9)
 
 
@@ -76,6 +77,7 @@ def toys(draw):
         draw(st.integers(0, 2)),
         draw(st.booleans()),
         Arithmetic(draw(st.sampled_from(MODES)), rng, draw(st.booleans())),
+        accumulation.holds(operands) and draw(st.booleans()),
     )
     return plan, x, implementation, forward
 
@@ -94,6 +96,29 @@ def test_no_faithful_arithmetic_in_any_order_is_beyond_the_bound(toy):
     for index in np.ndindex(real.shape):
         error, limit = abs(y[index] - Fraction(real[index])), allowed.total[index]
         assert limit == np.inf or error <= Fraction(limit), (index, float(error / Fraction(limit)))
+
+
+@pytest.mark.parametrize("taps", ["given", "recomputed"])
+@pytest.mark.parametrize(
+    ("precision", "samples"),
+    [("tf32", np.float16), ("binary16", np.float16), ("bfloat16", BFLOAT16)],
+)
+def test_a_pair_is_within_the_bound_unless_made_a_narrow_operand_again(precision, samples, taps):
+    """A sample at 1 and a tiny one under equal taps, and everything is rounded up."""
+    formats, up = as_precision(precision), Arithmetic("up", np.random.default_rng(0))
+    x, result = np.zeros(9, samples), formats.storage.name
+    p = aa_ref.plan(x.shape, 0.5, sigma=0.34807, axes=-1, input_dtype=x.dtype.name, dtype=result)
+    tap = Fraction(float(p.axes[0].taps[2]))
+    assert p.axes[0].radius == 1
+    assert 0 < tap * 2**6 - 1 < 1e-3  # as much as a rounding up can add
+    x[3], x[5] = 1, 2.0 ** -(formats.operands.digits + 2)
+    real, limit = Fraction(truth(x, p)[2]), bound(x, p, precision=precision, taps=taps)[2]
+    pair = up.round(sum(Fraction(float(v)) for v in x), formats.accumulation)
+    off = []
+    for operand in (pair, up.round(pair, formats.operands)):
+        product = up.round(operand * up.round(tap, formats.operands), formats.accumulation)
+        off.append(float((up.round(product, formats.storage) - real) / Fraction(limit)))
+    assert 0.5 < off[0] <= 1 < off[1]
 
 
 SOURCES = {
