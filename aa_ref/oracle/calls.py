@@ -88,14 +88,22 @@ class Caller(Protocol):
         """Let go of what the calls needed."""
 
 
-def ask(functions: Functions, question: Question) -> Answer:
-    """Call the function that is asked for, here and now."""
+def ask(
+    functions: Functions, question: Question, spared: tuple[type[BaseException], ...] = ()
+) -> Answer:
+    """Call the function that is asked for, here and now.
+
+    All that it raises is an answer, unless it is spared: panics and failed assertions of some
+    libraries are no `Exception`.
+    """
     x = ARRANGEMENTS[question.arrangement](question.x)
     rest = () if question.direction == "forward" else (question.shape,)
     with np.errstate(all="ignore"):
         try:
             y = functions[question.direction](x, *rest)
-        except (Exception, SystemExit) as error:
+        except spared:
+            raise
+        except BaseException as error:
             answer = Answer("raised", words=words_of(error))
         else:
             answer = _returned(y)
@@ -135,8 +143,8 @@ class Here:
 
     def ask(self, question: Question) -> Answer:
         """See `Caller.ask`."""
-        with unwarned():
-            return ask(self._functions, question)
+        with unwarned():  # and with Ctrl-C, which comes to this thread
+            return ask(self._functions, question, spared=(KeyboardInterrupt,))
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -4,8 +4,10 @@ import time
 import warnings
 
 import numpy as np
+import pytest
 
-from aa_ref.oracle.calls import InThread, Question
+from aa_ref.oracle.calls import Answer, Here, InThread, Question
+from aa_ref.oracle.isolation import InProcess
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 ASKED = Question("forward", X)
@@ -20,3 +22,42 @@ def test_a_call_that_hangs_leaves_warnings_as_they_were():
     caller = InThread({"forward": hangs}, timeout=0.2)
     assert caller.ask(ASKED).end == "timed out"
     assert warnings.filters == before
+
+
+class Panic(BaseException):
+    """As compiled extensions raise it."""
+
+
+def panics(x):
+    raise Panic("boom")
+
+
+def interrupts(x):
+    raise KeyboardInterrupt
+
+
+def ends(x):
+    raise GeneratorExit
+
+
+def callers(fn):
+    """Every kind of caller, of a function that it calls."""
+    yield Here({"forward": fn})
+    yield InThread({"forward": fn}, timeout=60)
+    yield InProcess({"forward": f"{__name__}:{fn.__name__}"}, timeout=60)
+
+
+@pytest.mark.parametrize(("fn", "words"), [(panics, "Panic: boom"), (ends, "GeneratorExit")])
+def test_whatever_is_raised_is_an_answer(fn, words):
+    for caller in callers(fn):
+        assert caller.ask(ASKED) == Answer("raised", words=words)
+        caller.close()
+
+
+def test_only_an_interrupt_of_the_callers_own_thread_goes_through():
+    here, *apart = callers(interrupts)
+    with pytest.raises(KeyboardInterrupt):
+        here.ask(ASKED)
+    for caller in apart:
+        assert caller.ask(ASKED) == Answer("raised", words="KeyboardInterrupt")
+        caller.close()
