@@ -2,6 +2,9 @@
 
 Parent and child exchange pickled questions and answers, each after its length in eight bytes, over
 the child's standard streams. What the function itself prints goes to stderr.
+
+The child leads a session of its own, and so does whatever it starts: workers that it forks hold the
+pipes open, too, and are ended with it.
 """
 
 import os
@@ -42,14 +45,21 @@ class InProcess:
         paths = [os.getcwd(), *filter(None, sys.path)]  # noqa: PTH109 (as text)
         self._child = subprocess.Popen(
             [sys.executable, "-c", _START], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, start_new_session=True,
         )  # fmt: skip
         self._to = cast(IO[bytes], self._child.stdin)
         self._from = cast(IO[bytes], self._child.stdout)
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        threading.Thread(target=self._read_all, daemon=True).start()
+        self._reader = threading.Thread(target=self._read_all, daemon=True)
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._reader.start()
+        self._watcher.start()
         self._timeout: float | None = None
-        started = self._exchange(targets)
+        try:
+            started = self._exchange(targets)
+        except BaseException:  # Ctrl-C, which does not reach another session
+            self.close()
+            raise
         self._timeout = timeout
         if started != _READY:
             self.close()
@@ -64,12 +74,12 @@ class InProcess:
         return answer
 
     def close(self) -> None:
-        """End the process, whatever it does."""
-        self._child.kill()
-        self._child.wait()
-        for stream in (self._to, self._from):
-            with suppress(OSError):  # what could not be sent is not sent now
-                stream.close()
+        """End the process and those that it started, whatever they do."""
+        if self._child.poll() is None:
+            self._end_all()
+        self._watcher.join()
+        with suppress(OSError):  # what could not be sent is not sent now
+            self._to.close()
 
     def _exchange(self, message: Any) -> Any:
         try:
@@ -83,11 +93,24 @@ class InProcess:
         return self._died() if received is None else received
 
     def _read_all(self) -> None:
-        """What arrives, and None at the end: a thread waits so that nobody else waits too long."""
-        with suppress(OSError, ValueError):
+        """What arrives: a thread waits so that nobody else waits too long."""
+        with suppress(OSError, ValueError), self._from:
             while (message := _receive(self._from)) is not None:
                 self._answers.put(message)
+
+    def _watch(self) -> None:
+        """None as the last answer, once the process has ended."""
+        self._child.wait()
+        self._end_all()
+        self._reader.join(timeout=1)  # longer only if one that left the session has the pipe
         self._answers.put(None)
+
+    def _end_all(self) -> None:
+        if sys.platform == "win32":
+            self._child.kill()
+        else:
+            with suppress(ProcessLookupError, PermissionError):  # none is left, or not yet buried
+                os.killpg(self._child.pid, signal.SIGKILL)
 
     def _died(self) -> Answer:
         with suppress(subprocess.TimeoutExpired):

@@ -1,5 +1,7 @@
 """Calls: however one ends, an answer tells of it, and nothing else is changed by it."""
 
+import os
+import select
 import time
 import warnings
 
@@ -61,3 +63,29 @@ def test_only_an_interrupt_of_the_callers_own_thread_goes_through():
     for caller in apart:
         assert caller.ask(ASKED) == Answer("raised", words="KeyboardInterrupt")
         caller.close()
+
+
+def forks_and_dies(x):
+    """Leave a worker behind, which holds all that the process has open, and a pipe."""
+    worker = os.fork()
+    pipe = os.open(os.environ["PIPE_OF_THE_WORKER"], os.O_WRONLY)
+    if worker == 0:
+        time.sleep(3600)
+    os.write(pipe, b"forked")
+    os.abort()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked on POSIX systems only")
+def test_a_crash_is_told_and_ends_the_workers_too(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setenv("PIPE_OF_THE_WORKER", str(tmp_path / "pipe"))
+    pipe = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    caller = InProcess({"forward": f"{__name__}:forks_and_dies"}, timeout=20)
+    try:
+        assert caller.ask(ASKED) == Answer("died", words="killed by SIGABRT")
+        assert os.read(pipe, 99) == b"forked"
+        assert select.select([pipe], [], [], 20)[0], "the worker has the pipe open"
+        assert os.read(pipe, 99) == b""
+    finally:
+        caller.close()
+        os.close(pipe)
