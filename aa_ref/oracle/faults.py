@@ -13,6 +13,7 @@ from ..dtypes import STORAGE, narrow
 from ..plans import Plan
 from .calls import Answer, Question
 from .comparison import Comparison
+from .environment import standard_arithmetic
 from .patterns import array_type
 from .terms import Terms
 
@@ -52,6 +53,7 @@ class Judged(NamedTuple):
     comparison: Comparison | None = None
 
 
+@standard_arithmetic()
 def judge_answer(answer: Answer, question: Question, plan: Plan, terms: Terms) -> Judged:
     """Look at all that an answer may have wrong with it."""
     faults: list[Fault] = []

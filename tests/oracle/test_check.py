@@ -165,6 +165,26 @@ def test_nothing_wrong_goes_without_a_finding(spoiled):
     assert bool(report.findings) is spoiled
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="switched back on Linux only")
+def test_a_function_that_switches_the_processor_is_not_judged_by_flushed_numbers():
+    torch = pytest.importorskip("torch", reason="torch switches the processor")
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor does not flush")
+    least = np.array([5e-324])
+
+    def switches(x):
+        torch.set_flush_denormal(True)
+        return right(x)
+
+    try:
+        report = small(switches)
+        assert (least * 1)[0] == 0, "the thread is as the function left it"
+    finally:
+        torch.set_flush_denormal(False)
+    assert report.grade == "within-bound", str(report)
+    assert any("subnormal numbers are flushed" in note for note in report.notes), report.notes
+
+
 def test_the_input_may_be_returned_where_nothing_is_done():
     assert small(lambda x: x, scale=1).grade == "bit-identical"
 
