@@ -58,8 +58,10 @@ def bound(
     Returns
     -------
     ndarray of float64
-        Of `truth`'s shape, rounded up. No more than ``sum |t| |x|`` where the bound says anything:
-        above, a result of nothing but zeros would pass. Infinite where it says nothing at all.
+        Of `truth`'s shape, rounded up. It says something where it is no more than ``sum |t| |x|``
+        and the smallest number of the result type (for integers, half a unit), as a result below
+        that may be rounded to zero. Above, nothing but zeros would pass. Infinite where it says
+        nothing at all.
 
     Raises
     ------
@@ -84,6 +86,8 @@ class Allowance(NamedTuple):
         The bound before the result is converted to its type.
     total
         After that, and with the rounding of the truth itself.
+    vacuous
+        Where it says nothing: zeros would pass, and not because the last conversion underflows.
     deviation
         The standard deviation that independent roundings to nearest would give at most.
     overflow
@@ -93,6 +97,7 @@ class Allowance(NamedTuple):
     magnitude: NDArray[np.float64]
     arithmetic: NDArray[np.float64]
     total: NDArray[np.float64]
+    vacuous: NDArray[np.bool_]
     deviation: NDArray[np.float64]
     overflow: NDArray[np.bool_]
 
@@ -116,10 +121,13 @@ def allowance(
         arithmetic = np.maximum.reduce([e.bound for e in errors])
         variance = np.maximum.reduce([e.variance for e in errors])
         overflow = np.logical_or.reduce([e.overflow for e in errors])
-        total, variance = _stored(arithmetic, truth, variance, samples.plan, precision, flushed)
+        relative, total, variance = _stored(
+            arithmetic, truth, variance, samples.plan, precision, flushed
+        )
+        vacuous = ~(relative <= magnitude)
         total = (total + np.spacing(np.abs(truth)) / 2) * _LEEWAY
     total = np.where(np.isnan(total), math.inf, total)
-    return Allowance(magnitude, arithmetic, total, np.sqrt(variance), overflow)
+    return Allowance(magnitude, arithmetic, total, vacuous, np.sqrt(variance), overflow)
 
 
 class _Error:
@@ -218,17 +226,21 @@ def _stored(
     plan: Plan,
     precision: Precision,
     flushed: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Bound and variance after the conversion to storage and to the result type."""
-    held, result = precision.accumulation, FORMATS[plan.dtype]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """After the conversion to storage and to the result type: bound, the same, and variance.
+
+    The first bound is without what the conversions themselves are off by in absolute terms.
+    """
+    relative, held, result = error, precision.accumulation, FORMATS[plan.dtype]
     integer = plan.dtype.startswith("uint")
     for target in (precision.storage,) if integer else (precision.storage, result):
         if not target.holds(held):
             tiny = target.normal if flushed else target.smallest
             size = np.abs(truth) + error
+            relative = relative + size * math.expm1(target.exponent)
             error = error + size * math.expm1(target.exponent) + np.where(size > 0, tiny, 0.0)
             variance = variance + (target.unit / 2 * size) ** 2 / 3 + tiny**2
             held = target
     if integer:
-        return error + 0.5, variance + 1 / 12
-    return error, variance
+        return relative, error + 0.5, variance + 1 / 12
+    return relative, error, variance

@@ -226,7 +226,7 @@ def _judge(
         share = np.where(special, np.where(exact | either, 0.0, math.inf), share)
         free = certain.free | (wild & ~special) | np.isinf(allowed.total)
         share = np.where(free, 0.0, share)
-        unjudged = free | (~special & (allowed.arithmetic > allowed.magnitude))
+        unjudged = free | (~special & allowed.vacuous)
         deviations = error / allowed.deviation
         skipped = special | unjudged | (aim != truth) | ~np.isfinite(deviations)
         deviations = np.where(skipped, math.nan, deviations)

@@ -250,6 +250,26 @@ def test_what_cannot_be_judged_is_never_passed():
 X0 = np.ones((40, 40), np.float32)
 
 
+def test_zeros_never_pass_for_a_sum_of_ones_however_long():
+    """Where the sums alone are off by just less than the magnitudes, a conversion adds to it."""
+    p = aa_ref.plan(X0.shape, 0.125, dtype="bfloat16")
+    zeros = np.zeros(p.out_shape, BFLOAT16)
+    for n in range(690, 711, 3):
+        x = np.zeros_like(X0)
+        x[10:39, 10:39] = (np.arange(29 * 29) < n).reshape(29, 29)  # about the centre 24
+        found = compare(zeros, x, p, precision="pure-binary16", form="direct", taps="given")
+        assert abs(found.errors[3, 3]) > 1 or np.isnan(found.deviations[3, 3])  # without a verdict
+
+
+@pytest.mark.parametrize("units", [1, 15, 17, 100])
+def test_what_the_result_type_may_round_to_zero_may_be_zero(units):
+    """Its smallest number is 16 of the units; from there on only flushing explains a zero."""
+    x = np.full((1, 1), units * 2.0**-28, np.float32)
+    found = compare(np.zeros((1, 1), np.float16), x, HALF)
+    assert found.grade in ("bit-identical", "within-bound")
+    assert bool(found.notes) == (units > 16)  # by flushing, of which a note tells
+
+
 def test_zeros_must_be_zeros_where_only_zeros_are_read():
     x = np.zeros_like(X)
     x[0, 0] = 1
