@@ -131,6 +131,11 @@ def compare(
             f"{_elements(int(judged.unjudged.sum()))} without a verdict: the bound there is as "
             "large as the sum of the magnitudes, or what comes near the largest number may overflow"
         )
+    if certain.free.any():
+        notes.append(
+            f"{_elements(int(certain.free.sum()))} free to be anything: Fourier transforms spread "
+            "NaN and infinity over a plane"
+        )
     grade: Grade = "within-bound"
     if _same_bits(source.storage, _canonical(samples), plan.dtype):
         grade = "bit-identical"
@@ -224,11 +229,11 @@ def _judge(
         exact = np.where(np.isnan(aim), np.isnan(got), got == aim)
         either = certain.either & (np.isnan(got) | (integer & (got == 0)))
         share = np.where(special, np.where(exact | either, 0.0, math.inf), share)
-        free = certain.free | (wild & ~special) | np.isinf(allowed.total)
-        share = np.where(free, 0.0, share)
-        unjudged = free | (~special & allowed.vacuous)
+        blank = (wild & ~special) | np.isinf(allowed.total)
+        share = np.where(certain.free | blank, 0.0, share)
+        unjudged = ~certain.free & (blank | (~special & allowed.vacuous))
         deviations = error / allowed.deviation
-        skipped = special | unjudged | (aim != truth) | ~np.isfinite(deviations)
+        skipped = special | certain.free | unjudged | (aim != truth) | ~np.isfinite(deviations)
         deviations = np.where(skipped, math.nan, deviations)
     return _Judged(share, deviations, expected, allowed.total, unjudged)
 
