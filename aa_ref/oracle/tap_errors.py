@@ -75,7 +75,7 @@ def tap_errors(plan: Plan, precision: Precision, taps: Any, direct: bool) -> Tap
 
 
 def _recomputed(a: AxisPlan, design: Format, sums: int) -> NDArray[np.float64]:
-    """One tap: its argument, its exponential, the mean error of all in their sum, the quotient."""
+    """One tap: its argument, exponential and prefactor, the mean error of the sum, the quotient."""
     h = design.exponent
     squares = np.arange(-a.radius, a.radius + 1, dtype=np.float64) ** 2
     arguments = squares / (2 * float(a.sigma) ** 2) * (1 + 2.0**-48)
@@ -85,7 +85,7 @@ def _recomputed(a: AxisPlan, design: Format, sums: int) -> NDArray[np.float64]:
     steps = (_EXP + _EXP_SLOPE * arguments * math.exp(min(c, 1.0))) * design.unit
     with np.errstate(all="ignore"):
         raw = np.where(steps < 1, -np.log1p(-steps), math.inf)
-        raw = raw + arguments * math.expm1(min(c, 500.0))
+        raw = raw + arguments * math.expm1(min(c, 500.0)) + h  # times 1/(sigma sqrt(2 pi))
         mean = math.log1p(float(np.sum(close_taps(a) * np.expm1(raw))))
     exponents: NDArray[np.float64] = raw + mean + (_DIVISION + 1) * h
     return exponents

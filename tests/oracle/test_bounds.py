@@ -197,6 +197,17 @@ def test_taps_computed_as_badly_as_allowed(scale, way, digits):
     assert closest > (0.5 if way == 0 and scale in (0.5, 0.25) else 0.15)
 
 
+def test_each_rounding_of_the_tap_in_the_middle_is_counted():
+    """Its argument is 0: 3 units for exp, a prefactor, and 3 + 1 for the quotient."""
+    f = Format("toy", 24, -200, 200)
+    p = aa_ref.plan((50,), 0.9, sigma=0.3, axes=-1)
+    (a,), precision = p.passes, Precision("toy", f, f, f, f)
+    (allowed,) = tap_errors(p, precision, "recomputed", False).axes
+    sums = 2 * a.radius
+    least = (3 + 1 + 4 + sums) + (3 + 1)  # and the mean of what all weights are off by
+    assert least * f.exponent <= allowed[a.radius] < (least + 12) * f.exponent
+
+
 @pytest.mark.parametrize("digits", [8, 12, 24])
 def test_the_error_of_sigma(digits):
     """Near a scale of 1, where 1/scale - 1 cancels, it is many roundings large."""
