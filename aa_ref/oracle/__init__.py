@@ -8,6 +8,7 @@
 `calls`         how the judged functions are called, and what may come of it
 `targets`       functions by name
 `isolation`     calls in a process of its own
+`environment`   the floating-point environment that answers are judged in
 `layouts`       what the dimensions of an array are, a letter for each
 `patterns`      what probes hold: patterns and noise
 `lengths`       which lengths probes have
