@@ -29,6 +29,9 @@ KINDS = (
 _MOST_SAMPLES = 12_000
 """How many a probe may have for good measure; those that need more for their purpose take more."""
 
+_MANY_OUTPUTS = 275
+"""Along one axis: more than a block, a warp or a line of a fixed size would hold, 256 at most."""
+
 Pattern = Callable[..., NDArray[np.float64]]
 
 
@@ -123,6 +126,7 @@ def probes(
     reach = reach_of(plan_for, len(layout.name))
     drafts = [
         *_sizes(reach, dtype, seed),
+        *_thin(reach, dtype, seed + 50),
         *_impulses(reach, dtype),
         *_plain(reach, dtype),
         *_numbers(reach, dtype, seed + 100),
@@ -131,7 +135,7 @@ def probes(
         *_in_memory(layout, reach, dtype, channels, seed + 300),
     ]
     if dtype in FLOATING:
-        drafts += _special(reach, dtype)
+        drafts += _special(layout, reach, dtype, channels)
     alone = 1 if channels is None or not layout.has_channels else channels
     for draft in sorted(drafts, key=lambda d: d.samples):  # stable: else in the order above
         yield _made(draft, layout, dtype, alone)
@@ -163,6 +167,21 @@ def _sizes(reach: list[Reach], dtype: str, seed: int) -> Iterator[_Draft]:
         yield _Draft(
             f"size-{_by(lengths)}", f"random samples, {_by(lengths)}", "size", _plane(lengths),
             partial(patterns.random, dtype=dtype, seed=seed + k),
+        )  # fmt: skip
+
+
+def _thin(reach: list[Reach], dtype: str, seed: int) -> Iterator[_Draft]:
+    """Long along each axis in turn, and no longer than needed along the others."""
+    if len(reach) == 1:
+        return  # `_long` is longer
+    for axis, a in enumerate(reach):
+        lengths = [max(b.least, 3 + k) for k, b in enumerate(reach)]
+        most = _MOST_SAMPLES * lengths[axis] // int(np.prod(lengths))
+        lengths[axis] = max(a.middling, min(_MANY_OUTPUTS * a.step, most))
+        size = _by(tuple(lengths))
+        yield _Draft(
+            f"size-{size}-thin", f"random samples, long and thin, {size}", "size",
+            _plane(tuple(lengths)), partial(patterns.random, dtype=dtype, seed=seed + axis),
         )  # fmt: skip
 
 
@@ -267,9 +286,14 @@ def _several_at_once(
 
 
 def _counts(layout: Layout, channels: int | None) -> list[tuple[int, int]]:
-    """Numbers of batch entries and channels, several of one or both where there is a letter."""
-    c = channels if channels is not None else 3
-    found = [(1, c if channels is not None else 2), (2, 1 if channels is None else c), (2, c)]
+    """Numbers of batch entries and channels, several of one or both where there is a letter.
+
+    The last are more than the 2 entries and the 3 channels that much code is written for.
+    """
+    if channels is None:
+        found = [(1, 2), (2, 1), (2, 3), (3, 5)]
+    else:
+        found = [(1, channels), (2, channels), (3, channels)]
     if not layout.has_channels:
         found = [(n, 1) for n, _ in found]
     if not layout.has_batch:
@@ -292,29 +316,38 @@ def _in_memory(
         )  # fmt: skip
 
 
-def _special(reach: list[Reach], dtype: str) -> Iterator[_Draft]:
-    """NaN and infinity at an end and amid, among ones."""
+def _special(
+    layout: Layout, reach: list[Reach], dtype: str, channels: int | None
+) -> Iterator[_Draft]:
+    """NaN and infinity at both ends and amid, among ones; and in one plane of several."""
     lengths = tuple(a.middling + 2 * k for k, a in enumerate(reach))
     amid, end = tuple(n // 2 for n in lengths), (0,) * len(lengths)
-    beside = (*amid[:-1], amid[-1] + 1)
-    cases: list[tuple[str, str, dict[tuple[int, ...], float]]] = [
-        ("nan", "one NaN amid", {amid: np.nan}),
-        ("nan-at-end", "one NaN in the first place", {end: np.nan}),
-        ("infinity", "one infinity amid", {amid: np.inf}),
-        ("minus-infinity-at-end", "one minus infinity in the first place", {end: -np.inf}),
-        ("both-infinities", "infinity beside minus infinity", {amid: np.inf, beside: -np.inf}),
+    last, beside = tuple(n - 1 for n in lengths), (*amid[:-1], amid[-1] + 1)
+    planes = (2 if layout.has_batch else 1, (channels or 2) if layout.has_channels else 1)
+    one = (1, 1)
+    cases: list[tuple[str, str, tuple[int, int], dict[tuple[int, ...], float]]] = [
+        ("nan", "one NaN amid", one, {amid: np.nan}),
+        ("nan-at-end", "one NaN in the first place", one, {end: np.nan}),
+        ("nan-at-far-end", "one NaN in the last place", one, {last: np.nan}),
+        ("infinity", "one infinity amid", one, {amid: np.inf}),
+        ("minus-infinity-at-end", "one minus infinity in the first place", one, {end: -np.inf}),
+        ("both-infinities", "infinity beside minus infinity", one, {amid: np.inf, beside: -np.inf}),
     ]
-    for label, words, where in cases:
+    if planes != one:
+        words = f"one NaN amid the last of {_by(planes)} planes"
+        cases.append(("nan-in-last-plane", words, planes, {amid: np.nan}))
+    for label, words, counts, where in cases:
         yield _Draft(
             f"{label}-{_by(lengths)}", f"ones and {words}, {_by(lengths)}", "special",
-            _plane(lengths), partial(_ones_with, where=where, dtype=dtype),
+            (*counts, *lengths), partial(_last_with, where=where, dtype=dtype),
         )  # fmt: skip
 
 
-def _ones_with(
+def _last_with(
     shape: tuple[int, ...], where: dict[tuple[int, ...], float], dtype: str
 ) -> NDArray[np.float64]:
+    """Ones, but for these values in the last plane."""
     x = patterns.constant(shape, dtype)
     for place, value in where.items():
-        x[(0, 0, *place)] = value
+        x[(-1, -1, *place)] = value
     return x

@@ -230,6 +230,49 @@ def half_taps(x):
     return x
 
 
+def lost_from(index):
+    """Zeros where a buffer or a loop of a fixed size ends."""
+
+    def fn(x):
+        y = downsample(x, 0.25).copy()
+        y[index] = 0
+        return y
+
+    return fn
+
+
+def nan_lost_where(chosen):
+    """NaN is dropped in some places or inputs alone."""
+
+    def fn(x):
+        x = x.copy()
+        part = x[chosen(x)]
+        part[np.isnan(part)] = 0
+        return downsample(x, 0.25)
+
+    return fn
+
+
+@pytest.mark.parametrize(
+    ("fn", "code"),
+    [
+        (lost_from(np.s_[..., 32:]), "values"),
+        (lost_from(np.s_[..., 256:]), "values"),
+        (lost_from(np.s_[..., 256:, :]), "values"),
+        (lost_from(np.s_[2:]), None),  # a diagnosis asks in batches, and names what it sees there
+        (lost_from(np.s_[:, 3:]), "values"),
+        (nan_lost_where(lambda x: np.s_[..., -1, -1:]), "nan"),
+        (nan_lost_where(lambda x: np.s_[:, 1:]), "nan"),
+        (nan_lost_where(lambda x: np.s_[1:]), "nan"),
+        (nan_lost_where(lambda x: np.s_[:] if x.shape[1] > 1 else np.s_[:0]), "nan"),
+    ],
+)
+def test_what_is_right_for_few_and_small_ones_alone_fails(fn, code):
+    report = oracle.check(fn, 0.25)
+    assert not report.passed
+    assert code is None or codes(report) == {code}
+
+
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_mutants_fail(mutant):
     report = small(MUTANTS[mutant])

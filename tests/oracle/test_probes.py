@@ -173,7 +173,7 @@ def test_the_same_on_every_platform_and_version():
             digest.update(f"{probe.label} {probe.x.shape} {probe.x.dtype}".encode())
             digest.update(probe.x.tobytes())
         digests.append(digest.hexdigest()[:16])
-    assert digests == ["684f478d326a3593", "59829f47ebce0573", "263c19ce8520e35c"]
+    assert digests == ["be8109052c969c2e", "44577944bf781be9", "247faf0799453294"]
 
 
 def test_another_seed_gives_other_noise_and_the_same_shapes():
@@ -188,7 +188,7 @@ def test_another_seed_gives_other_noise_and_the_same_shapes():
 def test_a_fixed_number_of_channels(channels):
     layout, _, found = asked("NHWC", 0.25, "float32", "slice", channels=channels)
     assert {probe.x.shape[layout.name.index("C")] for probe in found} == {channels}
-    assert {probe.x.shape[0] for probe in found} == {1, 2}
+    assert {probe.x.shape[0] for probe in found} == {1, 2, 3}
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NCL", "CHW", "NHW"])
@@ -197,6 +197,32 @@ def test_several_channels_and_batches_where_there_are_letters(layout):
     for letter in "NC":
         if letter in layout:
             assert len({probe.x.shape[layout.index(letter)] for probe in found}) >= 2
+
+
+def test_more_of_everything_than_code_is_often_written_for():
+    """More entries than 2, more channels than 3, more outputs than 256 along either axis."""
+    _, plan_for, found = asked(*QUESTIONS[0])
+    outputs = [plan_for(probe.x.shape).out_shape for probe in found]
+    n, c, h, w = (max(column) for column in zip(*outputs, strict=True))
+    assert n > 2
+    assert c > 3
+    assert min(h, w) > 256
+    assert max(probe.x.size for probe in found) <= 15_000
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "HWC", "NHW", "L"])
+def test_nan_at_both_ends_and_in_the_last_plane(layout):
+    found = asked(layout, 0.25, "float32", "slice")[2]
+    places = [
+        tuple(where / (np.array(probe.x.shape) - 1).clip(1))
+        for probe in found
+        for where in np.argwhere(np.isnan(probe.x))
+    ]
+    axes = as_layout(layout).axes
+    for end in (0, 1):
+        assert any(all(place[a] == end for a in axes) for place in places), end
+    others = [a for a in range(len(layout)) if a not in axes]
+    assert any(all(place[a] == 1 for a in others) for place in places)
 
 
 @by_question
