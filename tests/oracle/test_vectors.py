@@ -643,6 +643,11 @@ def test_a_changed_or_missing_file_is_seen(changed, copied):
         ('"x": {', '"input": {', "damaged .KeyError: 'x'"),
         ('"dtype": "bfloat16"', '"dtype": "int8"', "damaged"),
         ('"cases": [', '"cases": [3, ', "damaged .TypeError"),
+        ('"precision": "binary32"', '"precision": "binary16"', "damaged .ValueError: precision"),
+        ('"boundary": "zeros"', '"boundary": "reflect"', "SHA-256 of its cases differs"),
+        ('"scale": 0.25', '"scale": 0.24', "SHA-256 of its cases differs"),
+        ('"radius": 6', '"radius": 7', "SHA-256 of its cases differs"),
+        ('"cases_sha256"', '"cases_sha512"', "damaged .KeyError: 'cases_sha256'"),
     ],
 )
 def test_a_changed_manifest_is_refused(changed, copied, old, new, words):
@@ -661,7 +666,11 @@ def test_an_array_that_is_not_what_a_changed_manifest_says(changed, copied):
     saved(path, lambda x: x.astype(np.float64))
     text = manifest.read_text("utf-8")
     new = hashlib.sha256(path.read_bytes()).hexdigest()
-    manifest.write_text(text.replace(old, new), "utf-8")
+    text = text.replace(old, new)
+    data = json.loads(text)
+    cases = json.dumps(data["cases"], sort_keys=True, separators=(",", ":")).encode("ascii")
+    text = text.replace(data["cases_sha256"], hashlib.sha256(cases).hexdigest())
+    manifest.write_text(text, "utf-8")
     with pytest.raises(VectorsError, match=r"holds float64 .* the manifest says float32"):
         judge_vectors(changed, copied)
 

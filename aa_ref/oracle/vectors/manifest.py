@@ -28,6 +28,7 @@ __all__ = [
     "File",
     "digest",
     "manifest_text",
+    "precision_of",
     "read_manifest",
 ]
 
@@ -73,16 +74,24 @@ def manifest_text(
     written: Iterable[tuple[VectorCase, str, Mapping[str, File]]], sha256: str
 ) -> str:
     """The manifest of cases, each with its precision and files; the hash is the archive's."""
+    cases = [_case(*row) for row in written]
     data = {
         "format": _FORMAT,
         "schema_version": SCHEMA_VERSION,
         "aa_ref": __version__,
         "archive": {"file": ARCHIVE, "sha256": sha256},
-        "cases": [_case(*row) for row in written],
+        "cases_sha256": _digest_of_cases(cases),
+        "cases": cases,
     }
     text = json.dumps(data, indent=1, ensure_ascii=False)
     # A list of numbers on one line, and not each on a line of its own.
     return re.sub(r"\[\s+([-\d.,e\s]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text) + "\n"
+
+
+def _digest_of_cases(cases: Any) -> str:
+    """SHA-256 of the table of cases as JSON: keys sorted, no spaces, ASCII."""
+    text = json.dumps(cases, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return digest(text.encode("ascii"))
 
 
 def _case(case: VectorCase, precision: str, files: Mapping[str, File]) -> dict[str, Any]:
@@ -126,6 +135,11 @@ def _axis(case: VectorCase, k: int, a: AxisPlan) -> dict[str, Any]:
     }
 
 
+def precision_of(input_dtype: str) -> str:
+    """The one that the bounds of a case are for: that of the compute type."""
+    return "binary64" if input_dtype == "float64" else "binary32"
+
+
 def _number(value: Number) -> float | str:
     """A binary64 number as JSON writes it, which is exact; a rational one as text: "1/3"."""
     return str(value) if isinstance(value, Fraction) else value
@@ -157,6 +171,8 @@ def read_manifest(text: str, name: str) -> tuple[str, list[Entry]]:
     try:
         archive = str(data["archive"]["sha256"])
         cases = [_entry(case) for case in data["cases"]]
+        if data["cases_sha256"] != _digest_of_cases(data["cases"]):
+            raise ValueError("the SHA-256 of its cases differs")
     except _DAMAGE as error:
         raise VectorsError(
             f"{name} is damaged ({type(error).__name__}: {error}); write the vectors again"
@@ -178,6 +194,8 @@ def _entry(case: Mapping[str, Any]) -> Entry:
     )
     files = {role: _file(entry) for role, entry in case["files"].items()}
     _check_roles(p, files)
+    if case["precision"] != precision_of(p.input_dtype):
+        raise ValueError(f"precision {case['precision']!r}")
     return Entry(
         str(case["name"]),
         str(case["label"]),

@@ -22,7 +22,7 @@ from ..specials import spread
 from ..truth import truth_of
 from .cases import CASES, VectorCase
 from .errors import VectorsError
-from .manifest import ARCHIVE, MANIFEST, SCHEMA_VERSION, File, digest, manifest_text
+from .manifest import ARCHIVE, MANIFEST, SCHEMA_VERSION, File, digest, manifest_text, precision_of
 from .npy import encode_npy
 from .safetensors import Tensor, encode_safetensors
 
@@ -87,18 +87,13 @@ def _write_files(folder: Path, cases: Iterable[VectorCase]) -> int:
             (folder / f"{key}.npy").write_bytes(data)
             files[role] = File(f"{key}.npy", tensor.dtype, tensor.storage.shape, digest(data))
             everything[key] = tensor
-        rows.append((case, _precision(case), files))
+        rows.append((case, precision_of(case.input_dtype), files))
     metadata = {"aa_ref": __version__, "schema_version": str(SCHEMA_VERSION)}
     archive = encode_safetensors(everything, metadata)
     (folder / ARCHIVE).write_bytes(archive)
     text = manifest_text(rows, digest(archive))
     (folder / MANIFEST).write_text(text, "utf-8", newline="\n")
     return len(rows)
-
-
-def _precision(case: VectorCase) -> str:
-    """The one that the bounds are for: that of the compute type."""
-    return "binary64" if case.input_dtype == "float64" else "binary32"
 
 
 def _tensors(case: VectorCase) -> Iterator[tuple[str, Tensor]]:
@@ -129,7 +124,7 @@ def _expected(
 ) -> Iterator[tuple[str, Tensor]]:
     """Truth and bound of a result: where NaN or infinity must show, it and a bound of 0."""
     samples = as_samples(Source(x, p.input_dtype, x, None), p, direction)
-    precision = as_precision(_precision(case))
+    precision = as_precision(precision_of(case.input_dtype))
     certain = spread(samples, precision, "any").certain
     known = samples._replace(values=np.where(np.isfinite(samples.values), samples.values, 0))
     truth = truth_of(known)
