@@ -54,6 +54,8 @@ def identity_of(
         return ""
     if (y.shape, z.shape) != (plan.out_shape, plan.shape):
         return ""
+    if not np.can_cast(y.dtype, np.float64, "same_kind"):  # complex numbers, text, …
+        return ""
     x, g = (a.astype(np.float64) for a in (gradient.probe.x, gradient.g))
     left, right = (a.astype(np.float64).ravel() * b.ravel() for a, b in ((y, g), (z, x)))
     allowed = float(

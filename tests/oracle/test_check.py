@@ -502,6 +502,13 @@ def test_ways_of_adjoints_to_be_wrong(adjoint, code):
     assert codes(small(right, adjoint=adjoint)) == {code}
 
 
+@pytest.mark.parametrize("of_type", [np.complex64, "U9", "V8", object])
+def test_a_right_adjoint_beside_a_forward_of_no_numbers(of_type):
+    report = small(lambda x: np.zeros(right(x).shape, of_type), adjoint=transpose)
+    assert "dtype" in codes(report) or "error" in codes(report)
+    assert "adjoint" not in codes(report)
+
+
 def test_gradients_of_integers_are_float32():
     seen = set()
 
