@@ -1,6 +1,6 @@
 """Evidence: the answers that a report shows, besides what it says of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,24 +39,14 @@ class Evidence:
     pictures: tuple[Case, ...]
 
 
-def evidence_of(
-    terms: Terms,
-    compared: Sequence[tuple[Probe, Comparison]],
-    answers: Mapping[str, NDArray[Any]],
-) -> Evidence:
-    """Choose out of all that was compared; an adjoint's results are left out."""
-    cases: dict[str, Case] = {}
-    for probe, comparison in compared:
-        answer = answers.get(probe.label)
-        ahead = comparison.errors.shape == terms.plan(probe.x.shape).out_shape
-        if answer is not None and answer.ndim == probe.x.ndim and ahead:
-            cases.setdefault(probe.label, Case(probe, answer, comparison))
-    pictures = [c for c in cases.values() if c.probe.kind == "picture"]
+def evidence_of(terms: Terms, cases: Sequence[Case]) -> Evidence:
+    """Choose out of all answers of the function itself that were compared."""
+    pictures = [c for c in cases if c.probe.kind == "picture"]
     # One or two outputs are no picture; but if there are no others, then these.
     axes = terms.layout.axes[-2:]
-    large = [c for c in cases.values() if min(c.comparison.errors.shape[a] for a in axes) > 2]
-    worst = max(large or cases.values(), key=lambda c: c.comparison.worst, default=None)
-    if worst is not None and worst not in pictures:
+    large = [c for c in cases if min(c.comparison.errors.shape[a] for a in axes) > 2]
+    worst = max(large or cases, key=lambda c: c.comparison.worst, default=None)
+    if worst is not None and worst.probe.kind != "picture":
         pictures.append(worst)
-    impulses = tuple(c for c in cases.values() if c.probe.kind == "impulse")
+    impulses = tuple(c for c in cases if c.probe.kind == "impulse")
     return Evidence(terms, impulses, tuple(pictures))

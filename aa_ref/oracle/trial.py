@@ -11,7 +11,7 @@ from ..plans import Direction, Plan
 from .calls import Answer, Caller, Question
 from .comparison import Comparison
 from .errors import OracleError
-from .evidence import evidence_of
+from .evidence import Case, evidence_of
 from .explaining import Failure, explained
 from .faults import Fault, judge_answer
 from .findings import CODES, Finding
@@ -40,6 +40,7 @@ class Trial:
     failures: list[Failure] = field(default_factory=list)
     impossible: list[tuple[Fault, str, Question]] = field(default_factory=list)
     answers: dict[str, NDArray[Any]] = field(default_factory=dict)
+    cases: list[Case] = field(default_factory=list)
     suspicions: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     remarks: dict[str, list[str]] = field(default_factory=dict)
@@ -93,6 +94,8 @@ class Trial:
             self._look_at_flushing(probe, question, plan, y, comparison)
         if answer.y is not None:
             self.answers[probe.label] = answer.y
+            if comparison is not None:
+                self.cases.append(Case(probe, answer.y, comparison))
 
     def _keep(self, probe: Probe, comparison: Comparison) -> None:
         self.compared.append((probe, comparison))
@@ -219,7 +222,7 @@ class Trial:
             tuple(sorted(self.findings, key=lambda f: list(CODES).index(f.code))),
             tuple(self.suspicions), (*self.notes, *(_said_of(*r) for r in remarks)),
             self.convention, self.recovered, self.asked,
-            evidence_of(self.terms, self.compared, self.answers),
+            evidence_of(self.terms, self.cases),
         )  # fmt: skip
 
 
