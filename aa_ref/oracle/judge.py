@@ -39,7 +39,7 @@ def check(
 ) -> Report:
     """Judge an implementation of `aa_ref.downsample` by its answers.
 
-    It is asked about some sixty small arrays: impulses, constants, ramps, noise, numbers that
+    It is asked about some seventy small arrays: impulses, constants, ramps, noise, numbers that
     cancel, NaN, sizes from one sample on. It passes if every element of every answer is within a
     bound that holds for any correct implementation in the precision, in the type and shape that are
     right, and the same when asked again. See ``docs/oracle.md``.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..plans import Direction, Plan
 from .calls import Answer, Caller, Question
 from .comparison import Comparison
+from .environment import standard_arithmetic
 from .errors import OracleError
 from .evidence import Case, evidence_of
 from .explaining import Failure, explained
@@ -50,9 +51,10 @@ class Trial:
     def run(self, channels: int | None, seed: int) -> None:
         """Ask everything, and explain what is wrong."""
         terms = self.terms
-        found = list(
-            probes(terms.layout, terms.dtype, terms.plan, channels=channels, seed=seed)
-        )  # fmt: skip
+        with standard_arithmetic():  # where subnormal numbers are not zeros
+            found = list(
+                probes(terms.layout, terms.dtype, terms.plan, channels=channels, seed=seed)
+            )  # fmt: skip
         terms.bound(found[0].x, terms.plan(found[0].x.shape), "forward")  # refuses unknown terms
         for probe in found:
             self._forward(probe)
