@@ -204,7 +204,11 @@ class ImagePyramide(nn.Module):
     Attributes
     ----------
     downs : ModuleDict
-        A layer for each scale, under the original's keys, such as ``"0-25"``.
+        A layer for each scale, under the original's keys, such as ``"0-25"``. Levels may be added
+        and taken away.
+    names : dict
+        What each key was before its points became hyphens: ``"0.25"``. A level that was added is
+        named as the original names it, with points for all hyphens.
 
     Examples
     --------
@@ -226,13 +230,13 @@ class ImagePyramide(nn.Module):
     ) -> None:
         super().__init__()
         by_name = {str(scale): scale for scale in scales}
-        self.names = tuple(by_name)
+        self.names = {name.replace(".", "-"): name for name in by_name}
         self.downs = nn.ModuleDict(
             {
-                name.replace(".", "-"): AntiAliasInterpolation2d(
-                    num_channels, scale, sigma=sigma, boundary=boundary, sampling=sampling
+                key: AntiAliasInterpolation2d(
+                    num_channels, by_name[name], sigma=sigma, boundary=boundary, sampling=sampling
                 )
-                for name, scale in by_name.items()
+                for key, name in self.names.items()
             }
         )
 
@@ -241,17 +245,18 @@ class ImagePyramide(nn.Module):
 
         At scale 1 it is the input itself.
         """
-        layers = dict(zip(self.names, self.downs.values(), strict=True))
-        together = {name: layer for name, layer in layers.items() if _is_plain(layer)}
+        layers = dict(self.downs.items())
+        together = {key: layer for key, layer in layers.items() if _is_plain(layer)}
         made: dict[str, torch.Tensor] = {}
         if len(together) > 1:
             for layer in together.values():
                 layer.check(x)
             levels = apply_pyramid(x, [layer.options for layer in together.values()])
             made = dict(zip(together, levels, strict=True))
+        names = {key: self.names.get(key, key.replace("-", ".")) for key in layers}
         return {
-            f"prediction_{name}": made[name] if name in made else layer(x)
-            for name, layer in layers.items()
+            f"prediction_{names[key]}": made[key] if key in made else layer(x)
+            for key, layer in layers.items()
         }
 
 

@@ -106,6 +106,21 @@ def test_levels_with_hooks_or_weights_of_their_own_are_called():
     assert torch.equal(pyramid(x)["prediction_0.5"], nn.AvgPool2d(2)(x))
 
 
+def test_levels_may_be_added_and_taken_away():
+    x = torch.randn(1, 3, 64, 40)
+    theirs, ours = original.ImagePyramide([1, 0.5, 0.25], 3), ImagePyramide([1, 0.5, 0.25], 3)
+    for pyramid, kind in ((theirs, original.AntiAliasInterpolation2d), (ours, None)):
+        pyramid.downs["0-125"] = (kind or AntiAliasInterpolation2d)(3, 0.125)
+        del pyramid.downs["1"]
+    levels, expected = ours(x), theirs(x)
+    assert list(levels) == list(expected)
+    for name, y in levels.items():
+        assert_close(y, expected[name])
+    del ours.downs["0-125"]
+    assert list(ours(x)) == ["prediction_0.5", "prediction_0.25"]
+    assert list(ImagePyramide([1e-05], 1, sigma=1)(torch.ones(1, 8, 8))) == ["prediction_1e-05"]
+
+
 # ------------------------------------------------------------------------------- attributes
 
 
