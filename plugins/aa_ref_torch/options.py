@@ -200,8 +200,9 @@ def axes_of(text: str) -> tuple[Axis, ...]:
         exact = _read(scale)
         if exact is None:
             raise ScaleError(f"the options are {text!r}, without a scale for axis {number}")
-        stride = aa_ref.plan((_LONG,), exact, axes=0).axes[0].stride
-        axes.append(Axis(int(number), exact, _read(sigma), boundary, sampling, stride))
+        width = _read(sigma)
+        stride = aa_ref.plan((_LONG,), exact, axes=0, sigma=width).axes[0].stride
+        axes.append(Axis(int(number), exact, width, boundary, sampling, stride))
     return tuple(axes)
 
 
