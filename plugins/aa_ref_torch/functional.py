@@ -81,9 +81,9 @@ def downsample(
     torch.Size([2, 3, 64, 48])
     """
     if out is not None or stream is not None or not isinstance(x, torch.Tensor):
-        return aa_ref.downsample(
-            x, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
-            out=out, backend=backend, stream=stream,
+        return _in_core(
+            aa_ref.downsample, x, scale, axes=axes, sigma=sigma, boundary=boundary,
+            sampling=sampling, dtype=dtype, out=out, backend=backend, stream=stream,
         )  # fmt: skip
     text = _text(x, scale, axes, sigma, boundary, sampling)
     return apply(x, text, as_dtype(dtype), backend)
@@ -124,9 +124,9 @@ def downsample_adjoint(
         As `aa_ref.downsample_adjoint`.
     """
     if out is not None or stream is not None or not isinstance(g, torch.Tensor):
-        return aa_ref.downsample_adjoint(
-            g, scale, shape, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling,
-            dtype=dtype, out=out, backend=backend, stream=stream,
+        return _in_core(
+            aa_ref.downsample_adjoint, g, scale, shape, axes=axes, sigma=sigma, boundary=boundary,
+            sampling=sampling, dtype=dtype, out=out, backend=backend, stream=stream,
         )  # fmt: skip
     text = _text(g, scale, axes, sigma, boundary, sampling)
     lengths = [shape] if isinstance(shape, int) else list(shape)
@@ -183,9 +183,9 @@ def pyramid(
         As `aa_ref.pyramid`.
     """
     if out is not None or stream is not None or not isinstance(x, torch.Tensor):
-        return aa_ref.pyramid(
-            x, scales, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
-            out=out, backend=backend, stream=stream,
+        return _in_core(
+            aa_ref.pyramid, x, scales, axes=axes, sigma=sigma, boundary=boundary,
+            sampling=sampling, dtype=dtype, out=out, backend=backend, stream=stream,
         )  # fmt: skip
     if not isinstance(scales, Iterable):
         raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
@@ -214,6 +214,20 @@ def apply_pyramid(
         return [convolve(x, None, text, dtype) for text in texts]
     ys: list[torch.Tensor] = operator.pyramid(x, texts, dtype, backend)
     return ys
+
+
+def _in_core(function: Any, x: Any, *arguments: Any, out: Any, **options: Any) -> Any:
+    """What operators do not do: to write into `out`, on another stream, or from no tensor."""
+    result = function(x, *arguments, out=out, **options)
+    # The core wrote to the memory without torch's knowing. A derivative that needs what was there
+    # is to be refused, as after any other change in place.
+    written = [t for t in (out if isinstance(out, list | tuple) else [out]) if _is_versioned(t)]
+    torch.autograd.graph.increment_version(written)
+    return result
+
+
+def _is_versioned(out: Any) -> bool:
+    return isinstance(out, torch.Tensor) and not out.is_inference()
 
 
 def _text(x: torch.Tensor, *options: Any) -> str:

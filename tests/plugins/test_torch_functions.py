@@ -80,6 +80,30 @@ def test_out():
         aa_ref_torch.downsample(X.clone().requires_grad_(), 0.25, out=out)
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda out: aa_ref_torch.downsample(X, 0.25, out=out),
+        lambda out: aa_ref_torch.downsample_adjoint(X[..., :3, :3], 0.25, (9, 11), out=out),
+        lambda out: aa_ref_torch.pyramid(X, (0.25,), out=[out]),
+    ],
+    ids=["downsample", "adjoint", "pyramid"],
+)
+def test_a_derivative_that_needs_what_out_held_is_refused(write):
+    out, x = torch.ones(2, 3, 9, 11), torch.ones(2, 3, 9, 11, requires_grad=True)
+    total = (x * out).sum()
+    write(out)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        total.backward()
+
+
+def test_out_in_inference_mode():
+    with torch.inference_mode():
+        out = torch.empty(2, 3, 9, 11)
+        assert torch.equal(aa_ref_torch.downsample(X, 0.25, out=out), aa_ref.downsample(X, 0.25))
+    aa_ref_torch.downsample(X, 0.25, out=out)
+
+
 def test_other_arrays_go_to_the_core():
     x = X.numpy()
     assert type(aa_ref_torch.downsample(x, 0.25)) is np.ndarray
