@@ -110,7 +110,8 @@ def downsample_adjoint(
     g : Tensor
         Of a floating type.
     shape : sequence of int
-        The lengths of `downsample`'s input along ``axes``, in their order.
+        The lengths of `downsample`'s input along ``axes``, in their order. `torch.jit.trace` keeps
+        them as they are, so that a traced adjoint takes tensors of one size alone.
     scale, axes, sigma, boundary, sampling, dtype, out, backend, stream
         As in `downsample`.
 
@@ -141,6 +142,8 @@ def downsample_adjoint(
             f"the adjoint takes floating-point tensors, this one is {g.dtype}; convert it first, "
             "for instance with g.float()"
         )
+    if is_jit_tracing():  # operators take no lists of tensors; at other sizes, ours refuses these
+        lengths = [int(length) for length in lengths]
     if _convolves(g, backend):
         full: list[Any] = list(g.shape)
         for a, length in zip(axes_of(text), lengths, strict=True):
@@ -210,8 +213,8 @@ def apply_pyramid(
     backend: str | None = None,
 ) -> list[torch.Tensor]:
     """The same for several levels of one input."""
-    if _convolves(x, backend):
-        return [convolve(x, None, text, dtype) for text in texts]
+    if is_jit_tracing() or _convolves(x, backend):  # `torch.jit.trace` takes no list of options
+        return [apply(x, text, dtype, backend) for text in texts]
     ys: list[torch.Tensor] = operator.pyramid(x, texts, dtype, backend)
     return ys
 

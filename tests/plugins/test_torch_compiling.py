@@ -105,15 +105,40 @@ def test_export(strict, tmp_path):
     assert torch.equal(loaded(other), layer(other))
 
 
-@pytest.mark.parametrize("layer", [FUNCTIONS["layer"], FUNCTIONS["stored weights"]], ids=str)
-def test_trace(layer, tmp_path):
+@pytest.mark.parametrize("name", ["downsample", "the core's", "nearest", "layer", "stored weights"])
+def test_trace(name, tmp_path):
+    layer = FUNCTIONS[name]
     traced = torch.jit.trace(layer, (torch.randn(2, 3, 33, 41),))
-    torch.jit.save(traced, tmp_path / "layer.pt")
+    torch.jit.save(traced, str(tmp_path / "layer.pt"))
     loaded = torch.jit.load(tmp_path / "layer.pt")
     x = torch.randn(1, 3, 20, 77, requires_grad=True)
     assert torch.equal(loaded(x), layer(x))
     (gx,), (also,) = (torch.autograd.grad(y.square().sum(), x) for y in (loaded(x), layer(x)))
     assert torch.equal(gx, also)
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [lambda x: tuple(aa_ref_torch.pyramid(x)), lambda x: tuple(PYRAMID(x).values())],
+    ids=["function", "layer"],
+)
+def test_traced_pyramids(levels):
+    """Each level has its bits; autograd alone decides in which order their gradients are added."""
+    traced = torch.jit.trace(levels, (torch.randn(2, 3, 33, 41),))
+    x = torch.randn(1, 3, 20, 77, requires_grad=True)
+    for y, expected in zip(traced(x), levels(x), strict=True):
+        assert torch.equal(y, expected)
+        (gx,), (also,) = (torch.autograd.grad(v.square().sum(), x) for v in (y, expected))
+        assert torch.equal(gx, also)
+
+
+def test_a_traced_adjoint_takes_its_size_alone():
+    g = torch.randn(1, 3, 20, 30)
+    with pytest.warns(torch.jit.TracerWarning, match="Python integer"):
+        traced = torch.jit.trace(FUNCTIONS["adjoint"], (g,), check_trace=False)
+    assert torch.equal(traced(g), FUNCTIONS["adjoint"](g))
+    with pytest.raises(RuntimeError, match=r"lengths \(40, 60\) lead to shape"):
+        traced(g[..., 1:])
 
 
 # ------------------------------------------------------------------------------------- ONNX
