@@ -186,10 +186,11 @@ def pyramid(
         As `aa_ref.pyramid`.
     """
     if out is not None or stream is not None or not isinstance(x, torch.Tensor):
-        return _in_core(
+        levels: list[Any] = _in_core(
             aa_ref.pyramid, x, scales, axes=axes, sigma=sigma, boundary=boundary,
             sampling=sampling, dtype=dtype, out=out, backend=backend, stream=stream,
         )  # fmt: skip
+        return levels
     if not isinstance(scales, Iterable):
         raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
     texts = [_text(x, scale, axes, sigma, boundary, sampling) for scale in scales]
