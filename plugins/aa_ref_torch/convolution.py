@@ -116,11 +116,13 @@ def _filtered(x: torch.Tensor, passes: list[_Pass]) -> torch.Tensor:
         return _convolved(x, weight.expand(x.shape[1], *weight.shape[1:]), passes)
     rank = len(passes)
     end = [*range(-rank, 0)]
-    moved = x.movedim(axes, end)
+    # Counted from the start, since the older ONNX exporter writes axes as they are given.
+    there, back = [x.dim() + axis for axis in axes], [x.dim() + axis for axis in end]
+    moved = x.movedim(there, back)
     planes = moved.reshape(-1, 1, *moved.shape[x.dim() - rank :])
     passes = [p._replace(axis=axis) for p, axis in zip(passes, end, strict=True)]
     y = _convolved(planes, _weight(passes, rank, x), passes)
-    return y.reshape(*moved.shape[: x.dim() - rank], *y.shape[2:]).movedim(end, axes)
+    return y.reshape(*moved.shape[: x.dim() - rank], *y.shape[2:]).movedim(back, there)
 
 
 def _weight(passes: list[_Pass], rank: int, x: torch.Tensor) -> torch.Tensor:
@@ -174,7 +176,8 @@ def _centres(p: _Pass, y: torch.Tensor) -> torch.Tensor:
     if type(p.length) is not int:
         raise LengthError(
             f"axis {p.axis} has a length that is not fixed, and with sampling='nearest' at scale "
-            f"{p.plan.scale} no stride: export with fixed lengths, or with sampling='slice'"
+            f"{p.plan.scale} no stride: export with fixed lengths (to ONNX with dynamo=True, since "
+            "torch.jit.trace fixes none), or with sampling='slice'"
         )
     return _constant(p.plan.centres.copy(), y)
 

@@ -56,6 +56,8 @@ class Axis(NamedTuple):
             return -(-length // self.stride)
         if isinstance(self.scale, Fraction):
             return length * self.scale.numerator // self.scale.denominator
+        if isinstance(length, torch.Tensor):  # of a graph that is traced; the same binary64 product
+            return torch.floor(length.double() * self.scale).long()
         return math.floor(length * self.scale)
 
 

@@ -13,6 +13,7 @@ TORCHS_OWN = [
     r"ignore:`torch\.jit\.\w+` is deprecated:DeprecationWarning",
     r"ignore:.*isinstance\(treespec, LeafSpec\):FutureWarning",  # torch.onnx.export copies a tree
     "ignore:.*legacy TorchScript-based ONNX export:DeprecationWarning",
+    "ignore:Constant folding - Only steps=1:UserWarning",
     "ignore:The feature will be removed:DeprecationWarning",
     # that constants are constants
     "ignore:torch.from_numpy results are registered as constants",

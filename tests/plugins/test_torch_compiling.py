@@ -12,6 +12,7 @@ from torch.func import jvp
 
 import aa_ref
 import aa_ref_torch
+from aa_ref.errors import LengthError
 from aa_ref_torch import AntiAliasInterpolation2d, AntiAliasInterpolation3d, ImagePyramide
 
 pytestmark = pytest.mark.usefixtures("fresh_compiler")
@@ -141,6 +142,18 @@ def test_a_traced_adjoint_takes_its_size_alone():
         traced(g[..., 1:])
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.25, 1 / 3, Fraction(1, 3), 0.2])
+def test_traced_stored_weights_sample_as_many_at_any_size(scale):
+    """The length is a binary64 product in the graph, too; 1/3 is not a third, nor 0.2 a fifth."""
+    layer = AntiAliasInterpolation2d(3, scale, sampling="nearest")
+    layer.weight.mul_(2)
+    layer.refresh()
+    traced = torch.jit.trace(layer, (torch.randn(1, 3, 33, 41),))
+    for shape in ((1, 3, 20, 30), (2, 3, 47, 77), (1, 3, 33, 3000)):
+        x = torch.randn(shape)
+        assert torch.equal(traced(x), layer(x))
+
+
 # ------------------------------------------------------------------------------------- ONNX
 
 
@@ -216,6 +229,17 @@ def test_onnx_files_of_volumes_and_pyramids():
         np.testing.assert_allclose(y, expected.numpy(), rtol=0, atol=1e-6)
 
 
+def exported_by_the_older(layer, **options):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    file = io.BytesIO()
+    torch.onnx.export(
+        layer.eval(), (torch.randn(1, 3, 33, 41),), file, dynamo=False, opset_version=17,
+        input_names=["x"], **options,
+    )  # fmt: skip
+    session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
+    return lambda x: session.run(None, {"x": x.numpy()})[0]
+
+
 def test_onnx_by_the_older_exporter():
     onnx = pytest.importorskip("onnx", reason="onnx is not installed")
     file = io.BytesIO()
@@ -224,3 +248,27 @@ def test_onnx_by_the_older_exporter():
     nodes = onnx.load_from_string(file.getvalue()).graph.node
     assert {node.domain for node in nodes} == {""}
     assert [node.op_type for node in nodes].count("Conv") == 1
+
+
+@pytest.mark.parametrize(
+    ("scale", "options"),
+    [
+        (0.25, {}),
+        (0.25, {"boundary": "reflect"}),
+        (0.5, {"sampling": "nearest"}),
+        (0.125, {"sampling": "nearest"}),
+    ],
+)
+def test_the_older_exporters_files_run_at_any_size(scale, options):
+    layer = AntiAliasInterpolation2d(3, scale, **options)
+    run = exported_by_the_older(layer, dynamic_axes={"x": {0: "n", 2: "h", 3: "w"}})
+    for shape in ((1, 3, 33, 41), (2, 3, 21, 50), (1, 3, 64, 40)):
+        x = torch.randn(shape)
+        y = run(x)
+        assert y.shape == layer(x).shape
+        assert (np.abs(y - layer(x).numpy()) <= bound(layer, x)).all()
+
+
+def test_the_older_exporter_refuses_what_has_no_stride():
+    with pytest.raises(LengthError, match="dynamo=True"):
+        exported_by_the_older(AntiAliasInterpolation2d(3, 0.3, sampling="nearest"))
