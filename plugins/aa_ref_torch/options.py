@@ -97,7 +97,7 @@ def _as_integers(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return tuple([_as_integers(v) for v in value])
     if isinstance(value, Fraction):
-        return "fraction", value.numerator, value.denominator
+        return "fraction", operator.index(value.numerator), operator.index(value.denominator)
     if isinstance(value, float) and -math.inf < value < math.inf:
         exponent = 0
         while abs(value) >= 1:
@@ -264,6 +264,9 @@ def as_dtype(dtype: Any) -> torch.dtype | None:
     """
     if dtype is None or isinstance(dtype, torch.dtype):
         return dtype
+    if isinstance(dtype, str) and dtype in _TYPES:  # the compiler reads no plan
+        of_name: torch.dtype = _TYPES[dtype]
+        return of_name
     result: torch.dtype = _TYPES[aa_ref.plan((1,), 1, axes=0, dtype=dtype).dtype]
     return result
 
