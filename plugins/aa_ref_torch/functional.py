@@ -6,7 +6,14 @@ from typing import Any
 import torch
 
 import aa_ref
-from aa_ref.errors import ContainerError, DeviceError, DtypeError, ScaleError, ShapeError
+from aa_ref.errors import (
+    ContainerError,
+    DeviceError,
+    DtypeError,
+    OutError,
+    ScaleError,
+    ShapeError,
+)
 
 from . import convolution, operator
 from .options import as_dtype, axes_of, describe, describe_traced
@@ -222,12 +229,35 @@ def apply_pyramid(
 
 def _in_core(function: Any, x: Any, *arguments: Any, out: Any, **options: Any) -> Any:
     """What operators do not do: to write into `out`, on another stream, or from no tensor."""
+    compiling = torch.compiler.is_compiling()  # which cannot read the core
+    if compiling and isinstance(x, torch.Tensor) and options["stream"] is None:
+        return _copied(function(x, *arguments, **options), out)
     result = function(x, *arguments, out=out, **options)
     # The core wrote to the memory without torch's knowing. A derivative that needs what was there
     # is to be refused, as after any other change in place.
     written = [t for t in (out if isinstance(out, list | tuple) else [out]) if _is_versioned(t)]
     torch.autograd.graph.increment_version(written)
     return result
+
+
+def _copied(result: Any, out: Any) -> Any:
+    """What was computed, copied into a caller's tensors."""
+    if isinstance(result, list):
+        if not isinstance(out, list | tuple) or len(out) != len(result):
+            raise OutError(f"out is {type(out).__name__}; pass a list of {len(result)} tensors")
+        for level, of_level in zip(result, out, strict=True):
+            _copied(level, of_level)
+        return list(out)
+    if not isinstance(out, torch.Tensor):
+        raise OutError(f"out is a {type(out).__name__}; in a graph, pass a tensor")
+    if (out.shape, out.dtype, out.device) != (result.shape, result.dtype, result.device):
+        raise OutError(
+            f"out has shape {tuple(out.shape)} and type {out.dtype}, on {out.device}; the result "
+            f"has {tuple(result.shape)} and {result.dtype}, on {result.device}"
+        )
+    if result.requires_grad or out.requires_grad:
+        raise OutError("no gradient flows through out; leave it out, or pass x.detach()")
+    return out.copy_(result)
 
 
 def _is_versioned(out: Any) -> bool:

@@ -78,6 +78,42 @@ def test_a_scale_may_be_an_argument_of_the_graph():
     assert torch.equal(compiled(x, 0.5, sigma=sigma), aa_ref_torch.downsample(x, 0.5, sigma=sigma))
 
 
+def test_a_fraction_may_be_closed_over():
+    third = Fraction(1, 3)
+    function = lambda x: aa_ref_torch.downsample(x, third)  # noqa: E731
+    compiled = torch.compile(function, fullgraph=True, dynamic=True, backend="aot_eager")
+    x = torch.randn(3, 40, 50)
+    assert torch.equal(compiled(x), function(x))
+
+
+def test_a_type_may_be_named_in_a_graph():
+    function = lambda x: aa_ref_torch.downsample(x, 0.5, dtype="float16")  # noqa: E731
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    x = torch.randn(3, 40, 50)
+    assert torch.equal(compiled(x), function(x))
+
+
+def test_out_in_a_graph():
+    def function(x, out, levels, back):
+        y = aa_ref_torch.downsample(x, 0.5, out=out)
+        aa_ref_torch.pyramid(x, (0.5, 0.25), out=levels)
+        return aa_ref_torch.downsample_adjoint(y + 1, 0.5, (40, 50), out=back) + 1
+
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    x, written = torch.randn(3, 40, 50), []
+    for of in (compiled, function):
+        out, back = torch.empty(3, 20, 25), torch.empty(3, 40, 50)
+        levels = [torch.empty(3, 20, 25), torch.empty(3, 10, 13)]
+        written.append([of(x, out, levels, back), out, back, *levels])
+    assert all(map(torch.equal, *written))
+    for out, words in (
+        (torch.empty(3, 1, 1), "has shape"),
+        (torch.empty(3, 20, 25).half(), "type"),
+    ):
+        with pytest.raises(Exception, match=words):
+            compiled(x, out, levels, back)
+
+
 def test_forward_mode_in_a_graph():
     function = lambda x, t: jvp(FUNCTIONS["downsample"], (x,), (t,))[1]  # noqa: E731
     x, t = torch.randn(3, 20, 30), torch.randn(3, 20, 30)
