@@ -1,14 +1,14 @@
 """The layers of the First Order Motion Model, under their own names: change the import alone."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
 
 import torch
 from torch import nn
 
 import aa_ref
-from aa_ref.errors import ShapeError
+from aa_ref.errors import ContainerError, ScaleError, ShapeError
 
 from .checkpoint import design_of, explain_mismatch, is_design
 from .functional import apply, apply_pyramid, convolve, is_jit_tracing
@@ -72,11 +72,18 @@ class _AntiAliasInterpolation(nn.Module):
 
         Raises
         ------
+        ContainerError
+            If it is no tensor.
         ShapeError
             If it has not.
         """
         if is_jit_tracing():
             return
+        if not isinstance(input, torch.Tensor):
+            raise ContainerError(
+                f"the input is a {type(input).__name__}, but layers take tensors; write "
+                "torch.from_numpy(x), or aa_ref.downsample for other arrays"
+            )
         rank = self.dimensions + 1
         if input.dim() not in (rank, rank + 1) or input.shape[-rank] != self.groups:
             lengths = "height, width" if self.dimensions == 2 else "depth, height, width"
@@ -229,6 +236,8 @@ class ImagePyramide(nn.Module):
         sampling: Any = "slice",
     ) -> None:
         super().__init__()
+        if isinstance(scales, str) or not isinstance(scales, Iterable):
+            raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
         by_name = {str(scale): scale for scale in scales}
         self.names = {name.replace(".", "-"): name for name in by_name}
         self.downs = nn.ModuleDict(

@@ -175,6 +175,15 @@ def test_inputs_that_do_not_fit_are_refused():
         AntiAliasInterpolation2d(3, 4)
 
 
+def test_inputs_of_other_kinds_are_refused():
+    for layer in (AntiAliasInterpolation2d(3, 0.5), ImagePyramide([0.5, 0.25], 3)):
+        with pytest.raises(ContainerError, match=r"is a ndarray.* write torch\.from_numpy"):
+            layer(torch.ones(3, 8, 9).numpy())
+    for scales in (0.5, "0.5"):
+        with pytest.raises(ScaleError, match="no sequence"):
+            ImagePyramide(scales, 3)
+
+
 def test_a_scale_that_drops_nothing_is_warned_of_once():
     with pytest.warns(UserWarning, match=r"scale 0.875 has stride") as caught:
         layer = AntiAliasInterpolation2d(3, 0.875)
