@@ -86,7 +86,11 @@ def test_of_a_wrong_one_its_own_parameters_are_recovered(
     assert ("stride" in blamed) == (stride != 4)
     assert ("phase" in blamed) == (phase != 0)
     assert ("sigma" in blamed) == (abs(sigma - 1.5) > 1e-5 * 1.5)
-    assert ("boundary" in blamed) == (boundary != "zeros")
+    told = {found.recovered[letter]["boundary"] for letter in "HW"} - {None}
+    assert told <= {boundary}
+    if len(told) == 0:  # only where no footprint reaches beyond the first end
+        assert phase >= radius
+    assert ("boundary" in blamed) == (boundary != "zeros" and len(told) > 0)
     right = {6, round(4 * sigma)} if "sigma" in blamed else {6}
     assert ("radius" in blamed) == (radius not in right)
     assert blamed <= {"stride", "phase", "sigma", "boundary", "radius"}
@@ -94,7 +98,7 @@ def test_of_a_wrong_one_its_own_parameters_are_recovered(
         of_axis = found.recovered[letter]
         assert of_axis["sigma"] == pytest.approx(sigma, rel=1e-5)
         assert (of_axis["radius"], of_axis["stride"]) == (radius, stride)
-        assert (of_axis["phase"], of_axis["boundary"]) == (phase, boundary)
+        assert of_axis["phase"] == phase
 
 
 @pytest.mark.parametrize("weights", [[1, 2, 1], [1, 3, 3, 1], [1, 1, 1, 1], [-1, 9, 9, -1], [1]])

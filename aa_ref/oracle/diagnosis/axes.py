@@ -1,5 +1,6 @@
 """What one axis does, against what its plan says: faults, and the parameters recovered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -81,7 +82,9 @@ class AxisStudy:
         return len(self.rows.taps) > 1
 
 
-def study_axis(matrix: Values, a: AxisPlan, accuracy: Accuracy) -> AxisStudy | None:
+def study_axis(
+    matrix: Values, a: AxisPlan, accuracy: Accuracy, counts: Sequence[tuple[int, int]] = ()
+) -> AxisStudy | None:
     """Everything that the answers along one axis tell; None where no output is clear of the ends.
 
     Parameters
@@ -90,6 +93,8 @@ def study_axis(matrix: Values, a: AxisPlan, accuracy: Accuracy) -> AxisStudy | N
     a : AxisPlan
         For that many inputs.
     accuracy : Accuracy
+    counts : sequence of (int, int)
+        Other numbers of inputs, and how many outputs they have.
     """
     rows = read_rows(matrix, accuracy)
     if rows is None:
@@ -104,7 +109,7 @@ def study_axis(matrix: Values, a: AxisPlan, accuracy: Accuracy) -> AxisStudy | N
     _judge_places(study, accuracy)
     _judge_taps(study, accuracy)
     if rows.varies <= same_taps(rows.taps, accuracy):
-        _judge_borders(study, accuracy)
+        _judge_borders(study, accuracy, counts)
     return study
 
 
@@ -274,13 +279,16 @@ def _shape(rows: Rows) -> str:
     return f"the {count} taps {shown} are no Gaussian"
 
 
-def _judge_borders(study: AxisStudy, accuracy: Accuracy) -> None:
+def _judge_borders(study: AxisStudy, accuracy: Accuracy, counts: Sequence[tuple[int, int]]) -> None:
     rows, a, places = study.rows, study.plan, study.places
     crossing = (a.centres < a.radius) | (a.centres > a.length - 1 - a.radius)
     within = places.centres[0] + rows.first >= 0 and (
         places.centres[-1] + rows.first + len(rows.taps) <= a.length
     )
     if within and crossing.any() and study.has_filter:
+        if _reaches_beyond(study, counts):  # by chance not at this length: nothing can be told
+            study.recovered["boundary"] = None
+            return
         study.recovered["boundary"] = "valid"
         study.drop("phase")
         study.fault(
@@ -317,6 +325,15 @@ def _judge_borders(study: AxisStudy, accuracy: Accuracy) -> None:
         )  # fmt: skip
         return
     study.fault("boundary", words)
+
+
+def _reaches_beyond(study: AxisStudy, counts: Sequence[tuple[int, int]]) -> bool:
+    """Whether any of so many outputs has a footprint that reaches beyond the last input."""
+    spacing, rows = study.places.spacing, study.rows
+    if spacing is None:
+        return False
+    end = study.places.centres[0] + rows.first + len(rows.taps)
+    return any(end + spacing * (outputs - 1) > inputs for inputs, outputs in counts if outputs)
 
 
 def _end(end: Border, where: str, expected: str) -> str:

@@ -296,9 +296,12 @@ class _Case:
                 continue
             self.responses = [r for r in answers if r is not None]
             studies = [
-                study_axis(r.matrix, self.axis_plan(k, r.matrix.shape[1]), self.accuracy_of(r))
+                study_axis(
+                    r.matrix, self.axis_plan(k, r.matrix.shape[1]), self.accuracy_of(r),
+                    self.counts[k],
+                )
                 for k, r in enumerate(self.responses)
-            ]
+            ]  # fmt: skip
             if all(s is not None for s in studies):
                 self.studies = [s for s in studies if s is not None]
                 return True
