@@ -18,6 +18,7 @@ __all__ = ["Swap", "Swaps", "replace"]
 
 _NAME = "AntiAliasInterpolation2d"
 _FAMILY = "AntiAliasInterpolation"
+_HALVES = (torch.float16, torch.bfloat16)
 _WEIGHTS = 2e-6
 """How far, relatively, weights may be from the design for which they stand: see `is_design`."""
 
@@ -178,40 +179,52 @@ class _Misfit(NamedTuple):
 def _misfit(layer: nn.Module, new: AntiAliasInterpolation2d) -> _Misfit | None:
     """What tells both apart, unless it is rounding."""
     reach = max(new.weight.shape[2:]) + 2 * int(np.max(new.int_inv_scale))
-    random = torch.Generator().manual_seed(0)
-    for extra in range(3):  # of some of these lengths, samplings keep different numbers
-        shape = 1, new.groups, reach + 5 + extra, reach + 8 + extra
-        x = torch.rand(shape, generator=random).to(new.weight.dtype)
-        ours = new(x)
-        try:
+    allowed, random = _rounding(new.weight), torch.Generator().manual_seed(0)
+    try:
+        if new.weight.dtype in _HALVES:
+            # torch takes minutes to convolve some halves on the CPU: only the kind is theirs
+            x = torch.empty(
+                (1, new.groups, reach, reach + 3), dtype=new.weight.dtype, device="meta"
+            )
+            kinds = [_kind(copy.deepcopy(one).to("meta")(x)) for one in (layer, new)]
+            if kinds[0] != kinds[1]:
+                return _other_kind(*kinds)
+            layer, new = (copy.deepcopy(one).float() for one in (layer, new))
+        for extra in range(3):  # of some of these lengths, samplings keep different numbers
+            shape = 1, new.groups, reach + 5 + extra, reach + 8 + extra
+            x = torch.rand(shape, generator=random).to(new.weight.dtype)
+            ours = new(x)
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
                 theirs = layer.train(extra % 2 == 1)(x.clone())
-        except Exception as error:  # whatever a layer raises that takes no such picture
-            return _Misfit(np.inf, _told(error))
-        kind = _kind(theirs)
-        if kind != _kind(ours):
-            return _Misfit(np.inf, f"which gives {_kind(ours)} where it gives {kind}")
-        how_far = float((theirs.double() - ours.double()).abs().max())
-        allowed = _rounding(new.weight)
-        if not how_far <= allowed:  # a NaN is not
-            words = f"their results being {how_far:.1e} apart and rounding at most {allowed:.1e}"
-            return _Misfit(np.inf if np.isnan(how_far) else how_far, words)
+            if _kind(theirs) != _kind(ours):
+                return _other_kind(_kind(theirs), _kind(ours))
+            how_far = float((theirs.double() - ours.double()).abs().max())
+            if not how_far <= allowed:  # a NaN is not
+                words = (
+                    f"their results being {how_far:.1e} apart and rounding at most {allowed:.1e}"
+                )
+                return _Misfit(np.inf if np.isnan(how_far) else how_far, words)
+    except Exception as error:  # whatever a layer raises that takes no such picture
+        return _Misfit(np.inf, _told(error))
     return None
+
+
+def _other_kind(theirs: str, ours: str) -> _Misfit:
+    return _Misfit(np.inf, f"which gives {ours} where it gives {theirs}")
 
 
 def _rounding(weight: torch.Tensor) -> float:
     """How far rounding may carry the results of both apart, where samples are from 0 to 1.
 
     A sum of n products in any order is off by at most γ = nu/(1 - nu) times the sum of magnitudes,
-    here the weights'; n + 1 in place of n - 1/2 leaves room for the denominator. Sums are held in
-    binary32 at least, by both. In the weight's own type, the weights may have been rounded, and
-    both results are. A small float16 is rounded by up to u of binary32 for each weight, not
-    relative to it, which is one more n.
+    here the weights'; n + 2 for n leaves room for the denominator and for rounding the results.
+    Sums are held in binary32 at least, by both. The weights may have been rounded to their own
+    type; a small float16 by up to u of binary32, and not relative to it, which is one more n.
     """
     n = weight[0].numel()
     single, own = (torch.finfo(dtype).eps / 2 for dtype in (torch.float32, weight.dtype))
     magnitudes = float(weight.double().nan_to_num().abs().sum((1, 2, 3)).max())
-    return magnitudes * (2 * (n + 1) * single + 3 * own + _WEIGHTS) + n * single * (own > single)
+    return magnitudes * (2 * (n + 2) * single + own + _WEIGHTS) + n * single * (own > single)
 
 
 def _kind(result: Any) -> str:

@@ -204,3 +204,12 @@ def test_numbers_drawn_by_a_layer_are_not_missed():
     before = torch.get_rng_state()
     assert "their results being" in swapped(derived(forward=forward)(3, 0.5)).reason
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_half_that_becomes_wider_is_left(dtype):
+    def forward(self, x):
+        return plain(self, x).float()
+
+    reason = swapped(derived(forward=forward)(3, 0.5).to(dtype)).reason
+    assert "where it gives torch.float32" in reason
