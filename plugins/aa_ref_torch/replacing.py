@@ -189,7 +189,7 @@ def _misfit(layer: nn.Module, new: AntiAliasInterpolation2d) -> _Misfit | None:
             kinds = [_kind(copy.deepcopy(one).to("meta")(x)) for one in (layer, new)]
             if kinds[0] != kinds[1]:
                 return _other_kind(*kinds)
-            layer, new = (copy.deepcopy(one).float() for one in (layer, new))
+            layer, new = copy.deepcopy(layer).float(), copy.deepcopy(new).float()
         for extra in range(3):  # of some of these lengths, samplings keep different numbers
             shape = 1, new.groups, reach + 5 + extra, reach + 8 + extra
             x = torch.rand(shape, generator=random).to(new.weight.dtype)
