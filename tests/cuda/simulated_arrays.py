@@ -14,6 +14,7 @@ import pytest
 from support import TYPES, assert_same_bits, numpy_type
 
 import aa_ref
+from aa_ref import api
 from aa_ref.backends.cuda import launch
 from aa_ref.errors import ContainerError, DeviceError, DtypeError, OutError
 
@@ -140,6 +141,7 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         setattr(torch, name, name)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(api, "adapter_of", lambda _: None)  # which is for the real packages
 
     def external_stream(handle: int) -> Any:  # the simulator has none
         used.append(handle)
