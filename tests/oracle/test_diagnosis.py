@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import aa_ref
@@ -72,8 +72,13 @@ def test_of_a_right_one_the_plan_is_recovered(scale: Any, dtype: str) -> None:
 def test_of_a_wrong_one_its_own_parameters_are_recovered(
     sigma: float, more: int, stride: int, phase: int, boundary: str
 ) -> None:
-    """And blamed, each if and only if it is another one than that of scale 1/4."""
+    """And blamed, each if and only if it is another one than that of scale 1/4.
+
+    Shifted by more than the radius, whole footprints lie beyond an end, or none reaches it; what is
+    blamed then is not said here.
+    """
     radius = max(round(4 * sigma) + more, 1)
+    assume(abs(phase) <= radius)
     i = np.arange(-radius, radius + 1)
     taps = np.exp(-(i**2) / (2 * sigma**2))
     taps /= taps.sum()
@@ -91,8 +96,10 @@ def test_of_a_wrong_one_its_own_parameters_are_recovered(
     if len(told) == 0:  # only where no footprint reaches beyond the first end
         assert phase >= radius
     assert ("boundary" in blamed) == (boundary != "zeros" and len(told) > 0)
-    right = {6, round(4 * sigma)} if "sigma" in blamed else {6}
-    assert ("radius" in blamed) == (radius not in right)
+    near = {round(4 * sigma * (1 + e)) for e in (-1e-5, 0, 1e-5)}  # sigma is measured
+    right = {6} | near if "sigma" in blamed else {6}
+    if len(near) == 1 or radius not in near:
+        assert ("radius" in blamed) == (radius not in right)
     assert blamed <= {"stride", "phase", "sigma", "boundary", "radius"}
     for letter in "HW":
         of_axis = found.recovered[letter]
