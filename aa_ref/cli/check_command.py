@@ -11,7 +11,7 @@ from aa_ref import oracle
 from aa_ref.backends import get_backend
 from aa_ref.oracle.layouts import as_layout
 
-from .endings import UsageError, ends_cleanly
+from .endings import FileError, UsageError, ends_cleanly
 from .options import Boundary, Overwrite, Sampling, Scale, Sigma, parse_numbers, parse_words
 from .output import check_destination, write_file
 
@@ -98,7 +98,10 @@ def check(
         raise UsageError(f"--json and --html both name {json_file}; name two files")
     for file in (json_file, html_file):
         if file is not None:
-            check_destination(file, overwrite)
+            try:
+                check_destination(file, overwrite)
+            except FileError as error:  # whose status would say that the function is wrong
+                raise UsageError(str(error)) from None
     terms: dict[str, Any] = {
         "sigma": None if sigma is None else parse_numbers(sigma, "--sigma"),
         "boundary": parse_words(boundary), "sampling": parse_words(sampling),

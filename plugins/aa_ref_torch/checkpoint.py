@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 import aa_ref
 
-__all__ = ["design_of", "explain_mismatch", "is_design"]
+__all__ = ["HALVES", "ROUNDING", "design_of", "explain_mismatch", "is_design"]
 
-_ROUNDING = 2e-6
+ROUNDING = 2e-6
 """How far, relatively, the original's weights may be from the exact ones: see `docs/spec.md`, 7."""
-_HALVES = (torch.float16, torch.bfloat16)
+HALVES = (torch.float16, torch.bfloat16)
 
 
 def design_of(plan: aa_ref.Plan) -> NDArray[Any]:
@@ -35,8 +35,8 @@ def is_design(weight: torch.Tensor, design: NDArray[Any]) -> bool:
         Of shape (...), in binary64.
     """
     wide = weight.detach().to("cpu", torch.float64)
-    low, high = (torch.from_numpy(design * (1 + side)) for side in (-_ROUNDING, _ROUNDING))
-    bounds = [(low, high), *((low.to(half).double(), high.to(half).double()) for half in _HALVES)]
+    low, high = (torch.from_numpy(design * (1 + side)) for side in (-ROUNDING, ROUNDING))
+    bounds = [(low, high), *((low.to(half).double(), high.to(half).double()) for half in HALVES)]
     return any(bool(((a <= wide) & (wide <= b)).all()) for a, b in bounds)
 
 

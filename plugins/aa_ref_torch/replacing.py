@@ -12,15 +12,13 @@ from torch import nn
 
 from aa_ref.errors import AaRefError, ContainerError
 
+from .checkpoint import HALVES, ROUNDING
 from .modules import AntiAliasInterpolation2d, AntiAliasInterpolation3d, has_hooks
 
 __all__ = ["Swap", "Swaps", "replace"]
 
 _NAME = "AntiAliasInterpolation2d"
 _FAMILY = "AntiAliasInterpolation"
-_HALVES = (torch.float16, torch.bfloat16)
-_WEIGHTS = 2e-6
-"""How far, relatively, weights may be from the design for which they stand: see `is_design`."""
 
 
 class Swap(NamedTuple):
@@ -181,7 +179,7 @@ def _misfit(layer: nn.Module, new: AntiAliasInterpolation2d) -> _Misfit | None:
     reach = max(new.weight.shape[2:]) + 2 * int(np.max(new.int_inv_scale))
     allowed, random = _rounding(new.weight), torch.Generator().manual_seed(0)
     try:
-        if new.weight.dtype in _HALVES:
+        if new.weight.dtype in HALVES:
             # torch takes minutes to convolve some halves on the CPU: only the kind is theirs
             x = torch.empty(
                 (1, new.groups, reach, reach + 3), dtype=new.weight.dtype, device="meta"
@@ -224,7 +222,7 @@ def _rounding(weight: torch.Tensor) -> float:
     n = weight[0].numel()
     single, own = (torch.finfo(dtype).eps / 2 for dtype in (torch.float32, weight.dtype))
     magnitudes = float(weight.double().nan_to_num().abs().sum((1, 2, 3)).max())
-    return magnitudes * (2 * (n + 2) * single + own + _WEIGHTS) + n * single * (own > single)
+    return magnitudes * (2 * (n + 2) * single + own + ROUNDING) + n * single * (own > single)
 
 
 def _kind(result: Any) -> str:

@@ -107,7 +107,8 @@ def test_the_report_as_json(port):
     assert data["terms"]["scale"] == "1/2"
     assert all(f["snippet"] for f in data["findings"])
     before = (port / "report.json").read_bytes()
-    assert check("right", "--json", "report.json").status == 1
+    assert check("right", "--json", "report.json").status == 2
+    assert check("right", "--json", "nowhere/report.json").status == 2
     assert (port / "report.json").read_bytes() == before
     assert check("right", "--json", "report.json", "--overwrite").status == 0
     assert (port / "report.json").read_bytes() != before
@@ -120,7 +121,7 @@ def test_the_report_as_a_page(port):
     page = (port / "report.html").read_bytes()
     assert page.startswith(b"<!doctype html>")
     assert b"port_under_test:wrong" in page
-    assert check("right", "--html", "report.html").status == 1
+    assert check("right", "--html", "report.html").status == 2
     assert (port / "report.html").read_bytes() == page
     assert check("right", "--html", "report.html", "--overwrite").status == 0
     assert (port / "report.html").read_bytes() != page

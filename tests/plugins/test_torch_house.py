@@ -26,7 +26,7 @@ ROOMS = {
     "operator": {"convolution", "memory", "options"},
     "functional": {"convolution", "operator", "options"},
     "modules": {"checkpoint", "functional", "options"},
-    "replacing": {"modules"},
+    "replacing": {"checkpoint", "modules"},
     "__init__": {"functional", "modules", "replacing"},
 }
 
