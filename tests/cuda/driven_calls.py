@@ -1,4 +1,4 @@
-"""What a call asks of the driver. Run by `test_calls.py` with a stand-in, which runs nothing.
+"""What a call asks of the driver. Run by `test_cuda_calls.py` with a stand-in, which runs nothing.
 
 Everything up to the driver is as on a GPU: Numba compiles kernels for sm_90 and loads them.
 """
