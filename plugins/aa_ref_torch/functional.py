@@ -156,7 +156,7 @@ def downsample_adjoint(
         for a, length in zip(axes_of(text), lengths, strict=True):
             full[a.axis] = length
         return convolution.adjoint(g, full, text, as_dtype(dtype))
-    return operator.adjoint(g, lengths, text, as_dtype(dtype), backend)
+    return operator.call(operator.adjoint, g, lengths, text, as_dtype(dtype), backend)
 
 
 def pyramid(
@@ -210,7 +210,7 @@ def apply(
     """Downsample by options as text: through the operator, or by convolutions where it is not."""
     if _convolves(x, backend):
         return convolve(x, None, text, dtype)
-    y: torch.Tensor = operator.forward(x, text, dtype, backend)
+    y: torch.Tensor = operator.call(operator.forward, x, text, dtype, backend)
     return y
 
 
@@ -223,7 +223,7 @@ def apply_pyramid(
     """The same for several levels of one input."""
     if is_jit_tracing() or _convolves(x, backend):  # `torch.jit.trace` takes no list of options
         return [apply(x, text, dtype, backend) for text in texts]
-    ys: list[torch.Tensor] = operator.pyramid(x, texts, dtype, backend)
+    ys: list[torch.Tensor] = operator.call(operator.pyramid, x, texts, dtype, backend)
     return ys
 
 

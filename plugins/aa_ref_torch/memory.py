@@ -24,7 +24,7 @@ def allocate(like: torch.Tensor, shape: Any, dtype: torch.dtype) -> torch.Tensor
 def _lies_channels_last(x: torch.Tensor) -> bool:
     """Whether the strides, gaps allowed, are in that order: torch's own rule, not public there."""
     sizes, strides = x.shape, x.stride()
-    if strides[1] == 0:
+    if strides[1] == 0 or strides[1] > strides[-1]:  # the latter of nearly all tensors
         return False
     least: Any = 0
     for d in (1, *range(x.dim() - 1, 1, -1), 0):

@@ -23,7 +23,7 @@ from . import convolution
 from .memory import allocate, as_array
 from .options import keywords, lengths_of, out_shape, plan_for, shared_keywords
 
-__all__ = ["adjoint", "convolve", "forward", "pyramid"]
+__all__ = ["adjoint", "call", "convolve", "forward", "pyramid"]
 
 _OPTIONS = "ScalarType? dtype=None, str? backend=None"
 _library = torch.library.Library("aa_ref", "DEF")
@@ -280,6 +280,17 @@ def _below(operator: Any, *arguments: Any) -> Any:
             return operator(*arguments)
     with torch._C._AutoDispatchBelowAutograd():
         return operator(*arguments)
+
+
+def call(operator: Any, x: torch.Tensor, *options: Any) -> Any:
+    """Call an operator: past its kernel for derivatives where there is none to keep.
+
+    To enter that kernel, written in Python, and to leave it again costs more than the question.
+    """
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if traced or _needs(x, options[-2]):
+        return operator(x, *options)
+    return _below(operator, x, *options)
 
 
 def _autograd_forward(

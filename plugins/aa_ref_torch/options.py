@@ -33,6 +33,7 @@ __all__ = [
 
 _LONG = 1 << 60  # an axis that is long enough for any scale
 _NUMBERS = (int, float, Fraction, type(None))
+_INTEGER = frozenset({int})
 _TYPES = {
     name: getattr(torch, name)
     for name in ("float64", "float32", "float16", "bfloat16", "uint8", "uint16")
@@ -135,7 +136,7 @@ def _plain(ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling
         type(scale) in _NUMBERS
         and type(sigma) in _NUMBERS
         and type(axes) is tuple
-        and all(type(axis) is int for axis in axes)
+        and set(map(type, axes)) <= _INTEGER
         and type(boundary) is str
         and type(sampling) is str
     )

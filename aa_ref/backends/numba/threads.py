@@ -6,9 +6,8 @@ Apart from `crew`, which splits the work, since ``import aa_ref`` needs these an
 import operator
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 
 from ...errors import ThreadsError
 
@@ -65,8 +64,7 @@ def set_num_threads(n: int | None) -> None:
     _chosen = None if n is None else _checked(n)
 
 
-@contextmanager
-def limit_threads(n: int | None) -> Iterator[None]:
+def limit_threads(n: int | None) -> AbstractContextManager[None]:
     """Within a ``with`` block, let calls of this thread or task use no more than ``n`` threads.
 
     Parameters
@@ -83,12 +81,26 @@ def limit_threads(n: int | None) -> Iterator[None]:
     ThreadsError
         If it is not a positive integer.
     """
-    limits = [m for m in (_limit.get(), None if n is None else _checked(n)) if m is not None]
-    token = _limit.set(min(limits, default=None))
-    try:
-        yield
-    finally:
-        _limit.reset(token)
+    return _Limit(None if n is None else _checked(n))
+
+
+class _Limit:
+    """What `contextlib.contextmanager` would make of five lines, at half of its cost a call."""
+
+    __slots__ = ("n", "tokens")
+
+    def __init__(self, n: int | None) -> None:
+        self.n = n
+        self.tokens: list[Token[int | None]] = []
+
+    def __enter__(self) -> None:
+        n, outer = self.n, _limit.get()
+        if n is None or (outer is not None and outer < n):
+            n = outer
+        self.tokens.append(_limit.set(n))
+
+    def __exit__(self, *_: object) -> None:
+        _limit.reset(self.tokens.pop())
 
 
 def _checked(n: int) -> int:
