@@ -1,0 +1,48 @@
+"""Memory of large new tensors, asked for at once.
+
+An allocator hands out addresses; pages come when they are first written, one interrupt for each
+4 KiB, and these take several times as long as the filter does. NumPy asks for pages of 2 MiB
+instead, from 4 MiB on; torch does so if ``THP_MEM_ALLOC_ENABLE`` is set. What is allocated here is
+about to be written from end to end, so all its pages may come in one call.
+
+``madvise(2)``: ``MADV_HUGEPAGE``, ``MADV_POPULATE_WRITE`` (since Linux 5.14). Both are advice:
+where they are not known, or memory is short, pages come one by one as before.
+"""
+
+import ctypes
+import mmap
+import sys
+from typing import Any
+
+import torch
+
+__all__ = ["LARGE", "fetch"]
+
+LARGE = 1 << 22
+"""Bytes from which on it pays. Smaller tensors mostly lie in memory that was in use before."""
+
+_HUGE = getattr(mmap, "MADV_HUGEPAGE", None)
+_POPULATE = 23  # MADV_POPULATE_WRITE of <asm-generic/mman-common.h>; Python has no name for it
+
+
+def _find_madvise() -> Any:
+    if sys.platform != "linux":
+        return None
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return madvise
+
+
+_madvise = _find_madvise()
+
+
+def fetch(x: torch.Tensor) -> torch.Tensor:
+    """The tensor itself, a new one on the CPU, with its pages there if they are many."""
+    size = x.nbytes
+    if size >= LARGE and _madvise is not None and x.device.type == "cpu":
+        first = -(-x.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+        size = x.data_ptr() + size - first
+        if _HUGE is not None:
+            _madvise(first, size, _HUGE)
+        _madvise(first, size, _POPULATE)
+    return x
