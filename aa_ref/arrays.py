@@ -25,6 +25,7 @@ from .device_arrays import (
 )
 from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError
+from .pages import LARGE, fetch
 
 __all__ = [
     "Source",
@@ -176,8 +177,12 @@ def allocate(shape: tuple[int, ...], dtype: str, like: Storage) -> Storage:
         made: DeviceArray = like.empty(shape, dtype)
         return made
     if like.flags.c_contiguous:
-        return np.empty(shape, STORAGE[dtype])
-    return np.empty_like(like, STORAGE[dtype], order="K", subok=False, shape=shape)
+        result = np.empty(shape, STORAGE[dtype])
+    else:
+        result = np.empty_like(like, STORAGE[dtype], order="K", subok=False, shape=shape)
+    if result.nbytes >= LARGE:
+        fetch(result.ctypes.data, result.nbytes)
+    return result
 
 
 def wrap(source: Source, result: Storage, dtype: str) -> Any:

@@ -35,7 +35,8 @@ HOUSE = {
     "reference": CORE,
     "dlpack": set(),
     "device_arrays": {"errors", "dtypes", "dlpack"},
-    "arrays": {"errors", "dtypes", "device_arrays"},
+    "pages": set(),
+    "arrays": {"errors", "dtypes", "device_arrays", "pages"},
     "adapters": set(),
     "backends": CORE,  # what all backends share: the base class, the table
     "backends.reference": CORE | {"backends", "reference"},

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["allocate", "as_array"]
+from aa_ref.pages import LARGE, fetch
+
+__all__ = ["allocate", "allocate_pages", "as_array"]
 
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -19,6 +21,14 @@ def allocate(like: torch.Tensor, shape: Any, dtype: torch.dtype) -> torch.Tensor
     last = like.dim() in _FORMATS and _lies_channels_last(like)
     layout = _FORMATS[like.dim()] if last else torch.contiguous_format
     return torch.empty(shape, dtype=dtype, device=like.device, memory_format=layout)
+
+
+def allocate_pages(like: torch.Tensor, shape: Any, dtype: torch.dtype) -> torch.Tensor:
+    """`allocate` for what is written next, from end to end."""
+    y = allocate(like, shape, dtype)
+    if y.nbytes >= LARGE and y.device.type == "cpu":
+        fetch(y.data_ptr(), y.nbytes)
+    return y
 
 
 def _lies_channels_last(x: torch.Tensor) -> bool:

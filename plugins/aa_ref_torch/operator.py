@@ -20,9 +20,8 @@ import aa_ref
 from aa_ref.errors import ShapeError
 
 from . import convolution
-from .memory import allocate, as_array
+from .memory import allocate, allocate_pages, as_array
 from .options import keywords, lengths_of, out_shape, plan_for, shared_keywords
-from .pages import fetch
 
 __all__ = ["adjoint", "call", "convolve", "forward", "pyramid"]
 
@@ -49,7 +48,7 @@ def _run_forward(
     x: torch.Tensor, text: str, dtype: torch.dtype | None = None, backend: str | None = None
 ) -> torch.Tensor:
     plan = plan_for(tuple(x.shape), text, x.dtype, dtype)
-    y = fetch(allocate(x, plan.out_shape, dtype or x.dtype))
+    y = allocate_pages(x, plan.out_shape, dtype or x.dtype)
     with aa_ref.limit_threads(torch.get_num_threads()):
         plan(as_array(x), out=as_array(y), backend=backend)
     return y
@@ -63,7 +62,7 @@ def _run_adjoint(
     backend: str | None = None,
 ) -> torch.Tensor:
     plan = _plan_for_adjoint(g, lengths, text)
-    x = fetch(allocate(g, plan.shape, dtype or g.dtype))
+    x = allocate_pages(g, plan.shape, dtype or g.dtype)
     with aa_ref.limit_threads(torch.get_num_threads()):
         if x.dtype == g.dtype:
             plan.adjoint(as_array(g), out=as_array(x), backend=backend)
@@ -85,7 +84,7 @@ def _run_pyramid(
     if options is None:
         return [_run_forward(x, text, dtype, backend) for text in texts]
     shapes = [plan_for(tuple(x.shape), text, x.dtype, dtype).out_shape for text in texts]
-    ys = [fetch(allocate(x, shape, dtype or x.dtype)) for shape in shapes]
+    ys = [allocate_pages(x, shape, dtype or x.dtype) for shape in shapes]
     with aa_ref.limit_threads(torch.get_num_threads()):
         aa_ref.pyramid(
             as_array(x), **options, dtype=dtype, out=[as_array(y) for y in ys], backend=backend

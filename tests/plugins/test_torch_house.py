@@ -20,11 +20,10 @@ OUTSIDE = {"aa_ref", "numpy", "torch"}
 ROOMS = {
     # module: those of the plugin that it may import from
     "memory": set(),
-    "pages": set(),
     "options": set(),
     "checkpoint": set(),
     "convolution": {"options"},
-    "operator": {"convolution", "memory", "options", "pages"},
+    "operator": {"convolution", "memory", "options"},
     "functional": {"convolution", "operator", "options"},
     "modules": {"checkpoint", "functional", "options"},
     "replacing": {"checkpoint", "modules"},
