@@ -2,19 +2,22 @@
 
 An adapter is a module with `downsample`, `downsample_adjoint` and `pyramid` of the signatures in
 `aa_ref.api`, for arrays of one framework; for instance so that gradients flow through them. It
-stands in the entry-point group ``aa_ref.adapters`` under the name of the package that its arrays'
-types come from. None is looked for before such an array comes by, when its framework is loaded.
+takes over every call with such an input or such an ``out``, and reaches the core's own functions by
+`in_core`. It stands in the entry-point group ``aa_ref.adapters`` under the name of the package that
+its arrays' types come from. None is looked for before such an array comes by, when its framework is
+loaded.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-__all__ = ["adapter_of", "register"]
+__all__ = ["adapter_of", "in_core", "register"]
 
 _GROUP = "aa_ref.adapters"
-_by_type: dict[type, Any] = {np.ndarray: None}
+_by_type: dict[type, Any] = {np.ndarray: None, type(None): None}
 
 
 def adapter_of(x: Any) -> Any:
@@ -23,6 +26,12 @@ def adapter_of(x: Any) -> Any:
     if cls not in _by_type:
         _by_type[cls] = _find(cls)
     return _by_type[cls]
+
+
+def in_core(function: Callable[..., Any]) -> Callable[..., Any]:
+    """One of the public functions as the core does it, whatever the arrays: for adapters."""
+    itself: Callable[..., Any] = function.__wrapped__  # type: ignore[attr-defined]
+    return itself
 
 
 def register(cls: type, adapter: ModuleType) -> None:

@@ -3,8 +3,9 @@
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from .adapters import adapter_of
 from .arrays import Source, Storage, allocate, check_kind, read, read_out, share_memory, wrap
@@ -18,9 +19,37 @@ from .streams import stream_handle
 
 __all__ = ["downsample", "downsample_adjoint", "pyramid"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 (pathlib costs 4 ms to import)
 
 
+def _adapted(function: Callable[P, R]) -> Callable[P, R]:
+    """Let an adapter's function of the same name take a call over, if there is one for its arrays.
+
+    Those of the input come first, those of ``out`` next. See `aa_ref.adapters`.
+    """
+    name, first = function.__name__, function.__code__.co_varnames[0]
+
+    @wraps(function)
+    def call(*arguments: P.args, **options: P.kwargs) -> R:
+        adapter = adapter_of(arguments[0] if arguments else options.get(first))
+        if adapter is None and "out" in options:
+            adapter = _adapter_of_out(options["out"])
+        if adapter is None:
+            return function(*arguments, **options)
+        result: R = getattr(adapter, name)(*arguments, **options)
+        return result
+
+    return call
+
+
+def _adapter_of_out(out: Any) -> Any:
+    outs = out if isinstance(out, list | tuple) else [out]
+    return next((found for o in outs if (found := adapter_of(o)) is not None), None)
+
+
+@_adapted
 def downsample(
     x: Any,
     scale: Any,
@@ -101,11 +130,6 @@ def downsample(
     >>> aa_ref.downsample(np.ones((3, 256, 250), np.float32), 0.25).shape
     (3, 64, 63)
     """
-    if out is None and stream is None and (adapter := adapter_of(x)) is not None:
-        return adapter.downsample(
-            x, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
-            backend=backend,
-        )  # fmt: skip
     handle = _handle(stream)
     source = read(x, handle)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
@@ -114,6 +138,7 @@ def downsample(
     return call.run()
 
 
+@_adapted
 def downsample_adjoint(
     g: Any,
     scale: Any,
@@ -161,11 +186,6 @@ def downsample_adjoint(
     >>> aa_ref.downsample_adjoint(np.ones((3, 64, 63)), 0.25, (256, 250)).shape
     (3, 256, 250)
     """
-    if out is None and stream is None and (adapter := adapter_of(g)) is not None:
-        return adapter.downsample_adjoint(
-            g, scale, shape, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling,
-            dtype=dtype, backend=backend,
-        )  # fmt: skip
     handle = _handle(stream)
     source = _read_floating(g, handle)
     lengths = checked_shape(shape)
@@ -189,6 +209,7 @@ def downsample_adjoint(
     return call.run()
 
 
+@_adapted
 def pyramid(
     x: Any,
     scales: Sequence[Any] = (1, 0.5, 0.25, 0.125),
@@ -230,12 +251,6 @@ def pyramid(
     >>> [y.shape for y in aa_ref.pyramid(np.ones((3, 64, 48)))]
     [(3, 64, 48), (3, 32, 24), (3, 16, 12), (3, 8, 6)]
     """
-    if out is None and stream is None and (adapter := adapter_of(x)) is not None:
-        levels: list[Any] = adapter.pyramid(
-            x, scales, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling, dtype=dtype,
-            backend=backend,
-        )  # fmt: skip
-        return levels
     handle = _handle(stream)
     source = read(x, handle)
     if not isinstance(scales, Iterable):

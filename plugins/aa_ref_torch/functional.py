@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 import aa_ref
+from aa_ref.adapters import adapter_of, in_core
 from aa_ref.errors import (
     ContainerError,
     DeviceError,
@@ -56,7 +57,8 @@ def downsample(
     dtype : torch.dtype or str, optional
         Type of the result. Gradients flow through floating types alone.
     out : Tensor, optional
-        Where to put the result. No gradient flows then: a tensor that requires one is refused.
+        Where to put the result. No gradient flows then: tensors that require one are refused, but
+        under ``torch.no_grad()``.
     stream : CUDA stream, optional
         Another than torch's current one. No gradient flows then, either.
     scale, axes, sigma, boundary, sampling, backend
@@ -229,15 +231,47 @@ def apply_pyramid(
 
 def _in_core(function: Any, x: Any, *arguments: Any, out: Any, **options: Any) -> Any:
     """What operators do not do: to write into `out`, on another stream, or from no tensor."""
+    if not isinstance(x, torch.Tensor) and not _is_ours(x):
+        return function(x, *arguments, out=out, **options)  # which another adapter takes over
+    several = isinstance(out, list | tuple)
+    outs = list(out) if several else [out]
+    _refuse_gradients(x, outs)
     compiling = torch.compiler.is_compiling()  # which cannot read the core
     if compiling and isinstance(x, torch.Tensor) and options["stream"] is None:
-        return _copied(function(x, *arguments, **options), out)
-    result = function(x, *arguments, out=out, **options)
+        return _copied(function(x.detach(), *arguments, **options), out)
+    bare = [_bare(o) for o in outs]
+    result = in_core(function)(_bare(x), *arguments, out=bare if several else bare[0], **options)
     # The core wrote to the memory without torch's knowing. A derivative that needs what was there
     # is to be refused, as after any other change in place.
-    written = [t for t in (out if isinstance(out, list | tuple) else [out]) if _is_versioned(t)]
-    torch.autograd.graph.increment_version(written)
-    return result
+    torch.autograd.graph.increment_version([o for o in outs if _is_versioned(o)])
+    if several:
+        return [made if o is None else o for o, made in zip(outs, result, strict=True)]
+    return result if out is None else out
+
+
+def _is_ours(x: Any) -> bool:
+    """Whether the core is to see for itself what this is: no adapter but this one would take it."""
+    adapter = adapter_of(x)
+    return adapter is None or adapter.__name__ == __name__
+
+
+def _bare(x: Any) -> Any:
+    """A tensor as plain numbers."""
+    return x.detach() if isinstance(x, torch.Tensor) else x
+
+
+def _refuse_gradients(x: Any, outs: list[Any]) -> None:
+    """See that no derivative is lost, as torch's own functions with ``out`` do."""
+    if isinstance(x, torch.Tensor) and operator.is_differentiated(x):
+        raise ContainerError(
+            "the tensor requires a gradient, and none flows to out or from another stream; "
+            "pass x.detach(), or call under torch.no_grad()"
+        )
+    if any(isinstance(o, torch.Tensor) and operator.is_differentiated(o) for o in outs):
+        raise OutError(
+            "out requires a gradient, and none flows through it; pass out.detach(), or call under "
+            "torch.no_grad()"
+        )
 
 
 def _copied(result: Any, out: Any) -> Any:
@@ -245,9 +279,9 @@ def _copied(result: Any, out: Any) -> Any:
     if isinstance(result, list):
         if not isinstance(out, list | tuple) or len(out) != len(result):
             raise OutError(f"out is {type(out).__name__}; pass a list of {len(result)} tensors")
-        for level, of_level in zip(result, out, strict=True):
-            _copied(level, of_level)
-        return list(out)
+        return [
+            made if o is None else _copied(made, o) for made, o in zip(result, out, strict=True)
+        ]
     if not isinstance(out, torch.Tensor):
         raise OutError(f"out is a {type(out).__name__}; in a graph, pass a tensor")
     if (out.shape, out.dtype, out.device) != (result.shape, result.dtype, result.device):
@@ -255,8 +289,6 @@ def _copied(result: Any, out: Any) -> Any:
             f"out has shape {tuple(out.shape)} and type {out.dtype}, on {out.device}; the result "
             f"has {tuple(result.shape)} and {result.dtype}, on {result.device}"
         )
-    if result.requires_grad or out.requires_grad:
-        raise OutError("no gradient flows through out; leave it out, or pass x.detach()")
     return out.copy_(result)
 
 

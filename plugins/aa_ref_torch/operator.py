@@ -17,13 +17,14 @@ from torch._functorch.utils import enable_single_level_autograd_function
 from torch.autograd import forward_ad
 
 import aa_ref
+from aa_ref.adapters import in_core
 from aa_ref.errors import ShapeError
 
 from . import convolution
 from .memory import allocate, allocate_pages, as_array
-from .options import keywords, lengths_of, out_shape, plan_for, shared_keywords
+from .options import axes_of, keywords, lengths_of, out_shape, plan_for, shared_keywords
 
-__all__ = ["adjoint", "call", "convolve", "forward", "pyramid"]
+__all__ = ["adjoint", "call", "convolve", "forward", "is_differentiated", "pyramid"]
 
 _OPTIONS = "ScalarType? dtype=None, str? backend=None"
 _library = torch.library.Library("aa_ref", "DEF")
@@ -67,7 +68,7 @@ def _run_adjoint(
         if x.dtype == g.dtype:
             plan.adjoint(as_array(g), out=as_array(x), backend=backend)
         else:  # which no plan does: the type of g would be that of the result
-            aa_ref.downsample_adjoint(
+            in_core(aa_ref.downsample_adjoint)(
                 as_array(g), shape=lengths, **keywords(text), dtype=x.dtype, out=as_array(x),
                 backend=backend,
             )  # fmt: skip
@@ -86,7 +87,7 @@ def _run_pyramid(
     shapes = [plan_for(tuple(x.shape), text, x.dtype, dtype).out_shape for text in texts]
     ys = [allocate_pages(x, shape, dtype or x.dtype) for shape in shapes]
     with aa_ref.limit_threads(torch.get_num_threads()):
-        aa_ref.pyramid(
+        in_core(aa_ref.pyramid)(
             as_array(x), **options, dtype=dtype, out=[as_array(y) for y in ys], backend=backend
         )
     return ys
@@ -248,6 +249,11 @@ def _needs(x: torch.Tensor, dtype: torch.dtype | None) -> bool:
     """Whether a derivative has to be recorded at this level, or a tangent carried along."""
     if dtype is not None and not dtype.is_floating_point:
         return False  # rounding to integers has no derivative
+    return is_differentiated(x)
+
+
+def is_differentiated(x: torch.Tensor) -> bool:
+    """Whether a tensor takes part in a derivative that is being recorded or carried along."""
     return (x.requires_grad and torch.is_grad_enabled()) or _has_tangent(x)
 
 

@@ -93,18 +93,19 @@ def test_a_type_may_be_named_in_a_graph():
     assert torch.equal(compiled(x), function(x))
 
 
-def test_out_in_a_graph():
+@pytest.mark.parametrize("of", [aa_ref, aa_ref_torch], ids=lambda of: of.__name__)
+def test_out_in_a_graph(of):
     def function(x, out, levels, back):
-        y = aa_ref_torch.downsample(x, 0.5, out=out)
-        aa_ref_torch.pyramid(x, (0.5, 0.25), out=levels)
-        return aa_ref_torch.downsample_adjoint(y + 1, 0.5, (40, 50), out=back) + 1
+        y = of.downsample(x, 0.5, out=out)
+        of.pyramid(x, (0.5, 0.25), out=levels)
+        return of.downsample_adjoint(y + 1, 0.5, (40, 50), out=back) + 1
 
     compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
     x, written = torch.randn(3, 40, 50), []
-    for of in (compiled, function):
+    for call in (compiled, function):
         out, back = torch.empty(3, 20, 25), torch.empty(3, 40, 50)
         levels = [torch.empty(3, 20, 25), torch.empty(3, 10, 13)]
-        written.append([of(x, out, levels, back), out, back, *levels])
+        written.append([call(x, out, levels, back), out, back, *levels])
     assert all(map(torch.equal, *written))
     for out, words in (
         (torch.empty(3, 1, 1), "has shape"),

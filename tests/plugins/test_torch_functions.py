@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from support import assert_same_bits
+from torch.autograd import forward_ad
 
 import aa_ref
 import aa_ref_torch
@@ -76,25 +77,62 @@ def test_out():
     assert made[0] is levels[0]
     back = torch.empty_like(X)
     assert aa_ref_torch.downsample_adjoint(out, 0.25, (33, 41), out=back) is back
-    with pytest.raises(E.ContainerError, match=r"detach\(\)"):
-        aa_ref_torch.downsample(X.clone().requires_grad_(), 0.25, out=out)
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda out: aa_ref_torch.downsample(X, 0.25, out=out),
-        lambda out: aa_ref_torch.downsample_adjoint(X[..., :3, :3], 0.25, (9, 11), out=out),
-        lambda out: aa_ref_torch.pyramid(X, (0.25,), out=[out]),
-    ],
-    ids=["downsample", "adjoint", "pyramid"],
-)
-def test_a_derivative_that_needs_what_out_held_is_refused(write):
-    out, x = torch.ones(2, 3, 9, 11), torch.ones(2, 3, 9, 11, requires_grad=True)
-    total = (x * out).sum()
-    write(out)
+WRITES = {
+    "downsample": lambda of, x, out: of.downsample(x, 0.25, out=out),
+    "adjoint": lambda of, x, out: of.downsample_adjoint(x[..., :3, :3], 0.25, (9, 11), out=out),
+    "pyramid": lambda of, x, out: of.pyramid(x, (0.25,), out=[out])[0],
+}
+by_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+
+
+@by_write
+@pytest.mark.parametrize("of", [aa_ref, aa_ref_torch], ids=lambda of: of.__name__)
+@pytest.mark.parametrize("x", [X, X.numpy()], ids=["tensor", "array"])
+def test_a_derivative_that_needs_what_out_held_is_refused(write, of, x):
+    out, factor = torch.ones(2, 3, 9, 11), torch.ones(2, 3, 9, 11, requires_grad=True)
+    total = (factor * out).sum()
+    assert write(of, x, out) is out
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         total.backward()
+
+
+@by_write
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_no_gradient_flows_through_out(write, dtype):
+    x, out = X.to(dtype), torch.empty(2, 3, 9, 11, dtype=dtype)
+    wants, also = x.clone().requires_grad_(), out.clone().requires_grad_()
+    expected = write(aa_ref_torch, x, out)
+    with pytest.raises(E.ContainerError, match=r"pass x\.detach\(\)"):
+        write(aa_ref_torch, wants, out)
+    with pytest.raises(E.OutError, match=r"pass out\.detach\(\)"):
+        write(aa_ref_torch, x, also)
+    with torch.no_grad():  # as torch's own functions
+        assert write(aa_ref_torch, wants, also) is also
+    assert also.requires_grad
+    assert torch.equal(also, expected)
+    with forward_ad.dual_level(), pytest.raises(E.ContainerError, match="requires a gradient"):
+        write(aa_ref_torch, forward_ad.make_dual(x, x), out)
+
+
+def test_out_and_stream_are_torchs_where_x_is_a_tensor():
+    with pytest.raises(E.StreamError, match="where there is none"):
+        aa_ref.downsample(X, 0.25, stream=1)
+    with pytest.raises(E.OutError, match="out has shape"):
+        aa_ref.downsample(X, 0.25, out=torch.empty(3))
+
+
+@pytest.mark.parametrize("thing", [torch.nn.Linear(2, 3), X.shape, torch.float32])
+def test_torchs_other_things_are_no_arrays(thing):
+    for of in (aa_ref, aa_ref_torch):
+        for call in (
+            lambda of=of: of.downsample(thing, 0.5),
+            lambda of=of: of.downsample_adjoint(thing, 0.5, (8, 9)),
+            lambda of=of: of.pyramid(thing),
+        ):
+            with pytest.raises(E.ContainerError, match=f"got {type(thing).__name__}"):
+                call()
 
 
 def test_out_in_inference_mode():
