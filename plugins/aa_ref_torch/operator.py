@@ -3,6 +3,7 @@
 ====================  ============================================================================
 `downsample`          the core's function of that name
 `downsample_adjoint`  its transpose, so that each is the other's derivative
+`add_adjoint`         the same, added to a tensor in place: for the sum of a pyramid's gradients
 `pyramid`             several results from one input; its transpose is the sum of the levels'
 `convolve`            the same by torch's convolutions, of which it is made up for all purposes
 ====================  ============================================================================
@@ -26,11 +27,15 @@ from .options import axes_of, keywords, lengths_of, out_shape, plan_for, shared_
 
 __all__ = ["adjoint", "call", "convolve", "forward", "is_differentiated", "pyramid"]
 
+_adjoint_in_core, _pyramid_in_core = in_core(aa_ref.downsample_adjoint), in_core(aa_ref.pyramid)
 _OPTIONS = "ScalarType? dtype=None, str? backend=None"
 _library = torch.library.Library("aa_ref", "DEF")
 _library.define(f"downsample(Tensor x, str options, {_OPTIONS}) -> Tensor")
 _library.define(
     f"downsample_adjoint(Tensor g, SymInt[] lengths, str options, {_OPTIONS}) -> Tensor"
+)
+_library.define(
+    "add_adjoint(Tensor(a!) sum, Tensor g, SymInt[] lengths, str options, str? backend=None) -> ()"
 )
 _library.define(f"pyramid(Tensor x, str[] options, {_OPTIONS}) -> Tensor[]")
 
@@ -38,8 +43,12 @@ _library.define("convolve(Tensor x, Tensor? weight, str options, ScalarType? dty
 
 forward = torch.ops.aa_ref.downsample.default
 adjoint = torch.ops.aa_ref.downsample_adjoint.default
+add_adjoint = torch.ops.aa_ref.add_adjoint.default
 pyramid = torch.ops.aa_ref.pyramid.default
 convolve = torch.ops.aa_ref.convolve.default
+
+_MIB_AT_ONCE = {"cpu": 8, "cuda": 64}
+"""How much of a sum is added to in one step: little memory, more work than it takes to start it."""
 
 
 # ---------------------------------------------------------------------------------- kernels
@@ -65,14 +74,51 @@ def _run_adjoint(
     plan = _plan_for_adjoint(g, lengths, text)
     x = allocate_pages(g, plan.shape, dtype or g.dtype)
     with aa_ref.limit_threads(torch.get_num_threads()):
-        if x.dtype == g.dtype:
-            plan.adjoint(as_array(g), out=as_array(x), backend=backend)
-        else:  # which no plan does: the type of g would be that of the result
-            in_core(aa_ref.downsample_adjoint)(
-                as_array(g), shape=lengths, **keywords(text), dtype=x.dtype, out=as_array(x),
-                backend=backend,
-            )  # fmt: skip
+        _write_adjoint(plan, g, x, lengths, text, backend)
     return x
+
+
+def _write_adjoint(
+    plan: aa_ref.Plan,
+    g: torch.Tensor,
+    out: torch.Tensor,
+    lengths: list[int],
+    text: str,
+    backend: str | None,
+) -> None:
+    if out.dtype == g.dtype:
+        plan.adjoint(as_array(g), out=as_array(out), backend=backend)
+    else:  # which no plan does: the type of g would be that of the result
+        _adjoint_in_core(
+            as_array(g), shape=lengths, **keywords(text), dtype=out.dtype, out=as_array(out),
+            backend=backend,
+        )  # fmt: skip
+
+
+def _run_add_adjoint(
+    total: torch.Tensor, g: torch.Tensor, lengths: list[int], text: str, backend: str | None = None
+) -> None:
+    parts = _parts(total, g, total.dim() + min(a.axis for a in axes_of(text)))
+    held = torch.empty_like(parts[0][0])
+    with aa_ref.limit_threads(torch.get_num_threads()):
+        for of_total, of_g in parts:
+            level = held[tuple(map(slice, of_total.shape))]  # since the last part may be smaller
+            plan = _plan_for_adjoint(of_g, lengths, text)
+            _write_adjoint(plan, of_g, level, lengths, text, backend)
+            of_total.add_(level)
+
+
+def _parts(
+    total: torch.Tensor, g: torch.Tensor, unfiltered: int
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """A sum and what adds to it, cut along the first dimensions until the pieces are small."""
+    most = _MIB_AT_ONCE.get(total.device.type, 0) << 20
+    dim = next((d for d in range(unfiltered) if total.shape[d] > 1), None)
+    if dim is None or total.nbytes <= most:
+        return [(total, g)]
+    step = max(1, total.shape[dim] * most // total.nbytes)
+    pairs = zip(total.split(step, dim), g.split(step, dim), strict=True)
+    return [part for pair in pairs for part in _parts(*pair, unfiltered)]
 
 
 def _run_pyramid(
@@ -87,7 +133,7 @@ def _run_pyramid(
     shapes = [plan_for(tuple(x.shape), text, x.dtype, dtype).out_shape for text in texts]
     ys = [allocate_pages(x, shape, dtype or x.dtype) for shape in shapes]
     with aa_ref.limit_threads(torch.get_num_threads()):
-        in_core(aa_ref.pyramid)(
+        _pyramid_in_core(
             as_array(x), **options, dtype=dtype, out=[as_array(y) for y in ys], backend=backend
         )
     return ys
@@ -113,6 +159,7 @@ def _input_shape(g: torch.Tensor, lengths: Any, text: str) -> list[Any]:
 for _device in ("CPU", "CUDA"):
     _library.impl("downsample", _run_forward, _device)
     _library.impl("downsample_adjoint", _run_adjoint, _device)
+    _library.impl("add_adjoint", _run_add_adjoint, _device)
     _library.impl("pyramid", _run_pyramid, _device)
 _library.impl("convolve", convolution.downsample, "CompositeImplicitAutograd")
 
@@ -140,6 +187,13 @@ def _shape_adjoint(
     if _is_known(g.shape) and _is_known(lengths):
         _plan_for_adjoint(g, lengths, text)
     return allocate(g, _input_shape(g, lengths, text), dtype or g.dtype)
+
+
+@torch.library.register_fake("aa_ref::add_adjoint", lib=_library)
+def _shape_add_adjoint(
+    total: torch.Tensor, g: torch.Tensor, lengths: list[int], text: str, backend: str | None = None
+) -> None:
+    pass
 
 
 @torch.library.register_fake("aa_ref::pyramid", lib=_library)
@@ -228,14 +282,23 @@ class _Pyramid(torch.autograd.Function):
         for g, lengths, text in zip(gs, ctx.lengths, ctx.texts, strict=True):
             if g is not None:
                 g = _in_compute_type(g, ctx.dtype)
-                level = adjoint(g, lengths, text, ctx.dtype, ctx.backend)
-                total = level if total is None else total + level
+                if total is not None and _is_ours_to_change(total, g):
+                    add_adjoint(total, g, lengths, text, ctx.backend)
+                else:
+                    level = adjoint(g, lengths, text, ctx.dtype, ctx.backend)
+                    total = level if total is None else total + level
         return total, None, None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Any, *_: None) -> Any:
         texts, *options = ctx.options
         return tuple(forward(tangent, text, *options) for text in texts)
+
+
+def _is_ours_to_change(total: torch.Tensor, g: torch.Tensor) -> bool:
+    """Whether a sum so far can be added to in place: no transform, tracer or graph sees it."""
+    plain = type(total) is type(g) is torch.Tensor and not torch.is_grad_enabled()
+    return plain and not torch._C._are_functorch_transforms_active()
 
 
 def _in_compute_type(g: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -11,7 +11,7 @@ from test_backends import PROPERTIES
 import aa_ref
 import aa_ref_torch
 from aa_ref.backends import get_backend
-from aa_ref_torch import memory
+from aa_ref_torch import memory, operator
 
 pytestmark = pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 FEWER = settings(max_examples=max(8, settings.default.max_examples // 4))
@@ -118,6 +118,26 @@ def test_a_pyramids_gradient_is_the_sum_in_the_order_of_levels(dtype):
     assert_same_bits(gx, total)
     (gx,) = torch.autograd.grad(aa_ref_torch.pyramid(x, scales)[2], x, gs[2])  # one level alone
     assert_same_bits(gx, aa_ref_torch.downsample_adjoint(gs[2], scales[2], (33, 41)))
+
+
+@pytest.mark.parametrize("axes", [(-2, -1), (1, 3), (0,), (-1,)])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_pyramids_gradient_is_added_up_in_pieces(axes, last, monkeypatch):
+    """To the same bits, down to pieces of single pictures."""
+    form = torch.channels_last if last else torch.contiguous_format
+    x = torch.randn(4, 3, 33, 41).to(memory_format=form).requires_grad_()
+    ys = aa_ref_torch.pyramid(x, axes=axes)
+    gs = [torch.randn(y.shape) for y in ys[:-1]] + [torch.ones(()).expand(ys[-1].shape)]
+    (whole,) = torch.autograd.grad(ys, x, gs, retain_graph=True)
+    pieces, write = [], operator._write_adjoint
+    monkeypatch.setattr(operator, "_MIB_AT_ONCE", {"cpu": 0})
+    monkeypatch.setattr(
+        operator, "_write_adjoint", lambda *a: pieces.append(tuple(a[2].shape)) or write(*a)
+    )
+    (gx,) = torch.autograd.grad(ys, x, gs)
+    assert_same_bits(gx, whole)
+    first = min(axis % 4 for axis in axes)
+    assert pieces[-1] == (1,) * first + tuple(x.shape[first:])
 
 
 @pytest.mark.parametrize("backend", ["reference", "numpy", "numba"])

@@ -178,6 +178,16 @@ def test_opcheck(make, dtype):
     torch.library.opcheck(operator, arguments, {"backend": "numpy"})
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_opcheck_of_adding_in_place(dtype):
+    text = describe(3, (0.5, 0.4), (1, 2), None, "reflect", ("slice", "nearest"))
+    total, g = double(*SHAPE).to(dtype), double(2, 5, 2, seed=1)
+    torch.library.opcheck(OPS.add_adjoint, (total.clone(), g, [9, 7], text))
+    expected = total + OPS.downsample_adjoint(g, [9, 7], text, dtype)
+    OPS.add_adjoint(total, g, [9, 7], text)
+    assert torch.equal(total, expected)
+
+
 @by_function
 def test_nothing_but_lengths_is_kept_for_the_way_back(make):
     x = input_of(make, OPTIONS["plain"]).requires_grad_()

@@ -1,7 +1,7 @@
 """By how many KiB the peak of the process's memory exceeds what calls of the torch plugin return.
 
 Forward and backward, of pictures far larger than the megabyte that a thread may take; then of
-copies of them, to show that these would be seen.
+copies of them, to show that these would be seen; then of a pyramid's levels, back to their sum.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from aa_ref_torch import downsample
+from aa_ref_torch import downsample, pyramid
 
 torch.set_num_threads(2)
 
@@ -43,7 +43,16 @@ def excesses(x: torch.Tensor, take: Callable[[torch.Tensor], torch.Tensor]) -> l
     return [there, excess(lambda: torch.autograd.grad(y, x, take(g))[0])]
 
 
-excesses(torch.ones(2, 3, 64, 62, requires_grad=True), torch.clone)  # compiles
+def of_pyramid(x: torch.Tensor) -> int:
+    levels = pyramid(x, (0.5, 0.25, 0.125), backend="numba")
+    gs = [torch.ones_like(level) for level in levels]
+    return excess(lambda: torch.autograd.grad(levels, x, gs)[0])
+
+
+small = torch.ones(2, 3, 64, 62, requires_grad=True)
+excesses(small, torch.clone)  # compiles
+of_pyramid(small)
 large = torch.ones(2, 3, 1500, 1400, requires_grad=True)
 print(*excesses(large, lambda x: x))
 print(*excesses(large, torch.clone))
+print(of_pyramid(large))
