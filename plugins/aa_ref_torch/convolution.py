@@ -7,17 +7,17 @@ runtimes, and for a layer whose stored weights are not the core's Gaussian.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-import aa_ref
 from aa_ref.boundary import fold
 from aa_ref.errors import LengthError
 
-from .options import Axis, axes_of
+from . import indices
+from .options import axes_of, axis_plan
 
 __all__ = ["adjoint", "downsample"]
 
@@ -41,6 +41,12 @@ class _Pass(NamedTuple):
     length: Any
     out_length: Any
     cut: bool  # whether a convolution may give more outputs than there are
+    text: str
+
+    @property
+    def is_symbolic(self) -> bool:
+        """Whether operators may find indices when the length is known. ONNX has none of ours."""
+        return isinstance(self.length, torch.SymInt) and not torch.onnx.is_in_onnx_export()
 
 
 def downsample(
@@ -80,21 +86,13 @@ def adjoint(
 
 def _passes(x: torch.Tensor, text: str) -> list[_Pass]:
     passes = []
-    for axis in axes_of(text):
+    for axis, part in zip(axes_of(text), text.split("; "), strict=True):
         length: Any = x.shape[axis.axis]
-        plan = _axis_plan(axis, length if type(length) is int else _ANY)
+        plan = axis_plan(axis, length if type(length) is int else _ANY)
         if plan.has_pass:
             cut = axis.sampling == "nearest"
-            passes.append(_Pass(axis.axis, plan, length, axis.out_length(length), cut))
+            passes.append(_Pass(axis.axis, plan, length, axis.out_length(length), cut, part))
     return sorted(passes)
-
-
-@lru_cache(maxsize=512)
-def _axis_plan(axis: Axis, length: int) -> Any:
-    return aa_ref.plan(
-        (length,), axis.scale, axes=0, sigma=axis.sigma, boundary=axis.boundary,
-        sampling=axis.sampling, input_dtype="float64",
-    ).axes[0]  # fmt: skip
 
 
 def _groups(passes: list[_Pass]) -> list[list[_Pass]]:
@@ -156,6 +154,8 @@ def _convolved(x: torch.Tensor, weight: torch.Tensor, passes: list[_Pass]) -> to
     for p in passes:
         if p.plan.spacing is None:
             y = y.index_select(p.axis, _centres(p, y))
+        elif p.cut and p.is_symbolic:  # to narrow it would bound the lengths
+            y = y.index_select(p.axis, torch.arange(p.out_length, device=y.device))
         elif p.cut:
             y = y.narrow(p.axis, 0, p.out_length)
     return y
@@ -163,6 +163,9 @@ def _convolved(x: torch.Tensor, weight: torch.Tensor, passes: list[_Pass]) -> to
 
 def _extended(x: torch.Tensor, p: _Pass) -> torch.Tensor:
     radius = p.plan.radius
+    if p.is_symbolic:
+        index = indices.extended(p.length, radius, p.plan.boundary)
+        return x.index_select(p.axis, index.to(x.device))
     known = type(p.length) is int
     if known and radius >= p.length:  # torch's own `pad` goes no further
         index = fold(np.arange(-radius, p.length + radius), p.length, p.plan.boundary)
@@ -173,6 +176,9 @@ def _extended(x: torch.Tensor, p: _Pass) -> torch.Tensor:
 
 
 def _centres(p: _Pass, y: torch.Tensor) -> torch.Tensor:
+    if p.is_symbolic:
+        centres: torch.Tensor = indices.centres(p.length, p.text).to(y.device)
+        return centres
     if type(p.length) is not int:
         raise LengthError(
             f"axis {p.axis} has a length that is not fixed, and with sampling='nearest' at scale "

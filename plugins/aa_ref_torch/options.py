@@ -22,6 +22,7 @@ __all__ = [
     "Axis",
     "as_dtype",
     "axes_of",
+    "axis_plan",
     "describe",
     "describe_traced",
     "keywords",
@@ -207,6 +208,15 @@ def axes_of(text: str) -> tuple[Axis, ...]:
         stride = aa_ref.plan((_LONG,), exact, axes=0, sigma=width).axes[0].stride
         axes.append(Axis(int(number), exact, width, boundary, sampling, stride))
     return tuple(axes)
+
+
+@lru_cache(maxsize=512)
+def axis_plan(axis: Axis, length: int) -> Any:
+    """The plan of one axis alone, with taps in binary64."""
+    return aa_ref.plan(
+        (length,), axis.scale, axes=0, sigma=axis.sigma, boundary=axis.boundary,
+        sampling=axis.sampling, input_dtype="float64",
+    ).axes[0]  # fmt: skip
 
 
 @lru_cache(maxsize=512)

@@ -56,6 +56,52 @@ def test_compiled_without_a_break(name, dynamic):
         assert torch.equal(gx, also)
 
 
+STORED = [
+    (0.25, {"boundary": "replicate"}),
+    (0.25, {"boundary": "reflect"}),
+    (0.25, {"boundary": "circular"}),
+    (0.25, {"sampling": "nearest"}),
+    (0.3, {"sampling": "nearest", "boundary": "reflect"}),
+    (Fraction(2, 7), {"sampling": "nearest", "boundary": "circular"}),
+]
+LENGTHS = [(2, 3, 33, 41), (1, 3, 20, 30), (2, 3, 9, 8)]  # the last is shorter than the extension
+by_stored = pytest.mark.parametrize(("scale", "options"), STORED)
+
+
+def of_small_integers(scale, options):
+    """A layer of stored weights with which all sums are exact, in whichever order."""
+    layer = AntiAliasInterpolation2d(3, scale, **options)
+    layer.weight.copy_(torch.arange(layer.weight.numel()).reshape(layer.weight.shape) % 5)
+    layer.refresh()
+    return layer
+
+
+@by_stored
+def test_stored_weights_compile_with_lengths_that_change(scale, options):
+    layer = of_small_integers(scale, options)
+    compiled = torch.compile(layer, fullgraph=True, dynamic=True, backend="aot_eager")
+    for shape in LENGTHS:
+        x = torch.randint(-9, 9, shape).float().requires_grad_()
+        y, expected = compiled(x), layer(x)
+        assert torch.equal(y, expected)
+        g = torch.randint(-9, 9, y.shape).float()
+        (gx,), (also,) = (torch.autograd.grad(v, x, g) for v in (y, expected))
+        assert torch.equal(gx, also)
+
+
+@by_stored
+@pytest.mark.parametrize("strict", [False, True])
+def test_stored_weights_export_with_lengths_that_change(scale, options, strict):
+    layer = of_small_integers(scale, options)
+    lengths = {0: Dim("n"), 2: Dim("h", min=8), 3: Dim("w", min=8)}
+    program = torch.export.export(
+        layer, (torch.ones(2, 3, 33, 41),), dynamic_shapes=(lengths,), strict=strict
+    )
+    for shape in LENGTHS:
+        x = torch.randint(-9, 9, shape).float()
+        assert torch.equal(program.module()(x), layer(x))
+
+
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_compiled_by_inductor(dynamic):
     """Which makes machine code of what is around the operator."""

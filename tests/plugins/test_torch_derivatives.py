@@ -188,6 +188,12 @@ def test_opcheck_of_adding_in_place(dtype):
     assert torch.equal(total, expected)
 
 
+def test_opcheck_of_indices():
+    for boundary in ("replicate", "reflect", "circular"):
+        torch.library.opcheck(OPS.extended, (5, 7, boundary))
+    torch.library.opcheck(OPS.centres, (19, describe(1, 0.3, -1, None, "zeros", "nearest")))
+
+
 @by_function
 def test_nothing_but_lengths_is_kept_for_the_way_back(make):
     x = input_of(make, OPTIONS["plain"]).requires_grad_()
