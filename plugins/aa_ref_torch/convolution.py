@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+import aa_ref
 from aa_ref.boundary import fold
 from aa_ref.errors import LengthError
 
 from . import indices
-from .options import axes_of, axis_plan
+from .options import Axis, axes_of, axis_plan, check_dtype, keywords
 
 __all__ = ["adjoint", "downsample"]
 
@@ -57,6 +58,7 @@ def downsample(
     With a weight, (channels, 1, ...), that takes the place of the outer product of taps, and the
     axes are the last ones.
     """
+    check_dtype(x.dtype)
     passes = _passes(x, text)
     with _no_autocast(x):
         y = _wide(x)
@@ -88,11 +90,19 @@ def _passes(x: torch.Tensor, text: str) -> list[_Pass]:
     passes = []
     for axis, part in zip(axes_of(text), text.split("; "), strict=True):
         length: Any = x.shape[axis.axis]
-        plan = axis_plan(axis, length if type(length) is int else _ANY)
+        plan = _plan(axis, length if type(length) is int else _ANY, x, text)
         if plan.has_pass:
             cut = axis.sampling == "nearest"
             passes.append(_Pass(axis.axis, plan, length, axis.out_length(length), cut, part))
     return sorted(passes)
+
+
+def _plan(axis: Axis, length: int, x: torch.Tensor, text: str) -> Any:
+    try:
+        return axis_plan(axis, length)
+    except LengthError:
+        aa_ref.plan(tuple(x.shape), **keywords(text))  # which names the axis as the tensor has it
+        raise
 
 
 def _groups(passes: list[_Pass]) -> list[list[_Pass]]:

@@ -7,6 +7,7 @@ import torch
 
 import aa_ref
 from aa_ref.adapters import adapter_of, in_core
+from aa_ref.backends import get_backend
 from aa_ref.errors import (
     ContainerError,
     DeviceError,
@@ -15,8 +16,10 @@ from aa_ref.errors import (
     ScaleError,
     ShapeError,
 )
+from aa_ref.options import checked_shape
 
 from . import convolution, operator
+from .memory import check_readable
 from .options import as_dtype, axes_of, describe, describe_traced
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
 
 _COMPUTED = ("cpu", "cuda", "meta")
 """Where the core's backends compute. Elsewhere, torch's convolutions do."""
+_LONGEST = (1 << 63) - 1
 
 
 def downsample(
@@ -139,7 +143,7 @@ def downsample_adjoint(
             sampling=sampling, dtype=dtype, out=out, backend=backend, stream=stream,
         )  # fmt: skip
     text = _text(g, scale, axes, sigma, boundary, sampling)
-    lengths = [shape] if isinstance(shape, int) else list(shape)
+    lengths = _lengths(shape)
     count = text.count("; ") + 1
     if len(lengths) != count:
         raise ShapeError(
@@ -151,8 +155,6 @@ def downsample_adjoint(
             f"the adjoint takes floating-point tensors, this one is {g.dtype}; convert it first, "
             "for instance with g.float()"
         )
-    if is_jit_tracing():  # operators take no lists of tensors; at other sizes, ours refuses these
-        lengths = [int(length) for length in lengths]
     if _convolves(g, backend):
         full: list[Any] = list(g.shape)
         for a, length in zip(axes_of(text), lengths, strict=True):
@@ -223,7 +225,7 @@ def apply_pyramid(
     backend: str | None = None,
 ) -> list[torch.Tensor]:
     """The same for several levels of one input."""
-    if is_jit_tracing() or _convolves(x, backend):  # `torch.jit.trace` takes no list of options
+    if _convolves(x, backend) or is_jit_tracing():  # `torch.jit.trace` takes no list of options
         return [apply(x, text, dtype, backend) for text in texts]
     ys: list[torch.Tensor] = operator.call(operator.pyramid, x, texts, dtype, backend)
     return ys
@@ -297,12 +299,23 @@ def _is_versioned(out: Any) -> bool:
 
 
 def _text(x: torch.Tensor, *options: Any) -> str:
-    if x.layout != torch.strided:
-        raise ContainerError(
-            f"the tensor is {x.layout}, which no backend reads; write x.to_dense()"
-        )
-    write = describe_traced if torch.compiler.is_compiling() else describe
-    return write(x.dim(), *options)
+    check_readable(x)
+    if torch.compiler.is_compiling():
+        return describe_traced(x.dim(), *options)
+    return describe(x.dim(), *options, shape=x.shape)
+
+
+def _lengths(shape: Any) -> list[Any]:
+    """The lengths that a caller names, which may be symbols in a graph."""
+    if torch.compiler.is_compiling():
+        return [shape] if isinstance(shape, int | torch.SymInt) else list(shape)
+    if is_jit_tracing() and isinstance(shape, Iterable):
+        # Operators take no lists of tensors. Torch warns of it here; ours refuses other sizes.
+        shape = [int(length) for length in shape]
+    lengths = checked_shape(shape)
+    if max(lengths, default=0) > _LONGEST:
+        raise ShapeError(f"shape is {shape!r}, longer than any tensor; give the input's lengths")
+    return list(lengths)
 
 
 def is_jit_tracing() -> bool:
@@ -326,6 +339,8 @@ def convolve(
 
 def _convolves(x: torch.Tensor, backend: str | None) -> bool:
     """Whether torch's convolutions take the operator's place."""
+    if backend is not None and not isinstance(backend, str):
+        get_backend(backend)  # which says what there is
     kind = x.device.type
     if kind in _COMPUTED:
         tracing = torch.compiler.is_compiling() or is_jit_tracing()

@@ -5,9 +5,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from aa_ref.errors import ContainerError
 from aa_ref.pages import LARGE, fetch
 
-__all__ = ["allocate", "allocate_pages", "as_array"]
+__all__ = [
+    "allocate",
+    "allocate_pages",
+    "as_array",
+    "as_if_beside",
+    "check_readable",
+    "lies_channels_last",
+]
 
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -18,7 +26,7 @@ def allocate(like: torch.Tensor, shape: Any, dtype: torch.dtype) -> torch.Tensor
     With four or five dimensions, its memory format is the one that ``conv2d`` or ``conv3d`` would
     give to their result.
     """
-    last = like.dim() in _FORMATS and _lies_channels_last(like)
+    last = lies_channels_last(like)
     layout = _FORMATS[like.dim()] if last else torch.contiguous_format
     return torch.empty(shape, dtype=dtype, device=like.device, memory_format=layout)
 
@@ -31,9 +39,11 @@ def allocate_pages(like: torch.Tensor, shape: Any, dtype: torch.dtype) -> torch.
     return y
 
 
-def _lies_channels_last(x: torch.Tensor) -> bool:
+def lies_channels_last(x: torch.Tensor) -> bool:
     """Whether the strides, gaps allowed, are in that order: torch's own rule, not public there."""
     sizes, strides = x.shape, x.stride()
+    if len(sizes) not in _FORMATS:
+        return False
     if strides[1] == 0 or strides[1] > strides[-1]:  # the latter of nearly all tensors
         return False
     least: Any = 0
@@ -44,6 +54,35 @@ def _lies_channels_last(x: torch.Tensor) -> bool:
             return False
         least = strides[d] * (sizes[d] if sizes[d] > 1 else 1)
     return True
+
+
+def as_if_beside(g: torch.Tensor, last: bool) -> torch.Tensor:
+    """A gradient laid out as its tensor was, channels last or not, since `allocate` looks at it.
+
+    As convolutions do: theirs have the input's memory format, whatever that of the gradient.
+    """
+    if g.dim() not in _FORMATS or lies_channels_last(g) == last:
+        return g
+    return g.contiguous(memory_format=_FORMATS[g.dim()] if last else torch.contiguous_format)
+
+
+def check_readable(x: torch.Tensor) -> None:
+    """See that a tensor is plain numbers at strides.
+
+    Raises
+    ------
+    ContainerError
+        If it is sparse, nested, quantized, or in a format of some library's own.
+    """
+    if x.layout is torch.strided and not x.is_nested and not x.is_quantized:
+        return
+    if x.is_nested:
+        kind, instead = "nested", "x.to_padded_tensor(0.0), or each of x.unbind()"
+    elif x.is_quantized:
+        kind, instead = "quantized", "x.dequantize()"
+    else:
+        kind, instead = str(x.layout), "x.to_dense()"
+    raise ContainerError(f"the tensor is {kind}, which no backend reads; write {instead}")
 
 
 def as_array(x: torch.Tensor) -> Any:

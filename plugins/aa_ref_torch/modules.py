@@ -12,7 +12,8 @@ from aa_ref.errors import ContainerError, ScaleError, ShapeError
 
 from .checkpoint import design_of, explain_mismatch, is_design
 from .functional import apply, apply_pyramid, convolve, is_jit_tracing
-from .options import describe, plan_for
+from .memory import check_readable
+from .options import LONG, describe, plan_for
 
 __all__ = [
     "AntiAliasInterpolation2d",
@@ -20,8 +21,6 @@ __all__ = [
     "ImagePyramide",
     "has_hooks",
 ]
-
-_LONG = 1 << 60  # an axis that is long enough for any scale
 
 
 class _AntiAliasInterpolation(nn.Module):
@@ -56,7 +55,7 @@ class _AntiAliasInterpolation(nn.Module):
 
     @property
     def _plan(self) -> aa_ref.Plan:
-        return plan_for((_LONG,) * self.dimensions, self.options, torch.float64)
+        return plan_for((LONG,) * self.dimensions, self.options, torch.float64)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 (the original's name)
         """Downsample a tensor (N, channels, ...) or (channels, ...). At scale 1, it is returned."""
@@ -73,7 +72,7 @@ class _AntiAliasInterpolation(nn.Module):
         Raises
         ------
         ContainerError
-            If it is no tensor.
+            If it is no tensor, or none of plain numbers.
         ShapeError
             If it has not.
         """
@@ -84,6 +83,7 @@ class _AntiAliasInterpolation(nn.Module):
                 f"the input is a {type(input).__name__}, but layers take tensors; write "
                 "torch.from_numpy(x), or aa_ref.downsample for other arrays"
             )
+        check_readable(input)
         rank = self.dimensions + 1
         if input.dim() not in (rank, rank + 1) or input.shape[-rank] != self.groups:
             lengths = "height, width" if self.dimensions == 2 else "depth, height, width"

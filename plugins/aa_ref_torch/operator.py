@@ -22,7 +22,7 @@ from aa_ref.adapters import in_core
 from aa_ref.errors import ShapeError
 
 from . import convolution
-from .memory import allocate, allocate_pages, as_array
+from .memory import allocate, allocate_pages, as_array, as_if_beside, lies_channels_last
 from .options import axes_of, keywords, lengths_of, out_shape, plan_for, shared_keywords
 
 __all__ = ["adjoint", "call", "convolve", "forward", "is_differentiated", "pyramid"]
@@ -229,10 +229,11 @@ class _Forward(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         x, ctx.text, _, ctx.backend = inputs
         ctx.options, ctx.dtype, ctx.lengths = inputs[1:], x.dtype, lengths_of(x.shape, ctx.text)
+        ctx.last = _lies_channels_last(x)
 
     @staticmethod
     def backward(ctx: Any, g: Any) -> Any:
-        g = _in_compute_type(g, ctx.dtype)
+        g = _as_the_input(g, ctx)
         return adjoint(g, ctx.lengths, ctx.text, ctx.dtype, ctx.backend), None, None, None
 
     @staticmethod
@@ -250,11 +251,11 @@ class _Adjoint(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         g, _, ctx.text, _, ctx.backend = inputs
-        ctx.options, ctx.dtype = inputs[1:], g.dtype
+        ctx.options, ctx.dtype, ctx.last = inputs[1:], g.dtype, _lies_channels_last(g)
 
     @staticmethod
     def backward(ctx: Any, x: Any) -> Any:
-        x = _in_compute_type(x, ctx.dtype)
+        x = _as_the_input(x, ctx)
         return forward(x, ctx.text, ctx.dtype, ctx.backend), None, None, None, None
 
     @staticmethod
@@ -272,7 +273,7 @@ class _Pyramid(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         x, ctx.texts, _, ctx.backend = inputs
-        ctx.options, ctx.dtype = inputs[1:], x.dtype
+        ctx.options, ctx.dtype, ctx.last = inputs[1:], x.dtype, _lies_channels_last(x)
         ctx.lengths = [lengths_of(x.shape, text) for text in ctx.texts]
         ctx.set_materialize_grads(False)
 
@@ -281,7 +282,7 @@ class _Pyramid(torch.autograd.Function):
         total = None
         for g, lengths, text in zip(gs, ctx.lengths, ctx.texts, strict=True):
             if g is not None:
-                g = _in_compute_type(g, ctx.dtype)
+                g = _as_the_input(g, ctx)
                 if total is not None and _is_ours_to_change(total, g):
                     add_adjoint(total, g, lengths, text, ctx.backend)
                 else:
@@ -301,11 +302,18 @@ def _is_ours_to_change(total: torch.Tensor, g: torch.Tensor) -> bool:
     return plain and not torch._C._are_functorch_transforms_active()
 
 
-def _in_compute_type(g: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """A gradient in the type that the way there was computed in, if it would not be of itself."""
-    if (g.dtype == torch.float64) == (dtype == torch.float64):
+def _lies_channels_last(x: torch.Tensor) -> bool | None:
+    """Unknown within transforms, where tensors have dimensions that are not seen."""
+    return None if torch._C._are_functorch_transforms_active() else lies_channels_last(x)
+
+
+def _as_the_input(g: torch.Tensor, ctx: Any) -> torch.Tensor:
+    """A gradient in the type that the way there was computed in, and in the input's format."""
+    if (g.dtype == torch.float64) != (ctx.dtype == torch.float64):
+        g = g.to(torch.float64 if ctx.dtype == torch.float64 else torch.float32)
+    if ctx.last is None or torch._C._are_functorch_transforms_active():
         return g
-    return g.to(torch.float64 if dtype == torch.float64 else torch.float32)
+    return as_if_beside(g, ctx.last)
 
 
 def _needs(x: torch.Tensor, dtype: torch.dtype | None) -> bool:

@@ -9,6 +9,7 @@ import math
 import operator
 import sys
 import warnings
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,13 +17,15 @@ from typing import Any, NamedTuple
 import torch
 
 import aa_ref
-from aa_ref.errors import DtypeError, ScaleError
+from aa_ref.errors import AaRefError, DtypeError, ScaleError
 
 __all__ = [
+    "LONG",
     "Axis",
     "as_dtype",
     "axes_of",
     "axis_plan",
+    "check_dtype",
     "describe",
     "describe_traced",
     "keywords",
@@ -32,7 +35,8 @@ __all__ = [
     "shared_keywords",
 ]
 
-_LONG = 1 << 60  # an axis that is long enough for any scale
+LONG = 1 << 1023
+"""A length that is enough for any scale, and the longest that a float can say."""
 _NUMBERS = (int, float, Fraction, type(None))
 _INTEGER = frozenset({int})
 _TYPES = {
@@ -63,8 +67,19 @@ class Axis(NamedTuple):
         return math.floor(length * self.scale)
 
 
-def describe(ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any) -> str:
+def describe(
+    ndim: int,
+    scale: Any,
+    axes: Any,
+    sigma: Any,
+    boundary: Any,
+    sampling: Any,
+    *,
+    shape: Sequence[int] | None = None,
+) -> str:
     """The options as a line of text, for arrays of so many dimensions.
+
+    It is the same for arrays of every shape; errors name the one that is given.
 
     Raises
     ------
@@ -77,7 +92,15 @@ def describe(ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampli
         As `aa_ref.downsample`, at the line from which this package was called.
     """
     arguments = (ndim, scale, axes, sigma, boundary, sampling)
-    text, warning = (_kept if _plain(*arguments) else _fresh)(*arguments)
+    try:
+        text, warning = (_kept if _plain(*arguments) else _fresh)(*arguments)
+    except AaRefError:
+        if shape is not None:
+            aa_ref.plan(
+                tuple(map(int, shape)), scale, axes=axes, sigma=sigma, boundary=boundary,
+                sampling=sampling,
+            )  # fmt: skip
+        raise
     if warning:
         warnings.warn(warning, UserWarning, stacklevel=_level_outside())
     return text
@@ -147,7 +170,7 @@ def _fresh(
     ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any
 ) -> tuple[str, str]:
     plan = aa_ref.plan(
-        (_LONG,) * ndim, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling
+        (LONG,) * ndim, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling
     )
     parts = []
     for a in plan.axes:
@@ -205,7 +228,7 @@ def axes_of(text: str) -> tuple[Axis, ...]:
         if exact is None:
             raise ScaleError(f"the options are {text!r}, without a scale for axis {number}")
         width = _read(sigma)
-        stride = aa_ref.plan((_LONG,), exact, axes=0, sigma=width).axes[0].stride
+        stride = aa_ref.plan((LONG,), exact, axes=0, sigma=width).axes[0].stride
         axes.append(Axis(int(number), exact, width, boundary, sampling, stride))
     return tuple(axes)
 
@@ -257,12 +280,23 @@ def plan_for(
     AaRefError
         As `aa_ref.plan`.
     """
+    check_dtype(dtype)
+    return aa_ref.plan(shape, input_dtype=dtype, dtype=result, **keywords(text))
+
+
+def check_dtype(dtype: torch.dtype) -> None:
+    """See that a tensor's type is one of the six.
+
+    Raises
+    ------
+    DtypeError
+        If it is none.
+    """
     if dtype not in _TYPES.values():
         raise DtypeError(
             f"the tensor's type is {dtype}, which is none of the types taken: {', '.join(_TYPES)}; "
             "convert it first, for instance with x.float()"
         )
-    return aa_ref.plan(shape, input_dtype=dtype, dtype=result, **keywords(text))
 
 
 def as_dtype(dtype: Any) -> torch.dtype | None:

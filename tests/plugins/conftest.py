@@ -15,6 +15,8 @@ TORCHS_OWN = [
     "ignore:.*legacy TorchScript-based ONNX export:DeprecationWarning",
     "ignore:Constant folding - Only steps=1:UserWarning",
     "ignore:The feature will be removed:DeprecationWarning",
+    "ignore:The PyTorch API of nested tensors is in prototype stage:UserWarning",
+    r"ignore:torch\.quantize_per_tensor, .*:UserWarning",
     # that constants are constants
     "ignore:torch.from_numpy results are registered as constants",
     # the compiler, of its own modules

@@ -225,6 +225,37 @@ def test_memory_formats_are_those_of_conv2d(layout):
     assert (fake.shape, fake.stride()) == (ours.shape, ours.stride())
 
 
+GRADIENTS = {
+    "contiguous": torch.randn,
+    "channels last": lambda shape: torch.randn(shape).to(memory_format=torch.channels_last),
+    "of a sum": lambda shape: torch.ones(()).expand(shape),
+}
+
+
+@pytest.mark.parametrize("layout", [layout for layout in LAYOUTS if "no pictures" not in layout])
+@pytest.mark.parametrize("gradient", GRADIENTS)
+def test_memory_formats_of_gradients_are_those_of_conv2d(layout, gradient):
+    """They are the input's, whatever the gradient's: strides, where there are several of a kind."""
+    x = LAYOUTS[layout].detach().requires_grad_()
+    weight = torch.ones(x.shape[1], 1, 5, 5)
+    theirs = torch.nn.functional.conv2d(x, weight, stride=2, padding=2, groups=x.shape[1])
+    g = GRADIENTS[gradient](theirs.shape)
+    (expected,) = torch.autograd.grad(theirs, x, g)
+    for y in (aa_ref_torch.downsample(x, 0.5), aa_ref_torch.pyramid(x, (0.5,))[0]):
+        (gx,) = torch.autograd.grad(y, x, g)
+        strides = [
+            [stride for stride, n in zip(made.stride(), made.shape, strict=True) if n > 1]
+            for made in (gx, expected)
+        ]
+        assert strides[0] == strides[1]
+        lengths = x.shape[2:]
+        assert_same_bits(gx, aa_ref.downsample_adjoint(g.contiguous().numpy(), 0.5, lengths))
+    back = aa_ref_torch.downsample_adjoint(x, 0.5, [2 * n for n in x.shape[2:]])
+    (gg,) = torch.autograd.grad(back, x, GRADIENTS[gradient](back.shape))
+    last = memory.lies_channels_last(x)
+    assert gg.is_contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_memory_formats_are_those_of_conv3d(last):
     form = torch.channels_last_3d if last else torch.contiguous_format

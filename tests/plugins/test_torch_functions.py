@@ -170,13 +170,28 @@ MISTAKES = {
     "result type": (E.DtypeError, "int8", lambda: shrink(0.5, dtype=torch.int8)),
     "name of type": (E.DtypeError, "'int8'", lambda: shrink(0.5, dtype="int8")),
     "backend": (E.UnknownBackendError, "fast", lambda: shrink(0.5, backend="fast")),
-    "sparse": (E.ContainerError, "to_dense", lambda: aa_ref_torch.downsample(X.to_sparse(), 0.5)),
     "integers' adjoint": (
         E.DtypeError, "torch.uint8", lambda: enlarge(INTEGERS, 0.5, (8, 9)),
     ),
     "lengths": (E.ShapeError, "lead to", lambda: enlarge(X, 0.5, (8, 9))),
     "count of lengths": (
         E.ShapeError, r"1 length\(s\) for 2", lambda: enlarge(X, 0.5, 8),
+    ),
+    **{
+        f"shape {shape!r}": (E.ShapeError, "shape is ", lambda s=shape: enlarge(X, 0.5, s))
+        for shape in (None, 1.5, "ab", (66, "a"), (66.0, 81.0), (-1, 81), (1 << 70, 81))
+    },
+    **{
+        f"backend {backend!r}": (
+            E.UnknownBackendError, "backend is", lambda b=backend: shrink(0.5, backend=b),
+        )
+        for backend in (3, b"numpy", ["numpy"])
+    },
+    "adjoint's backend": (
+        E.UnknownBackendError, "backend is 3", lambda: enlarge(X, 0.5, (66, 81), backend=3),
+    ),
+    "pyramid's backend": (
+        E.UnknownBackendError, "backend is 3", lambda: aa_ref_torch.pyramid(X, backend=3),
     ),
     "scales": (E.ScaleError, "no sequence", lambda: aa_ref_torch.pyramid(X, 0.5)),
     "array": (E.ContainerError, "got str", lambda: aa_ref_torch.downsample("x", 0.5)),
@@ -188,6 +203,59 @@ def test_mistakes_are_told(mistake):
     error, words, call = MISTAKES[mistake]
     with pytest.raises(error, match=words):
         call()
+
+
+UNREADABLE = {
+    "sparse": (X.to_sparse, "to_dense"),
+    "blocked": (X.to_mkldnn, "to_dense"),
+    "quantized": (lambda: torch.quantize_per_tensor(X, 0.1, 0, torch.quint8), "dequantize"),
+    "nested": (lambda: torch.nested.nested_tensor([X[0], X[0, :, 1:]]), "to_padded_tensor"),
+}
+STORED = AntiAliasInterpolation2d(3, 0.5)
+STORED.weight.mul_(2)
+STORED.refresh()
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: aa_ref_torch.downsample(x, 0.5),
+        lambda x: aa_ref_torch.downsample_adjoint(x, 0.5, (66, 81)),
+        aa_ref_torch.pyramid,
+        aa_ref_torch.ImagePyramide([1, 0.5, 0.25], 3),
+        AntiAliasInterpolation2d(3, 0.5),
+        STORED,
+    ],
+    ids=["downsample", "adjoint", "pyramid", "pyramide", "layer", "stored weights"],
+)
+def test_tensors_that_are_not_plain_numbers(kind, call):
+    make, words = UNREADABLE[kind]
+    with pytest.raises(E.ContainerError, match=words):
+        call(make())
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.bool, torch.complex64])
+def test_stored_weights_take_the_six_types_alone(dtype):
+    with pytest.raises(E.DtypeError, match=str(dtype)):
+        STORED(X.to(dtype))
+
+
+def test_errors_name_lengths_and_axes_as_the_tensor_has_them():
+    """A layer knows neither when it is made, nor does the text that operators take."""
+    for stored in (False, True):
+        layer = AntiAliasInterpolation2d(3, 1e-30, sigma=1, sampling="nearest")
+        layer.acts_by_plan = not stored
+        with pytest.raises(E.LengthError, match=r"axis 2 has length 33, and floor\(33 \* 1e-30\)"):
+            layer(X)
+    for call, words in (
+        (lambda: shrink(0.5, axes=4), r"shape \(2, 3, 33, 41\)"),
+        (lambda: shrink(0.5, axes=(1, 1)), r"shape \(2, 3, 33, 41\)"),
+        (lambda: shrink(1e-30, sigma=1, sampling="nearest"), "axis 2 has length 33"),
+        (lambda: STORED(X[..., :0]), "axis 3 has length 0"),
+    ):
+        with pytest.raises(E.AaRefError, match=words):
+            call()
 
 
 def test_a_scale_that_drops_nothing_is_warned_of_at_the_callers_line():

@@ -25,8 +25,8 @@ ROOMS = {
     "indices": {"options"},
     "convolution": {"indices", "options"},
     "operator": {"convolution", "memory", "options"},
-    "functional": {"convolution", "operator", "options"},
-    "modules": {"checkpoint", "functional", "options"},
+    "functional": {"convolution", "memory", "operator", "options"},
+    "modules": {"checkpoint", "functional", "memory", "options"},
     "replacing": {"checkpoint", "modules"},
     "__init__": {"functional", "modules", "replacing"},
 }
