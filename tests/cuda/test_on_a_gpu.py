@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from support import TYPES, assert_same_bits
 from test_backends import LARGE, PROPERTIES, sample
+from views import VIEWS, check_view
 
 import aa_ref
+from aa_ref import backends
 
 pytestmark = [
     pytest.mark.gpu,
@@ -24,9 +26,37 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(params=["copied", "where they lie"])
+def lying(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays of the host are copied to the GPU without their gaps, or with them."""
+    if request.param != "copied":
+        pytest.importorskip("numba_cuda", reason="the package numba-cuda is not installed")
+        from lying import WhereTheyLie
+
+        monkeypatch.setitem(backends._loaded, "cuda", WhereTheyLie())
+
+
+@pytest.mark.usefixtures("lying")
 @pytest.mark.parametrize(("check", "strategy"), PROPERTIES, ids=[p[0].__name__ for p in PROPERTIES])
 def test_property(check: Callable[[str, Case], None], strategy: st.SearchStrategy[Case]) -> None:
     given(case=strategy)(lambda case: check("cuda", case))()
+
+
+@pytest.mark.usefixtures("lying")
+@pytest.mark.parametrize("lying", ["where they lie"], indirect=True)
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(
+    ("shape", "scale", "options"),
+    [
+        ((3, 301, 2052), 0.5, {}),
+        ((2, 301, 1028), 0.125, {"boundary": "reflect"}),
+        ((301, 644, 3), 0.25, {"axes": (0, 1)}),
+        ((3, 301, 1021), 0.2, {"boundary": "circular"}),
+        ((301, 643, 3), 0.2, {"axes": (0, 1)}),
+    ],
+)
+def test_view(shape: tuple[int, ...], scale: float, options: dict[str, Any], view: str) -> None:
+    check_view(shape, scale, options, view)
 
 
 HUGE = [

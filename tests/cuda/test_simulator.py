@@ -15,7 +15,7 @@ pytest.importorskip("numba_cuda", reason="the package numba-cuda is not installe
 
 HERE = Path(__file__).parent
 SUITES = {
-    "the table of properties": [HERE.parent / "test_backends.py", "-k", "test_property"],
+    "the table of properties": [HERE / "simulated_table.py"],
     "every kernel for strips": [HERE / "simulated_kernels.py"],
     "every kernel for tiles": [HERE / "simulated_tiles.py"],
     "arrays on a GPU": [HERE / "simulated_arrays.py"],

@@ -234,7 +234,7 @@ def _strips(
         and all(np.array_equal(a.taps, filter_of(stride, kernel.compute).taps) for a in group)
         and channels <= MOST_CHANNELS
         and all(
-            line == channels * side.itemsize and step in (0, side.itemsize)
+            line == channels * side.itemsize and (channels == 1 or step == side.itemsize)
             for side, line, step in (
                 (x, columns.x, layout.inner.x),
                 (y, columns.y, layout.inner.y),
