@@ -1,6 +1,7 @@
 /* A stand-in for NVIDIA's driver, libcuda.so.1: enough of it for Numba to load a kernel that it has
  * compiled, and for a call to be watched. Two devices of compute capability 9.0, whose memory is the
- * host's. No kernel runs: `stand_in_watch` names who sees each launch, and what it answers. */
+ * host's. No kernel runs: `stand_in_watch` names who sees each launch, and what it answers. The
+ * environment may set STAND_IN_VERSION, for instance 12090, and STAND_IN_DEVICES. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -26,8 +27,12 @@ static __thread void *stack[16];
 static __thread int depth; /* of the thread's stack; its current context is the last */
 
 CALL(cuInit, unsigned flags) { return 0; }
-CALL(cuDriverGetVersion, int *version) { return *version = 13000, 0; }
-CALL(cuDeviceGetCount, int *count) { return *count = 2, 0; }
+static int told(const char *name, int otherwise) {
+    const char *text = getenv(name);
+    return text ? atoi(text) : otherwise;
+}
+CALL(cuDriverGetVersion, int *version) { return *version = told("STAND_IN_VERSION", 13000), 0; }
+CALL(cuDeviceGetCount, int *count) { return *count = told("STAND_IN_DEVICES", 2), 0; }
 CALL(cuDeviceGet, int *device, int number) { return *device = number, 0; }
 CALL(cuDeviceGetName, char *name, int size, int device) {
     return snprintf(name, size, "Stand-in"), 0;

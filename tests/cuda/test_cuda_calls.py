@@ -12,18 +12,27 @@ pytest.importorskip("numba_cuda", reason="the package numba-cuda is not installe
 COMPILER = shutil.which(os.environ.get("CC", "cc"))
 
 HERE = Path(__file__).parent
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the stand-in is a library for Linux"),
+    pytest.mark.skipif(COMPILER is None, reason="there is no C compiler"),
+]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the stand-in is a library for Linux")
-@pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
-def test_calls(tmp_path: Path) -> None:
-    library, source = tmp_path / "libcuda.so.1", HERE / "stand_in_driver.c"
-    command = [COMPILER, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of processes that find the stand-in."""
+    folder = tmp_path_factory.mktemp("driver")
+    command = [COMPILER, "-shared", "-fPIC", "-O1", "-o", folder / "libcuda.so.1"]
+    command += [HERE / "stand_in_driver.c", "-ldl"]
     subprocess.run([str(part) for part in command], check=True, timeout=60)
     hidden = {"NUMBA_ENABLE_CUDASIM", "CUDA_VISIBLE_DEVICES"}
     environment = {k: v for k, v in os.environ.items() if k not in hidden}
-    paths = [str(tmp_path), environment.get("LD_LIBRARY_PATH", "")]
+    paths = [str(folder), environment.get("LD_LIBRARY_PATH", "")]
     environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, paths))
+    return environment
+
+
+def test_calls(environment: dict[str, str]) -> None:
     arguments = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*arguments, str(HERE / "driven_calls.py")],
@@ -35,3 +44,52 @@ def test_calls(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
     assert "skipped" not in done.stdout
+
+
+WITHOUT = """
+import cuda.pathfinder
+
+load = cuda.pathfinder.load_nvidia_dynamic_lib
+
+
+def load_others(name):
+    if name == {library!r}:
+        raise RuntimeError("not found")
+    return load(name)
+
+
+cuda.pathfinder.load_nvidia_dynamic_lib = load_others
+"""
+SAY_WHY = """
+import aa_ref
+
+(info,) = [b for b in aa_ref.list_backends() if b.name == "cuda"]
+assert not info.available
+print(info.reason)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "variables", "reason"),
+    [
+        (WITHOUT.format(library="nvrtc"), {}, "numba-cuda does not find NVIDIA's nvrtc"),
+        (WITHOUT.format(library="nvvm"), {}, "numba-cuda does not find NVIDIA's nvvm"),
+        ("", {"STAND_IN_VERSION": "11080"}, "the NVIDIA driver is of CUDA 11.8, too old"),
+        ("", {"STAND_IN_DEVICES": "0"}, "the NVIDIA driver finds no GPU"),
+    ],
+    ids=["no nvrtc", "no nvvm", "an old driver", "no GPU"],
+)
+def test_what_is_missing_beside_a_driver(
+    environment: dict[str, str], before: str, variables: dict[str, str], reason: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", before + SAY_WHY],  # cuda-bindings warns of old drivers itself
+        cwd=HERE.parent.parent,
+        env=environment | variables,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.startswith(reason)
+    assert "no GPU" in reason or "pip install 'aa-ref[cuda13]'" in done.stdout

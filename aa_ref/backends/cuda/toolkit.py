@@ -8,11 +8,10 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
+from .packages import INSTALL
+
 if find_spec("numba_cuda") is None:  # numba.cuda is then an older one, deprecated
-    raise ImportError(
-        "the package numba-cuda is not installed; pip install 'aa-ref[cuda13]' for drivers from "
-        "580 on, 'aa-ref[cuda12]' for older ones"
-    )
+    raise ImportError(f"the package numba-cuda is not installed; {INSTALL}")
 
 from numba import config, cuda, types
 
@@ -30,7 +29,8 @@ __all__ = [
 
 SIMULATOR = bool(config.ENABLE_CUDASIM)
 if not SIMULATOR:
-    from cuda.bindings import driver  # which numba-cuda itself is built on
+    from cuda import pathfinder  # which numba-cuda itself is built on, as it is on these
+    from cuda.bindings import driver, nvrtc
 
 
 def check_device() -> None:
@@ -39,16 +39,36 @@ def check_device() -> None:
     Raises
     ------
     ImportError
-        If there is no driver or no GPU; it says which.
+        If there is no driver, no GPU or no compiler, or if the driver is too old for the compiler;
+        it says which.
     """
-    if SIMULATOR or cuda.is_available():
+    if SIMULATOR:
         return
     try:
         found = len(cuda.gpus)
     except Exception as error:  # numba-cuda has several kinds, none of them public
         reason = " ".join(str(error).split()).removesuffix(" :")
         raise ImportError(f"there is no working NVIDIA driver: {reason}") from error
-    raise ImportError(f"the NVIDIA driver finds {found} GPUs, none of which can be used")
+    if not found:
+        raise ImportError("the NVIDIA driver finds no GPU")
+    _check_compiler()
+
+
+def _check_compiler() -> None:
+    """See that there is all that numba-cuda compiles with: without its extras, it has none."""
+    for library in ("nvrtc", "nvvm"):
+        try:
+            pathfinder.load_nvidia_dynamic_lib(library)
+        except Exception as error:  # of a kind that its versions have in different places
+            raise ImportError(
+                f"numba-cuda does not find NVIDIA's {library}, with which it compiles; {INSTALL}"
+            ) from error
+    (_, version), (_, major, _) = driver.cuDriverGetVersion(), nvrtc.nvrtcVersion()
+    if version // 1000 < major:
+        raise ImportError(
+            f"the NVIDIA driver is of CUDA {version // 1000}.{version % 1000 // 10}, too old for "
+            f"what the installed packages of CUDA {major} compile; {INSTALL}"
+        )
 
 
 def device_number() -> int:
