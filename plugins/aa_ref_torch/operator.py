@@ -13,6 +13,7 @@ Options come as text (see `aa_ref_torch.options`), so that graphs and files hold
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch._functorch.utils import enable_single_level_autograd_function
 from torch.autograd import forward_ad
@@ -47,7 +48,7 @@ add_adjoint = torch.ops.aa_ref.add_adjoint.default
 pyramid = torch.ops.aa_ref.pyramid.default
 convolve = torch.ops.aa_ref.convolve.default
 
-_MIB_AT_ONCE = {"cpu": 8, "cuda": 64}
+_MIB_AT_ONCE = {"cpu": 2, "cuda": 64}
 """How much of a sum is added to in one step: little memory, more work than it takes to start it."""
 
 
@@ -105,7 +106,20 @@ def _run_add_adjoint(
             level = held[tuple(map(slice, of_total.shape))]  # since the last part may be smaller
             plan = _plan_for_adjoint(of_g, lengths, text)
             _write_adjoint(plan, of_g, level, lengths, text, backend)
-            of_total.add_(level)
+            _add(of_total, level)
+
+
+def _add(total: torch.Tensor, level: torch.Tensor) -> None:
+    """In place, and for the common types on this thread alone.
+
+    Torch's other threads wait in a loop for what it may ask of them next, for milliseconds, on
+    processors that the next piece's adjoint wants.
+    """
+    if total.device.type == "cpu" and total.dtype in (torch.float32, torch.float64):
+        sums = as_array(total)
+        np.add(sums, as_array(level), out=sums)
+    else:
+        total.add_(level)
 
 
 def _parts(
