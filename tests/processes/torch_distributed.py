@@ -44,7 +44,7 @@ first, second = gradients(one, halves[0]), gradients(one, halves[1])
 expected = [(a + b) / 2 for a, b in zip(first, second, strict=True)]
 
 distributed.init_process_group(
-    "gloo", f"file://{meeting}", rank=rank, world_size=2, timeout=timedelta(seconds=60)
+    "gloo", f"file://{meeting}", rank=rank, world_size=2, timeout=timedelta(seconds=150)
 )
 try:
     torch.manual_seed(rank)  # weights of the second process are its own, until they join
