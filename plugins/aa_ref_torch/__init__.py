@@ -12,6 +12,7 @@ from . import functional
 from .functional import downsample, downsample_adjoint, pyramid
 from .modules import AntiAliasInterpolation2d, AntiAliasInterpolation3d, ImagePyramide
 from .replacing import replace
+from .translation import onnx_translations
 
 __all__ = [
     "AntiAliasInterpolation2d",
@@ -19,6 +20,7 @@ __all__ = [
     "ImagePyramide",
     "downsample",
     "downsample_adjoint",
+    "onnx_translations",
     "pyramid",
     "replace",
 ]

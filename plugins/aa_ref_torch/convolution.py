@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import aa_ref
 from aa_ref.boundary import fold
@@ -20,7 +21,7 @@ from aa_ref.errors import LengthError
 from . import indices
 from .options import Axis, axes_of, axis_plan, check_dtype, keywords
 
-__all__ = ["adjoint", "downsample"]
+__all__ = ["adjoint", "downsample", "groups", "outer_product"]
 
 _CONVOLUTIONS: dict[int, Any] = {
     1: torch.nn.functional.conv1d,
@@ -63,7 +64,7 @@ def downsample(
     with _no_autocast(x):
         y = _wide(x)
         if weight is None:
-            for group in _groups(passes):
+            for group in groups(passes):
                 y = _filtered(y, group)
         elif y.dim() == weight.dim():
             y = _convolved(y, weight.to(y.dtype), passes)
@@ -105,7 +106,7 @@ def _plan(axis: Axis, length: int, x: torch.Tensor, text: str) -> Any:
         raise
 
 
-def _groups(passes: list[_Pass]) -> list[list[_Pass]]:
+def groups(passes: list[Any]) -> list[list[Any]]:
     """The axes that one convolution filters together, with outer products of taps as weights."""
     taps = int(np.prod([2 * p.plan.radius + 1 for p in passes]))
     if len(passes) in _CONVOLUTIONS and taps <= _MOST_TAPS:
@@ -133,9 +134,15 @@ def _filtered(x: torch.Tensor, passes: list[_Pass]) -> torch.Tensor:
     return y.reshape(*moved.shape[: x.dim() - rank], *y.shape[2:]).movedim(back, there)
 
 
+def outer_product(plans: list[Any]) -> NDArray[Any]:
+    """The weights that several axes stand for, in binary64."""
+    product: NDArray[Any] = reduce(np.multiply.outer, [plan.taps for plan in plans])
+    return product
+
+
 def _weight(passes: list[_Pass], rank: int, x: torch.Tensor) -> torch.Tensor:
     """(1, 1, ...): the outer product of the taps, rounded once; 1 tap along the other axes."""
-    weight = reduce(np.multiply.outer, [p.plan.taps for p in passes])
+    weight = outer_product([p.plan for p in passes])
     shape = [1] * (rank + 2)
     for p in passes:
         shape[p.axis] = len(p.plan.taps)
