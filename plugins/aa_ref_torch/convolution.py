@@ -5,7 +5,7 @@ the bit. It serves where the core cannot: on devices that no backend reaches, in
 runtimes, and for a layer whose stored weights are not the core's Gaussian.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import aa_ref
 from aa_ref.boundary import fold
-from aa_ref.errors import LengthError
+from aa_ref.errors import LengthError, ShapeError
 
 from . import indices
 from .options import Axis, axes_of, axis_plan, check_dtype, keywords
@@ -27,6 +27,11 @@ _CONVOLUTIONS: dict[int, Any] = {
     1: torch.nn.functional.conv1d,
     2: torch.nn.functional.conv2d,
     3: torch.nn.functional.conv3d,
+}
+_TRANSPOSES: dict[int, Any] = {
+    1: torch.nn.functional.conv_transpose1d,
+    2: torch.nn.functional.conv_transpose2d,
+    3: torch.nn.functional.conv_transpose3d,
 }
 _MOST_TAPS = 25
 """More taps than this for one output, and there is a convolution for each axis, which takes less
@@ -60,7 +65,7 @@ def downsample(
     axes are the last ones.
     """
     check_dtype(x.dtype)
-    passes = _passes(x, text)
+    passes = _passes(x.shape, text)
     with _no_autocast(x):
         y = _wide(x)
         if weight is None:
@@ -76,33 +81,41 @@ def downsample(
 def adjoint(
     g: torch.Tensor, shape: Sequence[int], text: str, dtype: torch.dtype | None = None
 ) -> torch.Tensor:
-    """`aa_ref.downsample_adjoint` by the transposes of the same convolutions."""
-    wide = _wide(g)
-    zeros = torch.zeros(tuple(shape), dtype=wide.dtype, device=g.device)
-    pull_back = torch.func.vjp(lambda x: downsample(x, None, text), zeros)[1]
-    (x,) = pull_back(wide)
-    return _narrow(x, dtype or g.dtype)
+    """`aa_ref.downsample_adjoint` by the transposes of the same convolutions, differentiable."""
+    passes = _passes(shape, text)
+    for a in axes_of(text):
+        length, given = a.out_length(shape[a.axis]), g.shape[a.axis]
+        if type(length) is int and type(given) is int and length != given:
+            raise ShapeError(
+                f"length {shape[a.axis]} leads to {length} samples along axis {a.axis}, but g has "
+                f"{given}; give the lengths of the tensor that was downsampled"
+            )
+    with _no_autocast(g):
+        x = _wide(g)
+        for group in reversed(groups(passes)):
+            x = _filtered(x, group, _transposed)
+        return _narrow(x.clone() if x is g else x, dtype or g.dtype)
 
 
 # ------------------------------------------------------------------------------------- axes
 
 
-def _passes(x: torch.Tensor, text: str) -> list[_Pass]:
+def _passes(shape: Sequence[Any], text: str) -> list[_Pass]:
     passes = []
     for axis, part in zip(axes_of(text), text.split("; "), strict=True):
-        length: Any = x.shape[axis.axis]
-        plan = _plan(axis, length if type(length) is int else _ANY, x, text)
+        length = shape[axis.axis]
+        plan = _plan(axis, length if type(length) is int else _ANY, shape, text)
         if plan.has_pass:
             cut = axis.sampling == "nearest"
             passes.append(_Pass(axis.axis, plan, length, axis.out_length(length), cut, part))
     return sorted(passes)
 
 
-def _plan(axis: Axis, length: int, x: torch.Tensor, text: str) -> Any:
+def _plan(axis: Axis, length: int, shape: Sequence[Any], text: str) -> Any:
     try:
         return axis_plan(axis, length)
     except LengthError:
-        aa_ref.plan(tuple(x.shape), **keywords(text))  # which names the axis as the tensor has it
+        aa_ref.plan(tuple(shape), **keywords(text))  # which names the axis as the tensor has it
         raise
 
 
@@ -117,12 +130,15 @@ def groups(passes: list[Any]) -> list[list[Any]]:
 # ------------------------------------------------------------------------------- convolving
 
 
-def _filtered(x: torch.Tensor, passes: list[_Pass]) -> torch.Tensor:
+def _filtered(
+    x: torch.Tensor, passes: list[_Pass], convolved: Callable[..., torch.Tensor] | None = None
+) -> torch.Tensor:
     """Any axes of a tensor of any rank, moved to where convolutions want them."""
+    convolved = convolved or _convolved
     axes, rank = [p.axis for p in passes], x.dim() - 2
     if rank in _CONVOLUTIONS and axes[0] >= -rank and type(x.shape[1]) is int:
         weight = _weight(passes, rank, x)
-        return _convolved(x, weight.expand(x.shape[1], *weight.shape[1:]), passes)
+        return convolved(x, weight.expand(x.shape[1], *weight.shape[1:]), passes)
     rank = len(passes)
     end = [*range(-rank, 0)]
     # Counted from the start, since the older ONNX exporter writes axes as they are given.
@@ -130,7 +146,7 @@ def _filtered(x: torch.Tensor, passes: list[_Pass]) -> torch.Tensor:
     moved = x.movedim(there, back)
     planes = moved.reshape(-1, 1, *moved.shape[x.dim() - rank :])
     passes = [p._replace(axis=axis) for p, axis in zip(passes, end, strict=True)]
-    y = _convolved(planes, _weight(passes, rank, x), passes)
+    y = convolved(planes, _weight(passes, rank, x), passes)
     return y.reshape(*moved.shape[: x.dim() - rank], *y.shape[2:]).movedim(back, there)
 
 
@@ -178,15 +194,54 @@ def _convolved(x: torch.Tensor, weight: torch.Tensor, passes: list[_Pass]) -> to
     return y
 
 
+def _transposed(g: torch.Tensor, weight: torch.Tensor, passes: list[_Pass]) -> torch.Tensor:
+    """The transpose of `_convolved`: onto the extended signal, then folded back."""
+    rank = g.dim() - 2
+    strides = [1] * rank
+    for p in passes:
+        if p.plan.spacing is None:
+            g = _added(g, p.axis, _centres(p, g), p.length)
+        else:
+            strides[p.axis] = min(p.plan.spacing, _ANY)
+    x: torch.Tensor = _TRANSPOSES[rank](g, weight, None, strides, groups=g.shape[1])
+    for p in passes:
+        radius = p.plan.radius
+        missing = p.length + 2 * radius - x.shape[p.axis]  # beyond what the last output reaches
+        x = torch.nn.functional.pad(x, [0, 0] * (-1 - p.axis) + [0, missing])
+        if p.plan.boundary == "zeros":
+            x = x.narrow(p.axis, radius, p.length)
+        else:
+            x = _added(x, p.axis, _folded(p, x), p.length)
+    return x
+
+
+def _added(x: torch.Tensor, axis: int, index: torch.Tensor, length: Any) -> torch.Tensor:
+    """Each sample along an axis added to that of its index."""
+    shape = list(x.shape)
+    shape[axis] = length
+    index = index.reshape(-1, *[1] * (-1 - axis)).expand(x.shape)
+    return x.new_zeros(shape).scatter_add(axis, index, x)
+
+
+def _folded(p: _Pass, like: torch.Tensor) -> torch.Tensor:
+    """The indices that stand for the positions of an extended signal."""
+    radius, boundary = p.plan.radius, p.plan.boundary
+    if p.is_symbolic:
+        index: torch.Tensor = indices.extended(p.length, radius, boundary).to(like.device)
+        return index
+    if type(p.length) is not int:
+        raise LengthError(
+            f"axis {p.axis} has a length that is not fixed, with which ONNX cannot fold a boundary "
+            "back: export the adjoint with fixed lengths, or with boundary='zeros'"
+        )
+    return _constant(fold(np.arange(-radius, p.length + radius), p.length, boundary), like)
+
+
 def _extended(x: torch.Tensor, p: _Pass) -> torch.Tensor:
     radius = p.plan.radius
-    if p.is_symbolic:
-        index = indices.extended(p.length, radius, p.plan.boundary)
-        return x.index_select(p.axis, index.to(x.device))
     known = type(p.length) is int
-    if known and radius >= p.length:  # torch's own `pad` goes no further
-        index = fold(np.arange(-radius, p.length + radius), p.length, p.plan.boundary)
-        return x.index_select(p.axis, _constant(index, x))
+    if p.is_symbolic or (known and radius >= p.length):  # torch's own `pad` goes no further
+        return x.index_select(p.axis, _folded(p, x))
     padding = [0, 0] * (-1 - p.axis) + [radius, radius]
     padding += [0, 0] * (x.dim() - 2 - len(padding) // 2)
     return torch.nn.functional.pad(x, padding, p.plan.boundary)

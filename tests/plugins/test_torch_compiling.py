@@ -312,6 +312,45 @@ def test_onnx_files_of_volumes_and_pyramids():
         np.testing.assert_allclose(y, expected.numpy(), rtol=0, atol=1e-6)
 
 
+class Adjoint(torch.nn.Module):
+    """Back to lengths that are 4 to a sample."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.options = options
+
+    def forward(self, g):
+        lengths = 4 * g.shape[2], 4 * g.shape[3]
+        return aa_ref_torch.downsample_adjoint(g, 0.25, lengths, **self.options)
+
+
+FOLDED = {"ConvTranspose": 2, "Pad": 2, "ConstantOfShape": 2, "ScatterElements": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "operators"),
+    [
+        ({}, {"ConvTranspose": 2, "Pad": 2, "Slice": 2}),
+        ({"sampling": "nearest"}, {"ConvTranspose": 2, "Pad": 2, "Slice": 2}),
+        ({"boundary": "reflect"}, FOLDED),
+        ({"boundary": "circular"}, FOLDED),
+        ({"boundary": "replicate"}, FOLDED),
+    ],
+)
+def test_onnx_files_of_the_adjoint(options, operators):
+    """Within a bound as of 13 taps: an axis folds 7 positions of 4 terms onto one at the most."""
+    module, x = Adjoint(options), torch.randn(2, 3, 13, 16)
+    most = 2 * np.expm1((2 * 13**2 + 4) * 2.0**-24)
+    found, run = exported(module, x)
+    assert found == operators
+    assert (np.abs(run(x)[0] - module(x).numpy()) <= most * module(x.abs()).numpy()).all()
+    if "boundary" not in options:
+        lengths = {0: Dim("n"), 2: Dim("h", min=5), 3: Dim("w", min=5)}
+        _, run = exported(module, x, (lengths,))
+        x = torch.randn(1, 3, 9, 20)
+        assert (np.abs(run(x)[0] - module(x).numpy()) <= most * module(x.abs()).numpy()).all()
+
+
 def exported_by_the_older(layer, **options):
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     file = io.BytesIO()

@@ -329,6 +329,15 @@ def test_convolutions_round_to_integers_as_the_core_does():
 
 
 @pytest.mark.usefixtures("no_backend_reaches_the_cpu")
+def test_the_adjoint_by_convolutions_is_differentiable_and_looks_at_lengths():
+    g = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
+    options = {"boundary": "reflect", "sampling": ("nearest", "slice")}
+    assert torch.autograd.gradcheck(lambda g: enlarge(g, (0.3, 0.25), (10, 13), **options), g)
+    with pytest.raises(E.ShapeError, match="length 14 leads to 4 samples along axis -2, but g has"):
+        enlarge(g, (0.3, 0.25), (14, 13), **options)
+
+
+@pytest.mark.usefixtures("no_backend_reaches_the_cpu")
 def test_a_named_backend_has_to_reach_the_device():
     with pytest.raises(E.DeviceError, match="which no backend reaches"):
         aa_ref_torch.downsample(X, 0.5, backend="numpy")
