@@ -19,6 +19,7 @@
 `results`       what was measured, as data; to and from JSON
 `targets`       the speeds that this project wants, and whether they were met
 `growing`       cases in which size, stride or threads alone grow
+`figures`       numbers as tables show them
 `tables`        results as tables, for the terminal and the page alike
 `page`          results as `docs/performance.md`
 `plots`         results as a picture, with matplotlib

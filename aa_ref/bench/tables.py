@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from .cases import Case, scale_text, scales_text, size_text, threads_text
 from .cuda import targets as on_cuda
+from .figures import milliseconds, quartiles, ratio, three_digits
 from .growing import Point, growing, title_of
 from .results import Block, Results, Row
 from .targets import Outcome, outcomes_of
@@ -186,7 +187,7 @@ def _per_sample(block: Block, threads: int) -> str:
 
 def _speed_up(block: Block, one: Row | None, threads: int) -> str:
     ours = block.ours(threads)
-    return _ratio(one.median / ours.median) if ours and one else "–"
+    return ratio(one.median / ours.median) if ours and one else "–"
 
 
 def _peers_table(
@@ -218,11 +219,11 @@ def _times_cell(block: Block, name: str, threads: int) -> str:
     row = next((r for r in block.peers(threads) if r.name == name), None)
     if row is None or ours is None:
         return "–"
-    return f"{_ratio(row.median / ours.median)}× ({_ms(row.median)} ms)"
+    return f"{ratio(row.median / ours.median)}× ({milliseconds(row.median)} ms)"
 
 
 def _time_cell(row: Row | None) -> str:
-    return f"{_ms(row.median)} ms" if row else "–"
+    return f"{milliseconds(row.median)} ms" if row else "–"
 
 
 def _row_of_case(block: Block, row: Row) -> tuple[str, ...]:
@@ -232,9 +233,9 @@ def _row_of_case(block: Block, row: Row) -> tuple[str, ...]:
     if row.difference is not None and row.of_bound is not None:
         difference = f"{row.difference:.1g}, {row.of_bound:.2g} of bound"
     return (
-        row.name, row.kind, str(row.threads), _ms(row.median), _quartiles(row),
-        _ratio(row.median / ours.median) if ours else "–",
-        _ratio(least / row.median) if least and row.kind != "copy" else "–",
+        row.name, row.kind, str(row.threads), milliseconds(row.median), quartiles(row.timing),
+        ratio(row.median / ours.median) if ours else "–",
+        ratio(least / row.median) if least and row.kind != "copy" else "–",
         difference,
     )  # fmt: skip
 
@@ -248,7 +249,7 @@ def _wanted(o: Outcome) -> str:
 
 
 def _measured(o: Outcome) -> str:
-    measured = "not measured" if o.measured is None else f"{_ratio(o.measured)} {o.unit}".strip()
+    measured = "not measured" if o.measured is None else f"{ratio(o.measured)} {o.unit}".strip()
     return f"{measured} ({o.note})" if o.note else measured
 
 
@@ -274,26 +275,9 @@ def _order(case: Case) -> tuple[object, ...]:
 def _ours_and_floor(block: Block, threads: int) -> tuple[str, ...]:
     ours, least, copy = block.ours(threads), block.floor(threads), block.find("copy", threads)
     return (
-        _ms(ours.median) if ours else "–",
-        _quartiles(ours) if ours else "–",
-        _ms(least) if least else "–",
-        _three_digits(2e-9 * block.case.large_bytes / copy.median) if copy else "–",
+        milliseconds(ours.median) if ours else "–",
+        quartiles(ours.timing) if ours else "–",
+        milliseconds(least) if least else "–",
+        three_digits(2e-9 * block.case.large_bytes / copy.median) if copy else "–",
         f"{least / ours.median:.2f}" if ours and least else "–",
     )
-
-
-def _quartiles(row: Row) -> str:
-    return f"{_ms(row.timing.lower)}–{_ms(row.timing.upper)}"
-
-
-def _ms(seconds: float) -> str:
-    """Milliseconds with three digits that count."""
-    return _three_digits(1e3 * seconds)
-
-
-def _ratio(value: float) -> str:
-    return _three_digits(value) if abs(value) < 10 else f"{value:,.0f}"
-
-
-def _three_digits(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
