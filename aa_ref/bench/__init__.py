@@ -12,6 +12,7 @@
 `agreement`     whether a peer gives the same result, within a proven bound
 `peers`         other libraries, a file each, imported when they are asked for
 `cuda`          the same on a GPU: its memory, its clock, its cases and targets
+`layers`        torch's layers: the plugin's beside the original, alone and in training
 `running`       measures cases, one after the other
 `interrupts`    Ctrl-C that is not lost
 `memory`        what a case takes, and what there is

@@ -1,4 +1,9 @@
-"""What is measured: one direction on one shape, layout and type, to one or several scales."""
+"""What is measured: one direction on one shape, layout and type, to one or several scales.
+
+On arrays there are three directions, ``forward``, ``adjoint`` and ``pyramid``. On torch's tensors
+there are a ``layer``'s call where no gradients are asked for, ``layer-training``, which is its call
+and the way back, and ``pyramid-training``, the same for a pyramid's layers.
+"""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +16,9 @@ from ..plans import Plan, plan
 
 __all__ = [
     "DIRECTIONS",
+    "LAYERS",
     "LAYOUTS",
+    "PYRAMIDS",
     "Case",
     "scale_text",
     "scales_text",
@@ -19,9 +26,15 @@ __all__ = [
     "threads_text",
 ]
 
-DIRECTIONS = ("forward", "adjoint", "pyramid")
+LAYERS = ("layer", "layer-training", "pyramid-training")
+"""The directions of torch's layers."""
+DIRECTIONS = ("forward", "adjoint", "pyramid", *LAYERS)
+PYRAMIDS = ("pyramid", "pyramid-training")
+"""Those that make all scales from one input; the others have one scale."""
 LAYOUTS = ("CHW", "HWC")
 Scale = Fraction | float
+_PICTURE = 3
+"""Channels that torch's layers are used with."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,7 @@ class Case:
     Attributes
     ----------
     direction : str
-        ``"pyramid"`` makes all ``scales`` from one input; the others have one scale.
+        One of `DIRECTIONS`.
     size : tuple of int
         Channels, height and width, whatever the layout.
     layout : str
@@ -64,6 +77,20 @@ class Case:
         return (1, 2) if self.layout == "CHW" else (0, 1)
 
     @property
+    def pictures(self) -> int:
+        """How many pictures a tensor has: where planes can be dealt out in threes, they are."""
+        planes = self.size[0]
+        of_tensors = self.direction in LAYERS and self.layout == "CHW"
+        return planes // _PICTURE if of_tensors and planes % _PICTURE == 0 else 1
+
+    @property
+    def size_words(self) -> str:
+        """The size, the pictures of tensors apart."""
+        planes, *lengths = self.size
+        one = size_text((planes // self.pictures, lengths[0], lengths[1]))
+        return f"{self.pictures}×{one}" if self.direction in LAYERS else one
+
+    @property
     def plans(self) -> tuple[Plan, ...]:
         """A plan for each scale."""
         return tuple(
@@ -93,7 +120,7 @@ class Case:
         return sum(math.prod(p.out_shape) for p in self.plans) * itemsize
 
     def __str__(self) -> str:
-        array = f"{size_text(self.size)} {self.layout} {self.dtype}"
+        array = f"{self.size_words} {self.layout} {self.dtype}"
         return f"{self.direction} {array}, {scales_text(self.scales)}"
 
     def to_json(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .cases import Case, scales_text, size_text, threads_text
+from .cases import PYRAMIDS, Case, scales_text, threads_text
 
 __all__ = ["QUANTITIES", "Point", "growing", "title_of"]
 
@@ -33,8 +33,8 @@ def growing(cases: Sequence[Case], quantity: str, least: int) -> list[list[Point
         threads = max(case.threads)
         if quantity == "size":
             same: object = (case.size[0], *case.scales)
-            value, words = case.samples, size_text(case.size)
-        elif case.direction == "pyramid":  # whose scales go together
+            value, words = case.samples, case.size_words
+        elif case.direction in PYRAMIDS:  # whose scales go together
             continue
         else:
             same = case.size
@@ -53,7 +53,7 @@ def title_of(quantity: str, group: Sequence[Point]) -> str:
     c, threads = group[0].case, group[0].threads
     if quantity == "threads":
         return str(c)
-    fixed = size_text(c.size) if quantity == "stride" else scales_text(c.scales)
+    fixed = c.size_words if quantity == "stride" else scales_text(c.scales)
     return f"{c.direction}, {fixed}, {c.layout}, {c.dtype}, {threads_text(threads)}"
 
 

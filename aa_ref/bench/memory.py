@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from .cases import Case
+from .cases import LAYERS, Case
 from .peers.table import MOST_AT_FULL_RESOLUTION
 
 __all__ = ["available_memory", "memory_of_machine", "needed_memory"]
@@ -24,6 +24,8 @@ _OF_PROCESS = Path("/proc/self/cgroup")
 
 def needed_memory(case: Case) -> int:
     """Bytes that a case takes on the processor."""
+    if case.direction in LAYERS:
+        return (_PEERS + _FULL_PEERS if case.peers else _OURS) * case.samples
     if not case.peers:
         return _OURS * case.samples
     return _PEERS * case.samples + _FULL_PEERS * min(case.samples, MOST_AT_FULL_RESOLUTION)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .growing import QUANTITIES
+from .layers.tables import layers_tables
 from .results import Results, repeated
 from .tables import (
     Table,
@@ -63,6 +64,15 @@ memory were at work, and how fast a shared machine's memory was at that moment.
   told; with uint8 it is in levels, of which one is the least that two results can differ by.
 - **other filter**: something else for the same purpose, often with less work: a box, a triangle, a
   binomial of five taps. Its time is what one would pay instead, for another picture.
+
+**Torch's layers.** *Layer* is a call of `AntiAliasInterpolation2d` where no gradients are asked
+for, *layer-training* its call and the way back (`torch.autograd.grad`), *pyramid-training* the same
+for `ImagePyramide`. They are those of `aa_ref_torch`, beside the original's and beside
+`aa_ref.downsample` of the very same memory. 8×3×256² is a batch of 8 pictures. Before anything is
+timed, results and gradients of `aa_ref_torch` are held against the core's, bit by bit, and the
+original's against the bound that peers have. After a call, torch's threads look out for more work
+for some milliseconds, on cores that the next contender needs: all turns of torch are followed by a
+rest of 20 ms, which is not timed.
 """
 
 _ON_GPU = """Arrays live on the device, and calls take turns over inputs that together exceed its
@@ -133,9 +143,10 @@ def _run(run: Results) -> Iterator[str]:
     yield _facts(run)
     if run.on_gpu:
         yield _ON_GPU
-    yield "### Against the floor\n"
-    for table in everything_against_the_floor(run):
-        yield _markdown(table)
+    tables = everything_against_the_floor(run)
+    if tables:
+        yield "### Against the floor\n"
+        yield from map(_markdown, tables)
     for quantity in QUANTITIES:
         tables = cost_against(run, quantity)
         if tables:
@@ -146,6 +157,10 @@ def _run(run: Results) -> Iterator[str]:
     if tables:
         yield "### Against peers\n"
         yield "How many times our time each takes; – where it was not measured.\n"
+        yield from map(_markdown, tables)
+    tables = layers_tables(run)
+    if tables:
+        yield "### Torch's layers\n"
         yield from map(_markdown, tables)
     yield "### Left out\n"
     yield _markdown(_left_out_table(run), titled=False)

@@ -10,12 +10,13 @@ from typing import Any
 import aa_ref
 
 from ..backends.numba.variants import from_the_first_call
-from .cases import Case
+from .cases import LAYERS, Case
 from .contenders import Contender, backends_of, copies_of, first_levels_of
 from .cuda.contenders import contenders_on, needed_bytes, needed_on_host
 from .cuda.device import Device
 from .inputs import input_of
 from .interrupts import remembered_interrupts
+from .layers.contenders import layers_of
 from .machine import describe_machine, versions_of
 from .memory import available_memory, needed_memory
 from .peers import LIBRARIES, peers_of
@@ -135,6 +136,8 @@ def _contenders(case: Case, run: Run, left_out: dict[str, str]) -> list[Contende
     x = input_of(case)
     if run.device is not None:
         return contenders_on(run.device, case, x, run.peers, left_out)
+    if case.direction in LAYERS:
+        return layers_of(case, x, run.backends, run.peers if case.peers else (), left_out)
     ours = backends_of(case, x, run.backends, left_out)
     found = [*copies_of(case, x), *ours]
     if case.direction == "pyramid":

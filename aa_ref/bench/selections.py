@@ -6,8 +6,9 @@ from fractions import Fraction
 from itertools import product
 
 from ..dtypes import FLOATING
-from .cases import Case, Scale
+from .cases import PYRAMIDS, Case, Scale
 from .errors import BenchError
+from .layers import selections as layers
 
 __all__ = ["Filters", "merged", "of_targets", "product_of", "quick", "standard"]
 
@@ -18,6 +19,7 @@ _STRIDES: tuple[Scale, ...] = (
     Fraction(1, 2), Fraction(1, 3), Fraction(1, 4), Fraction(1, 6), Fraction(1, 8), Fraction(1, 16),
 )  # fmt: skip
 _BATCH, _PHOTO, _LARGE, _TILE = (24, 1024, 1024), (3, 2048, 2048), (3, 4096, 4096), (3, 256, 256)
+_OF_ALL_TYPES = ("forward", "pyramid")
 _SIDES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
@@ -54,13 +56,14 @@ def product_of(filters: Filters, threads: tuple[int, ...]) -> list[Case]:
         filters.layouts or ("CHW",),
         filters.dtypes or ("float32",),
     ):
-        if direction == "adjoint" and dtype not in FLOATING:
+        if direction not in _OF_ALL_TYPES and dtype not in FLOATING:
             continue
         cases += _of_scales(direction, size, layout, dtype, filters.scales or _OCTAVES, threads)
     if not cases:
         raise BenchError(
-            f"the adjoint was asked for with {', '.join(filters.dtypes or ())}, but it takes "
-            f"floating-point arrays; add --dtype float32, or leave --direction out"
+            f"{', '.join(filters.directions or ())} was asked for with "
+            f"{', '.join(filters.dtypes or ())}, but takes floating-point arrays; "
+            "add --dtype float32, or leave --direction out"
         )
     return merged(cases)
 
@@ -93,7 +96,7 @@ def quick(threads: tuple[int, ...]) -> list[Case]:
     cases.append(Case("forward", (3, 512, 512), "CHW", "float16", (0.5,), most))
     cases.append(Case("adjoint", (3, 512, 512), "CHW", "float32", (0.25,), most))
     cases.append(Case("pyramid", (3, 512, 512), "CHW", "float32", _OCTAVES, most))
-    return merged(cases)
+    return merged(cases + layers.quick(most))
 
 
 def of_targets(threads: tuple[int, ...]) -> list[Case]:
@@ -111,7 +114,7 @@ def of_targets(threads: tuple[int, ...]) -> list[Case]:
     both = tuple(sorted({1, *threads}))
     for scale in _OCTAVES:
         cases.append(Case("forward", _BATCH, "CHW", "float32", (scale,), both, False))
-    return merged(cases)
+    return merged(cases + layers.of_targets(threads))
 
 
 def _of_scales(
@@ -123,8 +126,8 @@ def _of_scales(
     threads: tuple[int, ...],
     peers: bool = True,
 ) -> list[Case]:
-    """A case for each scale; for the pyramid, one with all."""
-    groups = [tuple(scales)] if direction == "pyramid" else [(s,) for s in scales]
+    """A case for each scale; for a pyramid, one with all."""
+    groups = [tuple(scales)] if direction in PYRAMIDS else [(s,) for s in scales]
     return [Case(direction, size, layout, dtype, group, threads, peers) for group in groups]
 
 

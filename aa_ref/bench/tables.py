@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .cases import Case, scale_text, scales_text, size_text, threads_text
+from .cases import LAYERS, Case, scale_text, scales_text, size_text, threads_text
 from .cuda import targets as on_cuda
 from .figures import milliseconds, quartiles, ratio, three_digits
 from .growing import Point, growing, title_of
+from .layers import targets as of_layers
 from .results import Block, Results, Row
 from .targets import Outcome, outcomes_of
 
@@ -102,12 +103,12 @@ def everything_against_the_floor(results: Results) -> list[Table]:
 
 
 def cost_against(results: Results, quantity: str, least: int = _MANY) -> list[Table]:
-    """Tables in which ``"size"``, ``"stride"`` or ``"threads"`` alone grows.
+    """Tables in which ``"size"``, ``"stride"`` or ``"threads"`` alone grows, of arrays.
 
     Of sizes and strides there are ``least`` or more. Numba alone computes with several threads.
     """
     needed = "numba" if quantity == "threads" else None
-    block_of = {b.case: b for b in results.blocks if b.rows and (not needed or b.find(needed))}
+    block_of = {b.case: b for b in _on_arrays(results) if b.rows and (not needed or b.find(needed))}
     return [
         _growing(quantity, group, [block_of[point.case] for point in group])
         for group in growing(list(block_of), quantity, least)
@@ -115,12 +116,12 @@ def cost_against(results: Results, quantity: str, least: int = _MANY) -> list[Ta
 
 
 def peers_against_ours(results: Results) -> list[Table]:
-    """How many times our time each peer takes.
+    """How many times our time each peer takes on arrays.
 
     A table for each array, with a column for each scale; and where an array comes in many sizes,
     a table with a column for each size.
     """
-    blocks = [b for b in results.blocks if b.peers(max(b.case.threads))]
+    blocks = [b for b in _on_arrays(results) if b.peers(max(b.case.threads))]
     by_size = _groups(blocks, lambda c: (c.direction, c.size[0], c.layout, c.dtype, c.scales))
     many = [g for g in by_size if len({b.case.size for b in g}) >= _MANY]
     merged = {id(b) for g in many for b in g}
@@ -133,6 +134,10 @@ def peers_against_ours(results: Results) -> list[Table]:
         ),
         *(_peers_table(g, lambda c: f"{c.direction}, {_scales(c)}", _size) for g in many),
     ]
+
+
+def _on_arrays(results: Results) -> list[Block]:
+    return [b for b in results.blocks if b.case.direction not in LAYERS]
 
 
 def _groups(blocks: Iterable[Block], key: Callable[[Case], object]) -> list[list[Block]]:
@@ -241,7 +246,9 @@ def _row_of_case(block: Block, row: Row) -> tuple[str, ...]:
 
 
 def _outcomes(results: Results) -> list[Outcome]:
-    return on_cuda.outcomes_of(results) if results.on_gpu else outcomes_of(results)
+    if results.on_gpu:
+        return on_cuda.outcomes_of(results)
+    return [*outcomes_of(results), *of_layers.outcomes_of(results)]
 
 
 def _wanted(o: Outcome) -> str:

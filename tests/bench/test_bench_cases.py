@@ -3,7 +3,7 @@
 import pytest
 from bench_helpers import case
 
-from aa_ref.bench.cases import Case
+from aa_ref.bench.cases import DIRECTIONS, LAYERS, PYRAMIDS, Case
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.inputs import input_of
 from aa_ref.bench.selections import Filters, of_targets, product_of, quick, standard
@@ -33,7 +33,7 @@ def test_no_case_comes_twice(select):
 
 def test_the_standard_run_covers_what_it_should():
     cases = standard((1, 2))
-    assert {c.direction for c in cases} == {"forward", "adjoint", "pyramid"}
+    assert {c.direction for c in cases} == set(DIRECTIONS)
     assert {c.layout for c in cases} == {"CHW", "HWC"}
     assert {c.dtype for c in cases} == {"float32", "uint8", "float16"}
     assert {64, 128, 256, 512, 1024, 2048, 4096, 8192} <= {c.size[1] for c in cases}
@@ -59,12 +59,31 @@ def test_a_product_of_what_was_asked_for():
 
 
 def test_scales_of_a_pyramid_go_together():
-    (only,) = product_of(Filters(directions=["pyramid"], scales=[0.5, 0.25]), (2,))
-    assert only.scales == (0.5, 0.25)
+    for direction in PYRAMIDS:
+        (only,) = product_of(Filters(directions=[direction], scales=[0.5, 0.25]), (2,))
+        assert only.scales == (0.5, 0.25)
 
 
-def test_the_adjoint_has_no_integers():
-    filters = Filters(directions=["forward", "adjoint"], dtypes=["uint8"], scales=[0.5])
+@pytest.mark.parametrize("direction", ["adjoint", *LAYERS])
+def test_gradients_and_layers_have_no_integers(direction):
+    filters = Filters(directions=["forward", direction], dtypes=["uint8"], scales=[0.5])
     assert [c.direction for c in product_of(filters, (2,))] == ["forward"]
-    with pytest.raises(BenchError, match=r"uint8.*--dtype float32"):
-        product_of(Filters(directions=["adjoint"], dtypes=["uint8"]), (2,))
+    with pytest.raises(BenchError, match=rf"{direction} was.*uint8.*--dtype float32"):
+        product_of(Filters(directions=[direction], dtypes=["uint8"]), (2,))
+
+
+@pytest.mark.parametrize(
+    ("of", "pictures", "words"),
+    [
+        (case("layer", (24, 8, 8)), 8, "8×3×8²"),
+        (case("layer-training", (3, 8, 12)), 1, "1×3×8×12"),
+        (case("pyramid-training", (6, 8, 8), (1.0, 0.5)), 2, "2×3×8²"),
+        (case("layer", (4, 8, 8)), 1, "1×4×8²"),
+        (case("layer", (24, 8, 8), layout="HWC"), 1, "1×24×8²"),
+        (case("forward", (24, 8, 8)), 1, "24×8²"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_planes_of_tensors_are_dealt_out_to_pictures_of_three(of, pictures, words):
+    assert (of.pictures, of.size_words) == (pictures, words)
+    assert words in str(of)
