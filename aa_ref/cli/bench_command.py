@@ -8,12 +8,13 @@ import typer
 from rich.console import Console
 
 import aa_ref
-from aa_ref.bench.cases import DIRECTIONS, LAYOUTS, Case, scale_text
+from aa_ref.bench.cases import DIRECTIONS, LAYERS, LAYOUTS, Case, scale_text
 from aa_ref.bench.contenders import require_backends
 from aa_ref.bench.cuda import selections as cuda_selections
 from aa_ref.bench.cuda.device import Device, open_device
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.growing import QUANTITIES
+from aa_ref.bench.layers.tables import layers_tables
 from aa_ref.bench.peers import LIBRARIES, chosen
 from aa_ref.bench.plots import measured_cases, require_growth
 from aa_ref.bench.results import Block, Results
@@ -111,6 +112,7 @@ def bench(
         each(direction, one_of("--direction", DIRECTIONS)), each(threads, as_threads),
     )  # fmt: skip
     backends = each(backend, one_of("--backend", [b.name for b in aa_ref.list_backends()]))
+    _refuse_backends_of_layers(backends, filters.directions)
     on_cuda = "cuda" in (backends or ())
     peers = chosen(each(peer, str), on_cuda)
     outputs = Outputs.of(json_file, page, plot, overwrite)
@@ -210,6 +212,16 @@ def _cases_on_cuda(filters: Filters, quickly: bool, targets: bool) -> list[Case]
     return cuda_selections.quick() if quickly else cuda_selections.standard()
 
 
+def _refuse_backends_of_layers(
+    backends: Sequence[str] | None, directions: Sequence[str] | None
+) -> None:
+    for direction in (d for d in directions or () if d in LAYERS and backends):
+        raise UsageError(
+            f"--direction is {direction}, whose layers choose the backend themselves, by where "
+            "their tensors are, here on the processor; leave --backend out"
+        )
+
+
 def _refuse_filters(filters: Filters) -> None:
     if filters.given or filters.threads:
         raise UsageError(
@@ -252,7 +264,7 @@ def _show_run(run: Results, everything: bool, targets: bool = False, least: int 
     if everything:
         for block in run.blocks:
             show_case(console, block)
-        for table in peers_against_ours(run):
+        for table in (*peers_against_ours(run), *layers_tables(run)):
             show_table(console, table)
     for quantity in QUANTITIES:
         for table in cost_against(run, quantity, least):
