@@ -46,9 +46,11 @@ plane by plane (CHW) or with the channels of a pixel side by side (HWC). Of scal
 stride is 4: every fourth sample of rows and columns is kept, after the filter.
 
 **How.** All contenders of a case run in one process and take turns: one turn each a round, in an
-order that changes from round to round, after a warm-up that is not counted. Times are medians;
-quartiles stand beside them. All have the same number of threads, but for those that know only one
-(SciPy, scikit-image, Pillow), and write into memory that they have had before where they can.
+order that changes from round to round, after a warm-up that is not counted. Quick calls are
+repeated within a turn, after one that is not timed, which wakes threads and fills caches. Times are
+medians; quartiles stand beside them. All have the same number of threads, but for those that know
+only one (SciPy, scikit-image, Pillow), and write into memory that they have had before where they
+can.
 
 **Floor.** The time that moving the bytes takes, without arithmetic: the time of a copy of the
 input, with the same threads, times (bytes in + bytes out) / (2 × bytes in). For the adjoint it is a

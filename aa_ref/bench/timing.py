@@ -2,6 +2,10 @@
 
 Whatever slows the machine for a while, slows all contenders. Every second round has the order of
 the one before turned around, and then it is rotated, so that none always follows the same other.
+
+What one contender leaves behind is no part of another's time: who has threads that go on spinning
+is followed by a rest; and since after a rest or another's turn threads sleep and caches hold other
+things, a turn of several calls begins with one that is not timed.
 """
 
 from collections.abc import Callable, Sequence
@@ -138,6 +142,8 @@ def _enough(repeats: int, seconds: float, turn: float) -> int:
 def _turn(entrant: Entrant, repeats: int, clock: Clock, wait: Callable[[float], None]) -> float:
     entrant.before()
     call, clock = entrant.call, entrant.clock or clock
+    if repeats > 1:
+        call()
     begin = clock()
     for _ in range(repeats):
         call()

@@ -43,6 +43,31 @@ def test_quick_calls_are_repeated_within_a_turn():
     assert quick.median == pytest.approx(0.001)  # differences of sums of 0.001, in binary64
 
 
+def test_a_turn_of_several_calls_begins_with_one_that_is_not_timed():
+    clock, rested = Clock(), []
+
+    def slow_after_a_rest():
+        clock.now += 5.0 if rested else 0.01
+        rested.clear()
+
+    entrant = Entrant(slow_after_a_rest, nothing, settle=1.0)
+    (found,) = interleave([entrant], Effort(5, 0.1, 100.0, 3), clock, rested.append)
+    assert found.repeats > 1
+    assert found.upper == pytest.approx(0.01)  # differences of sums of 0.01, in binary64
+
+
+def test_a_turn_of_one_call_is_that_call():
+    clock, calls = Clock(), []
+
+    def slow():
+        calls.append(clock.now)
+        clock.now += 1.0
+
+    (found,) = interleave([Entrant(slow, nothing)], Effort(5, 0.1, 100.0, 3), clock)
+    warming_up = 2
+    assert (found.repeats, found.median, len(calls)) == (1, 1.0, 5 + warming_up)
+
+
 def test_a_clock_that_stands_still_ends_all_the_same():
     (found,) = interleave([Entrant(nothing, nothing)], Effort(1, 1e-9, 1.0, 1), lambda: 0.0)
     assert found.median == 0.0
