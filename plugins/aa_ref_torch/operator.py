@@ -117,7 +117,8 @@ def _add(total: torch.Tensor, level: torch.Tensor) -> None:
     """
     if total.device.type == "cpu" and total.dtype in (torch.float32, torch.float64):
         sums = as_array(total)
-        np.add(sums, as_array(level), out=sums)
+        with np.errstate(all="ignore"):  # infinities go through, as arithmetic says
+            np.add(sums, as_array(level), out=sums)
     else:
         total.add_(level)
 

@@ -120,6 +120,19 @@ def test_a_pyramids_gradient_is_the_sum_in_the_order_of_levels(dtype):
     assert_same_bits(gx, aa_ref_torch.downsample_adjoint(gs[2], scales[2], (33, 41)))
 
 
+def test_a_pyramids_gradient_lets_infinities_through():
+    """Without a warning, as all arithmetic here."""
+    x = torch.ones(1, 9, 9, requires_grad=True)
+    ys = aa_ref_torch.pyramid(x, (0.5, 0.5))
+    for values, is_expected in (
+        ((torch.inf, -torch.inf), torch.isnan),
+        ((3e38, 3e38), torch.isinf),
+    ):
+        gs = [torch.full_like(y, value) for y, value in zip(ys, values, strict=True)]
+        (gx,) = torch.autograd.grad(ys, x, gs, retain_graph=True)
+        assert is_expected(gx).any()
+
+
 @pytest.mark.parametrize("axes", [(-2, -1), (1, 3), (0,), (-1,)])
 @pytest.mark.parametrize("last", [False, True])
 def test_a_pyramids_gradient_is_added_up_in_pieces(axes, last, monkeypatch):

@@ -61,14 +61,15 @@ def test_processes_that_train_together(tmp_path):
 def test_memory_beyond_inputs_and_results():
     """At most a megabyte for each of two threads, both ways; a copy would be seen.
 
-    A pyramid's way back takes 8 MiB, or a picture if that is more, where levels are added.
+    A pyramid's way back takes 2 MiB, or a picture if that is more, for each of two levels that are
+    added: what the first gave back may lie where the second does not fit. Whole levels took 98 MB.
     """
     lines = lines_of(start("torch_peak_memory.py"))
     calls, of_copies, (of_pyramid,) = (list(map(int, line.split())) for line in lines)
     assert all(more <= 2 * 1024 for more in calls)
     assert all(more > 8 * 1024 for more in of_copies)
     picture = 4 * 1500 * 1400 // 1024
-    assert of_pyramid <= max(8 * 1024, picture) + 2 * 1024
+    assert of_pyramid <= 2 * max(2 * 1024, picture) + 2 * 1024
 
 
 def test_inference_mode():
