@@ -153,7 +153,9 @@ def bench(
     _note_what_drops_nothing(cases)
     run = _measure(Run(cases, peers, backends, effort, device=device), command, bool(outputs.paths))
     if not any(block.rows for block in run.blocks):
-        raise UsageError("nothing could be measured, as said above; write a smaller --size")
+        too_large = any("all" in block.left_out for block in run.blocks)
+        what_helps = "; write a smaller --size" if too_large else ""
+        raise UsageError(f"nothing could be measured, as said above{what_helps}")
     if run.complete:
         _show_run(run, False, targets, _FEW if filters.given else _MANY)
         outputs.write([run])

@@ -218,7 +218,7 @@ def test_where_nothing_fits_into_memory_that_is_an_error(monkeypatch, tmp_path):
     ending = call(*SIZES, "--json", tmp_path / "r.json")
     assert ending.status == 2
     assert ending.stdout.count("MiB of memory needed") == 4
-    assert "nothing could be measured" in ending.stderr
+    assert "nothing could be measured, as said above; write a smaller --size" in ending.stderr
     assert list(tmp_path.iterdir()) == []
 
 

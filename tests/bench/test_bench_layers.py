@@ -271,6 +271,14 @@ def test_the_page_has_a_section_of_layers():
     assert page_of([Results.from_json(sample().to_json(), "")]) == page_of([sample()])
 
 
+def test_a_run_without_torch_says_what_is_missing_and_blames_no_size(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    ending = call("--direction", "layer", "--size", "16", "--scale", "0.5", "--rounds", "1")
+    assert ending.status == 2
+    assert "left out: aa_ref_torch: torch is not installed" in words(ending.stdout)
+    assert ending.stderr == "aa-ref: nothing could be measured, as said above\n"
+
+
 @pytest.mark.filterwarnings("default")  # other people's, on import
 def test_a_run_by_its_command(torch, tmp_path):
     path = tmp_path / "r.json"
