@@ -8,7 +8,7 @@ the stream. PyTorch's tensors are read by their methods: they make up the interf
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +59,11 @@ def c_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
         strides.insert(0, itemsize)
         itemsize *= max(length, 1)
     return tuple(strides)
+
+
+@lru_cache(maxsize=512)
+def _in_bytes(strides: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    return tuple([stride * itemsize for stride in strides])
 
 
 def read_device_array(x: Any, stream: int | None = None) -> DeviceArray:
@@ -115,26 +120,26 @@ def read_tensor(x: Any, stream: int | None = None) -> DeviceArray:
     ContainerError, DtypeError
         As there, or if it requires a gradient.
     """
-    kind = type(x).__name__
     if x.requires_grad:
-        raise ContainerError(f"{kind} requires a gradient; pass x.detach()")
+        raise ContainerError(f"{type(x).__name__} requires a gradient; pass x.detach()")
     if x.layout is not sys.modules["torch"].strided:
-        raise ContainerError(f"{kind} is {x.layout}, without strides; pass a dense one")
+        raise ContainerError(f"{type(x).__name__} is {x.layout}, without strides; pass a dense one")
     if x.is_neg():  # a view whose numbers stand negated in memory
         x = x.resolve_neg()
     dtype = _name_of(x.dtype)
     size = STORAGE[dtype].itemsize
-    strides = tuple([stride * size for stride in x.stride()])
+    strides = _in_bytes(x.stride(), size)
     try:
         address = x.data_ptr()
     except RuntimeError as error:  # as of tensors that are being traced
-        raise ContainerError(f"{kind} has no memory: {error}") from None
+        raise ContainerError(f"{type(x).__name__} has no memory: {error}") from None
     if address % size:
         raise _odd(x, size)
     maker = _MAKERS["torch"]
     return DeviceArray(
         address, tuple(x.shape), strides, dtype, True, x.device.index,
-        maker.stream(x) if stream is None else stream, x, _empty_by(maker, x, strides, stream),
+        maker.stream(x) if stream is None else stream, x,
+        partial(_empty_by, maker, x, strides, stream),
     )  # fmt: skip
 
 
@@ -160,7 +165,7 @@ def _read_interface(x: Any, stream: int | None) -> DeviceArray:
         ordered = interface.get("stream") or maker.stream(x)
     return DeviceArray(
         address, shape, strides, dtype, not read_only, maker.device(x), ordered, x,
-        _empty_by(maker, x, strides, stream),
+        partial(_empty_by, maker, x, strides, stream),
     )  # fmt: skip
 
 
@@ -180,24 +185,27 @@ def _read_capsule(x: Any, stream: int | None) -> DeviceArray:
     size = STORAGE[dtype].itemsize
     strides = c_strides(told.shape, size)
     if told.strides is not None:
-        strides = tuple(stride * size for stride in told.strides)
+        strides = _in_bytes(told.strides, size)
     return DeviceArray(
         told.address, told.shape, strides, dtype, False, device, stream or 0, (x, capsule),
-        _empty_by(maker, x, strides, stream),
+        partial(_empty_by, maker, x, strides, stream),
     )  # fmt: skip
 
 
 def _empty_by(
-    maker: "_Maker", x: Any, strides: tuple[int, ...], stream: int | None
-) -> Callable[..., DeviceArray]:
-    def empty(shape: tuple[int, ...], dtype: str) -> DeviceArray:
-        order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))  # slowest first
-        # Pools of memory belong to streams: what another stream freed it may still be using.
-        with nullcontext() if stream is None else maker.on(x, stream):
-            made = maker.empty(x, shape, dtype, order)
-        return read_device_array(made, stream)
-
-    return empty
+    maker: "_Maker",
+    x: Any,
+    strides: tuple[int, ...],
+    stream: int | None,
+    shape: tuple[int, ...],
+    dtype: str,
+) -> DeviceArray:
+    """`DeviceArray.empty`, for an array and its maker."""
+    order = sorted(range(len(strides)), key=lambda d: -abs(strides[d]))  # slowest first
+    # Pools of memory belong to streams: what another stream freed it may still be using.
+    with nullcontext() if stream is None else maker.on(x, stream):
+        made = maker.empty(x, shape, dtype, order)
+    return read_device_array(made, stream)
 
 
 @lru_cache(maxsize=64)
