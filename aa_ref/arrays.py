@@ -83,6 +83,9 @@ def read(x: Any, stream: int | None = None) -> Source:
         if name == "bfloat16":
             return Source(native.view(np.uint16), name, x, _as_bfloat16)
         return Source(native, name, x, None)
+    if is_cuda_tensor(x):
+        tensor = read_tensor(x, stream)
+        return Source(tensor, tensor.dtype, tensor, None)
     if isinstance(x, np.ndarray):
         if isinstance(x, np.ma.MaskedArray):
             raise ContainerError(
@@ -91,9 +94,6 @@ def read(x: Any, stream: int | None = None) -> Source:
             )
         return read(x.view(np.ndarray))
     if not isinstance(x, type):
-        if is_cuda_tensor(x):
-            tensor = read_tensor(x, stream)
-            return Source(tensor, tensor.dtype, tensor, None)
         if hasattr(x, "__dlpack__"):
             return _read_dlpack(x, stream)
         if has_interface(x):
