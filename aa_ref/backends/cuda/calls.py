@@ -58,8 +58,7 @@ class _Packed:
         """Launch it; see `Call`."""
         # The driver has read all cells when it returns. Until then they are this thread's.
         with self._lock:
-            for n, address in enumerate(addresses):
-                self._cells[n] = address
+            self._cells[: len(addresses)] = addresses  # type: ignore[call-overload]
             launch(self._function, *self._shape, stream, self._parameters)
 
 
