@@ -134,6 +134,11 @@ def first_only(y: Any) -> Any:
     return np.repeat(y[:, :1], y.shape[1], axis=1)
 
 
+def two_entries(y: Any) -> Any:
+    y[2:] = 0
+    return y
+
+
 def neighbour(y: Any) -> Any:
     return y + np.roll(y, 1, axis=1) / 1024 if y.shape[1] > 1 else y
 
@@ -187,6 +192,16 @@ def wider_with_zeros(x: Any) -> Any:
         places=lambda r: np.arange(-r - 2, r + 3),
         weights=lambda i, s: gaussian(i, s) * (np.abs(i) <= 6),
     )(x)
+
+
+def largest_of_nine(x: Any) -> Any:
+    """Max pooling."""
+    height, width = x.shape[-2:]
+    padded = np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)], constant_values=-np.inf)
+    shifted = [
+        padded[..., i : i + height : 4, j : j + width : 4] for i in (0, 1, 2) for j in (0, 1, 2)
+    ]
+    return np.max(shifted, axis=0)
 
 
 class Changing:
@@ -378,6 +393,7 @@ SINGLE = [
     mutant("third channel lost", three_only, "channels"),
     mutant("mean over the batch", on_channels(mean_of_entries), "channels"),
     mutant("batch in reverse", on_channels(lambda y: y[::-1]), "channels"),
+    mutant("entries lost but for two", on_channels(two_entries), "channels"),
     mutant("grey", on_channels(lambda y: y.mean(1, keepdims=True)), "channels"),
     # precision
     mutant("bfloat16 input", but(before=bfloat16), "precision"),
@@ -410,6 +426,9 @@ SINGLE = [
     mutant("absolute values", but(after=np.abs), "values"),
     mutant("something added", but(after=lambda y: y + np.float32(0.125)), "values"),
     mutant("one wrong tap", but(normalised=wrong_tap), "values normalisation"),
+    mutant("input cut off", but(before=lambda x: np.clip(x, 0, 1)), "values"),
+    mutant("result cut off", but(after=lambda y: np.clip(y, 0, 1)), "values"),
+    mutant("largest of nine", largest_of_nine, "values"),
     mutant("squared", but(before=lambda x: x * np.abs(x)), "values"),
     # NaN and infinity
     mutant("NaN as zero", nan_to_zero, "nan"),
@@ -463,6 +482,16 @@ PAIRS = [
         "binary64 result, phase",
         lambda x: but(centres=half_way)(x).astype(np.float64),
         "dtype phase",
+    ),
+    mutant(
+        "input cut off, reflect",
+        but(before=lambda x: np.clip(x, 0, 1), fold=reflect),
+        "values boundary",
+    ),
+    mutant(
+        "result cut off, radius",
+        but(after=lambda y: np.clip(y, 0, 1), radius=lambda g: 5),
+        "values radius",
     ),
     mutant(
         "upside down, reversed channels", but(after=lambda y: y[:, ::-1, ::-1]), "flip channels"

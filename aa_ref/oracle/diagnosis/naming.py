@@ -1,6 +1,7 @@
 """Whose convention an implementation follows: the known matrices against the recovered ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,18 +10,15 @@ from ..conventions import CONVENTIONS, Convention
 from .accuracy import Accuracy
 from .axes import AxisStudy
 
-__all__ = ["convention_of", "convention_of_nan"]
+__all__ = ["Likeness", "convention_of", "convention_of_nan", "likeness_of", "ranked"]
 
 Values = NDArray[np.float64]
 Counts = Sequence[tuple[int, int]]
+Likeness = Callable[[Convention, int], int]
 
 
 def convention_of(
-    studies: Sequence[AxisStudy],
-    counts: Sequence[Counts],
-    accuracy: Accuracy,
-    *,
-    faultless: bool,
+    studies: Sequence[AxisStudy], likeness: Likeness, *, faultless: bool
 ) -> str | None:
     """The nearest known implementation, and what to do.
 
@@ -30,19 +28,16 @@ def convention_of(
     Parameters
     ----------
     studies : sequence of AxisStudy
-    counts : sequence of sequence of (int, int)
-        For every axis, inputs and outputs observed.
-    accuracy : Accuracy
+    likeness : function
+        Of a convention and the number of an axis: 3 if all is the same, 2 if the inner outputs
+        are, 1 if those but not their number are, else 0.
     faultless : bool
         Whether nothing has been found wrong.
     """
     known = [c for c in CONVENTIONS if all(c.applies(float(s.plan.scale)) for s in studies)]
     for least, words in ((3, "pass as"), (2, "look, clear of the ends, like"), (1, "filter like")):
         for c in known:
-            ranks = [
-                _likeness(c, s, count, accuracy) for s, count in zip(studies, counts, strict=True)
-            ]
-            if min(ranks) >= least:
+            if min(likeness(c, k) for k in range(len(studies))) >= least:
                 return _said(c, words, least, faultless)
     return None
 
@@ -55,21 +50,37 @@ def convention_of_nan(scale: float) -> str | None:
     return None
 
 
-def _likeness(c: Convention, study: AxisStudy, counts: Counts, accuracy: Accuracy) -> int:
-    """3 if all is the same, 2 if the inner outputs are, 1 if those but not their number are."""
-    scale, observed = float(study.plan.scale), study.rows.matrix
-    sizes = all(max(c.outputs(n, scale), 0) == m for n, m in counts)
-    matrix = c.matrix(observed.shape[1], scale)
-    common = min(len(matrix), len(observed))
-    if not common:
-        return 0
-    # Weights are off relatively to the largest at most as a Gaussian's are to the middle one.
-    limit = accuracy.ratio(1.0) * np.abs(observed).max()
-    alike = np.all(np.abs(matrix[:common] - observed[:common]) <= limit, axis=1)
+def likeness_of(
+    studies: Sequence[AxisStudy], counts: Sequence[Counts], accuracy: Accuracy
+) -> Likeness:
+    """The comparison of matrices with recovered ones.
+
+    ``counts`` has for every axis inputs and outputs observed.
+    """
+
+    @cache
+    def likeness(c: Convention, axis: int) -> int:
+        study = studies[axis]
+        scale, observed = float(study.plan.scale), study.rows.matrix
+        sizes = all(max(c.outputs(n, scale), 0) == m for n, m in counts[axis])
+        matrix = c.matrix(observed.shape[1], scale)
+        common = min(len(matrix), len(observed))
+        if not common:
+            return 0
+        # Weights are off relatively to the largest at most as a Gaussian's are to the middle one.
+        limit = accuracy.ratio(1.0) * np.abs(observed).max()
+        alike = np.all(np.abs(matrix[:common] - observed[:common]) <= limit, axis=1)
+        return ranked(alike, sizes, study.rows.inner)
+
+    return likeness
+
+
+def ranked(alike: NDArray[np.bool_], sizes: bool, inner: Sequence[int]) -> int:
+    """The rank that `convention_of` asks for: which outputs are alike, whether their number is."""
     if sizes and alike.all():
         return 3
-    inner = [i for i in study.rows.inner if i < common]
-    if not inner or not alike[inner].all():
+    seen = [i for i in inner if i < len(alike)]
+    if not seen or not alike[seen].all():
         return 0
     return 2 if sizes else 1
 

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import patterns
 from ..precisions import FORMATS
 from .accuracy import Accuracy
 from .axes import AxisFault, AxisStudy
-from .grain import fixed_step, input_bits, significant_bits
 from .impulses import Response
 from .subject import Subject
+from .words import counted
 
-__all__ = ["answers_to_nothing", "judge_grain", "judge_rest", "judge_sum", "total_gain"]
+__all__ = ["answers_to_nothing", "judge_rest", "judge_sum", "total_gain"]
 
 Values = NDArray[np.float64]
 
@@ -67,75 +66,44 @@ def judge_sum(gain: float, accuracy: Accuracy) -> AxisFault | None:
     return AxisFault("normalisation", f"the weights of an output sum to {gain:.8g}, not 1")
 
 
-def judge_grain(
-    subject: Subject, lengths: tuple[int, ...], place: tuple[int, ...], digits: int
-) -> tuple[AxisFault | None, int]:
-    """Whether results or inputs have fewer bits than they should, and how many that is.
-
-    ``place`` is where an impulse is seen.
-    """
-    x = subject.holds(patterns.noise(lengths, 5))
-    y = subject.plane(x * 128)
-    if y is None or y.size < 8:
-        return None, digits
-    step = fixed_step(y, digits)
-    if step:
-        return AxisFault("precision", f"results are {step}, for any input"), digits
-    results = min(significant_bits(y), digits)
-    inputs = input_bits(subject, place, lengths, results)
-    words = ""
-    if results < digits:
-        words = f"results have {results} binary digits, not {digits}: they look {_named(results)}"
-    elif inputs < digits:
-        words = f"only {inputs} binary digits of an input make a difference: it is {_named(inputs)}"
-    return AxisFault("precision", words) if words else None, inputs
-
-
-def _named(digits: int) -> str:
-    """The format of about so many digits: a product may have kept another one."""
-    for name in ("bfloat16", "tf32", "float32"):
-        if digits <= FORMATS[name].digits + 1:
-            return f"rounded to {'TF32 or float16' if name == 'tf32' else name}"
-    return "coarser than float64"
-
-
 def judge_rest(
     subject: Subject, studies: Sequence[AxisStudy], gain: float, accuracy: Accuracy
-) -> AxisFault | None:
+) -> tuple[AxisFault | None, bool]:
     """Whether the recovered map explains the answers to random samples, small and large.
+
+    And whether answers are those of some linear map.
 
     If it does not, either numbers are held more coarsely, or something else goes on than a sum of
     products. The two differ in that rounding does not commute with sums, another map does, and
     what is no map at all does not commute with signs and powers of two.
     """
     lengths = tuple(s.plan.length for s in studies)
-    x = subject.holds(patterns.noise(lengths, 9))
+    x = subject.noise(lengths, 9)
     z = subject.plane(np.zeros(lengths))
     if z is None:
-        return None
+        return None, True
     weights = math.prod(len(s.rows.taps) for s in studies)
     worst = 0.0
-    for factor in (1.0, 64.0):
+    for factor in (1.0, 1 / 64 if subject.is_cut else 64.0):
         y = subject.plane(factor * x)
         if y is None or y.shape != tuple(len(s.rows.matrix) for s in studies):
-            return None
+            return None, True
         model = _applied(gain, [s.observed for s in studies], factor * x)
         size = _sizes(gain, studies, factor * x)
         with np.errstate(all="ignore"):
             error = np.where(size > 0, np.abs(y - z - model) / (size + np.abs(z)), 0.0)
         worst = max(worst, float(np.nan_to_num(error, nan=np.inf).max()))
     if worst <= accuracy.random(weights):
-        return None
+        return None, True
     words = f"on random samples the error is up to {worst:.2g} of the sum of absolute terms"
-    why = _why_not_linear(subject, x, z)
+    why = "" if subject.is_cut else _why_not_linear(subject, x, z)
     if why:
-        return AxisFault("values", f"{words}: {why}")
+        return AxisFault("values", f"{words}: {why}"), False
     if _is_additive(subject, studies, gain, x, z, accuracy.random(weights)):
-        return AxisFault(
-            "values", f"{words}: no filter along each axis in turn does this, though it is linear"
-        )
-    digits = max(int(-math.log2(worst)), 0)
-    return AxisFault("precision", f"{words}, as if {digits} binary digits were kept")
+        words += ": no filter along each axis in turn does this, though it is linear"
+        return AxisFault("values", words), True
+    digits = counted(max(int(-math.log2(worst)), 0), "binary digit")
+    return AxisFault("precision", f"{words}, as if {digits} were kept"), True
 
 
 def _why_not_linear(subject: Subject, x: Values, z: Values) -> str:
@@ -148,9 +116,6 @@ def _why_not_linear(subject: Subject, x: Values, z: Values) -> str:
     if y is None or many is None or other is None:
         return "it is not linear: it refuses some values"
     limit = 2 * FORMATS["bfloat16"].unit * float(np.abs(y).max() + np.abs(z).max())
-    ends = [v for v in (float(many.min()), float(many.max())) if np.sum(many == v) > many.size // 8]
-    if ends:
-        return "results are cut off at " + " and ".join(f"{v:g}" for v in ends)
     if np.any(np.abs(other - z + (y - z)) > limit):
         return "it is not linear: the negative input does not give the negative result"
     if np.any(np.abs(many - z - 64 * (y - z)) > 64 * limit):
@@ -184,11 +149,12 @@ def _is_additive(
     Each of the three may be off by that, relative to its sum of absolute terms.
     """
     other = x[tuple(slice(None, None, -1) for _ in x.shape)]
-    both = subject.holds(x + other)
-    other = both - x
-    answers = [subject.plane(v) for v in (x, other, both)]
+    half = x / 2  # and the sum is within what numbers may be
+    both = subject.holds(half + other / 2)
+    other = both - half
+    answers = [subject.plane(v) for v in (half, other, both)]
     if any(y is None for y in answers):
         return False
     a, b, c = (y - z for y in answers if y is not None)
-    size = sum(_sizes(gain, studies, v) for v in (x, other, both))
+    size = sum(_sizes(gain, studies, v) for v in (half, other, both))
     return bool(np.all(np.abs(c - a - b) <= relative * size))

@@ -1,5 +1,6 @@
 """The implementation under diagnosis, seen as a function of (batch, channels, *lengths) arrays."""
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -21,7 +22,8 @@ class Subject:
 
     What it does besides answering (raising, writing to its input, returning another type) is kept
     in `troubles`, the first of each kind, and the lengths at which it raised in `refused`; the
-    diagnosis goes on with what it answers.
+    diagnosis goes on with what it answers. Numbers below `low` or above `high`, as soon as it is
+    known that these are cut off, are not asked any more.
 
     Parameters
     ----------
@@ -47,6 +49,7 @@ class Subject:
         self.channels = channels if channels is not None and layout.has_channels else 1
         self.batches = layout.has_batch
         self.order: tuple[int, ...] | None = None
+        self.low, self.high = -math.inf, math.inf
         self.troubles: dict[str, str] = {}
         self.refused: list[tuple[int, ...]] = []
         self._fn = fn
@@ -55,6 +58,29 @@ class Subject:
         """The values after conversion to the type that is asked for."""
         with np.errstate(all="ignore"):
             return patterns.cast(values, self.dtype).astype(np.float64)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether numbers are cut off somewhere."""
+        return math.isfinite(self.low) or math.isfinite(self.high)
+
+    def within(self, amplitude: float) -> float:
+        """A positive number, or the largest power of two that is not cut off if that is less.
+
+        Negative where all positive numbers are cut off.
+        """
+        sign, most = (1.0, self.high) if self.high > 0 else (-1.0, -self.low)
+        return sign * (amplitude if most >= amplitude else 2.0 ** math.floor(math.log2(most)))
+
+    def noise(self, lengths: tuple[int, ...], seed: int, size: float = 1.0) -> Values:
+        """Samples of variance ``size**2``, or as large as they may be if numbers are cut off."""
+        x = size * patterns.noise(lengths, seed)
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            even = patterns.random(lengths, "uint16", seed) / 65536
+            x = self.low + (self.high - self.low) * even
+        elif self.is_cut:
+            x = self.low + np.abs(x) if math.isfinite(self.low) else self.high - np.abs(x)
+        return self.holds(x)
 
     def ask(self, x: Values) -> Values | None:
         """The answer to one array of shape (batch, channels, *lengths), or None if there is none.

@@ -1,0 +1,183 @@
+"""Numbers of floating point: what they are, from the crudest to the answers to impulses."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import patterns
+from ..precisions import as_precision
+from .accuracy import Accuracy
+from .axes import AxisStudy, study_axis
+from .grain import judge_grain
+from .impulses import Response, Where, amid_of, ask_axes
+from .inquiry import Inquiry
+from .linearity import read_cut, superposes
+from .mixing import mixing
+from .naming import convention_of, convention_of_nan, likeness_of
+from .overall import answers_to_nothing, judge_rest, judge_sum, total_gain
+from .sizes import Sizes
+from .specials import specials
+
+__all__ = ["Floating"]
+
+_ATTEMPTS: tuple[tuple[int, Where], ...] = (
+    (1, "amid"), (2, "amid"), (2, "start"), (2, "everywhere"), (4, "amid"), (4, "everywhere"),
+)  # fmt: skip
+"""How long axes are, and where impulses lie, until every axis shows outputs clear of its ends."""
+
+
+class Floating:
+    """What the results are, asked in an order that lets each step rely on those before.
+
+    Attributes
+    ----------
+    recovered : dict
+        What has been measured of all axes together: ``gain``.
+    convention : str or None
+        A known implementation that gives no numbers.
+    linear : bool
+        Whether answers are those of a linear map, as far as has been seen.
+    """
+
+    def __init__(self, q: Inquiry) -> None:
+        self.q = q
+        precision = as_precision(q.terms.precision)
+        self.digits = min(
+            precision.storage.digits, precision.accumulation.digits, precision.operands.digits
+        )
+        self.accuracy = q.accuracy
+        self.responses: list[Response] = []
+        self.studies: list[AxisStudy] = []
+        self.recovered: dict[str, float] = {}
+        self.convention: str | None = None
+        self.linear = True
+
+    def ask(self, sizes: Sizes) -> list[AxisStudy]:
+        """What is known of each axis; nothing where answers do not tell."""
+        q = self.q
+        if not self._ask_crudely():
+            return []
+        place, stepped = amid_of(q.lengths, q.reach), False
+        shifted = q.has("values", "boundary")
+        cut = read_cut(q.subject, q.lengths, place, self.accuracy)
+        if cut is not None:
+            q.fault("values", cut.words)
+            (q.subject.low, q.subject.high), self.linear = cut.inputs, False
+            if shifted:
+                return []
+        if not shifted:
+            grain = judge_grain(q.subject, q.lengths, place, self.digits)
+            stepped = grain.stepped
+            if grain.words:
+                words = "; what else may be wrong is hidden by these" if cut and stepped else ""
+                q.fault("precision", grain.words + words)
+            if cut and stepped:
+                return []
+            if grain.digits < self.digits:
+                self.accuracy = self.accuracy.coarser(grain.digits)
+        # Above what is added to results, and above steps that they come in; or, in a narrow
+        # range, so that small taps are no subnormal numbers.
+        narrow = q.terms.dtype == "float16" or (q.has("precision") and not stepped)
+        amplitude = 2.0**10 if narrow else 2.0**40 if shifted or stepped else 1.0
+        amplitude = q.subject.within(amplitude)
+        if not superposes(q.subject, q.lengths, place, amplitude, self.accuracy):
+            self.linear = False
+            q.fault(
+                "values",
+                "it is not linear: two impulses side by side do not get the sum of what each gets",
+            )
+        elif not self._ask_impulses(amplitude, sizes):
+            q.fault("values", "answers to single impulses show no filter")
+        return self.studies
+
+    def _ask_crudely(self) -> bool:
+        """Whether there are numbers to be studied."""
+        q = self.q
+        y = self._ask_twice()
+        if y is None or q.has("unstable"):
+            return False
+        if 0 in y.shape[:2]:
+            q.fault("channels", f"{y.shape[0]} batch entries of {y.shape[1]} channels come out")
+            return False
+        if not np.any(y) or np.isinf(y).all():
+            what = "are infinite" if y.any() else "are zero" if y.size else "hold nothing"
+            q.fault("values", f"all results {what}")
+            return False
+        middling = tuple(a.middling + k for k, a in enumerate(q.reach))
+        for words in mixing(q.subject, middling, self.accuracy):
+            q.fault("channels", words)
+            q.subject.batches = False
+        q.note(answers_to_nothing(q.subject, q.lengths))
+        if q.has("nan"):
+            scales = {float(q.axis_plan(k, a.least).scale) for k, a in enumerate(q.reach)}
+            self.convention = convention_of_nan(min(scales))
+            return False
+        return True
+
+    def _ask_twice(self) -> NDArray[np.float64] | None:
+        """The answer to noise; the same question again gets the same answer."""
+        x = 64 * patterns.noise((1, self.q.subject.channels, *self.q.lengths), 3)
+        return ask_twice(self.q, x)
+
+    def _ask_impulses(self, amplitude: float, sizes: Sizes) -> bool:
+        """Answers along every axis, with longer axes where no output is clear of the ends."""
+        q = self.q
+        for times, where in _ATTEMPTS:
+            answers = ask_axes(q.subject, q.reach, self.accuracy, amplitude, times, where)
+            if any(r is None for r in answers):
+                continue
+            self.responses = [r for r in answers if r is not None]
+            studies = [
+                study_axis(
+                    r.matrix, q.axis_plan(k, r.matrix.shape[1]), self._accuracy_of(r),
+                    sizes.counts[k],
+                )
+                for k, r in enumerate(self.responses)
+            ]  # fmt: skip
+            if all(s is not None for s in studies):
+                self.studies = [s for s in studies if s is not None]
+                return True
+        return False
+
+    def _accuracy_of(self, response: Response) -> Accuracy:
+        """The limits for one axis' answers."""
+        if response.where == "everywhere":
+            return self.accuracy.summed(max(response.lengths))
+        return self.accuracy
+
+    def conclude(self) -> None:
+        """What concerns all axes together, once each has been judged for itself."""
+        if not self.studies:
+            return
+        q, studies = self.q, self.studies
+        gain, terms = total_gain(q.subject, self.responses, studies)
+        self.recovered["gain"] = gain
+        if not q.has("precision"):
+            q.note(judge_sum(gain, self.accuracy.summed(terms)))
+            fault, linear = judge_rest(q.subject, studies, gain, self.accuracy)
+            self.linear = self.linear and linear
+            q.note(fault)
+        if not q.has("values", "channels") and q.terms.form != "fft":
+            for words in specials(q.subject, [s.observed != 0 for s in studies])[:1]:
+                q.fault("nan", words)
+
+    def named(self, counts: Sequence[Sequence[tuple[int, int]]], faultless: bool) -> str | None:
+        """The known implementation that the answers are those of."""
+        if not self.studies or not self.linear:
+            return self.convention
+        likeness = likeness_of(self.studies, counts, self.accuracy)
+        return convention_of(self.studies, likeness, faultless=faultless)
+
+
+def ask_twice(q: Inquiry, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The answer to an array; the same question again gets the same answer."""
+    first, second = q.subject.ask(x), q.subject.ask(x)
+    if first is None or second is None:
+        return None
+    if not np.array_equal(first, second, equal_nan=True):
+        q.fault(
+            "unstable",
+            "the same input gives another result the second time; nothing else can be told",
+        )
+    return first
