@@ -1,57 +1,81 @@
 """Whether channels and batch entries stay apart, and are treated alike."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .accuracy import Accuracy
 from .subject import Subject
+from .words import counted, plural
 
 __all__ = ["mixing"]
 
 Values = NDArray[np.float64]
 
+_MANY = 64
+"""Entries that all hold the same."""
+
 
 def mixing(subject: Subject, lengths: tuple[int, ...], accuracy: Accuracy) -> list[str]:
     """What is wrong, in sentences; none if every plane answers for itself and like the others.
 
-    One impulse at a time, in each channel of each entry: only that plane may answer, since the
-    sums of the others have no term that is not zero.
+    One impulse at a time, in each channel of the first entry and in the first channel of each
+    entry: only that plane may answer, since the sums of the others have no term that is not zero.
     """
-    layout = subject.layout
-    batch = 2 if layout.has_batch else 1
-    channels = max(subject.channels, 3) if layout.has_channels and subject.channels == 1 else 1
-    channels = max(channels, subject.channels)
+    batch, channels = _counts(subject, math.prod(lengths))
     found: list[str] = []
     nothing = subject.ask(np.zeros((batch, channels, *lengths)))
     if nothing is None or not nothing.size:
         return found
-    answers = np.zeros(())
-    for entry in range(batch):
-        for channel in range(channels):
-            x = np.zeros((batch, channels, *lengths))
-            x[(entry, channel, *(n // 2 for n in lengths))] = 1.0
-            y = subject.ask(x)
-            if y is None:
-                return found
-            if y.shape[:2] != (batch, channels):
-                return [
-                    f"{channels} channels and {batch} batch entries go in, {y.shape[1]} and "
-                    f"{y.shape[0]} come out"
-                ]
-            if not answers.shape:
-                answers = np.zeros((batch, channels, *y.shape))
-            rounding = 2 * accuracy.steps * np.abs(nothing)
-            answers[entry, channel] = np.where(np.abs(y - nothing) > rounding, y - nothing, 0.0)
-    flat = answers.reshape(batch * channels, batch * channels, -1)
-    table = np.abs(flat).max(2).reshape(batch, channels, batch, channels)
-    found += _crossings("channel", "channels", table[0, :, 0, :])
-    found += _crossings("entry", "batch entries", table[:, 0, :, 0])
-    return found or _unlike(flat, accuracy, channels)
+    asked = [(0, c) for c in range(channels)] + [(e, 0) for e in range(1, batch)]
+    answers: dict[tuple[int, int], Values] = {}
+    for plane in asked:
+        x = np.zeros((batch, channels, *lengths))
+        x[(*plane, *(n // 2 for n in lengths))] = 1.0
+        y = subject.ask(x)
+        if y is None:
+            return found
+        if y.shape[:2] != (batch, channels):
+            return [
+                f"{counted(channels, 'channel')} and {counted(batch, 'batch entry')} go in, "
+                f"{y.shape[1]} and {y.shape[0]} come out"
+            ]
+        rounding = 2 * accuracy.steps * np.abs(nothing)
+        answers[plane] = np.where(np.abs(y - nothing) > rounding, y - nothing, 0.0)
+    peaks = {plane: np.abs(y).reshape(batch, channels, -1).max(2) for plane, y in answers.items()}
+    found += _crossings("channel", np.array([peaks[0, c][0] for c in range(channels)]))
+    found += _crossings("batch entry", np.array([peaks[e, 0][:, 0] for e in range(batch)]))
+    found = found or _unlike({plane: y[plane] for plane, y in answers.items()}, accuracy)
+    return found or _unlike(_alike(subject, lengths), accuracy)
 
 
-def _crossings(one: str, several: str, table: Values) -> list[str]:
+def _counts(subject: Subject, samples: int) -> tuple[int, int]:
+    """How many entries and channels are asked: those of the probes, if so many may be asked."""
+    layout = subject.layout
+    for batch, channels in ((3, 5), (3, 3), (2, 3), (2, 1)):
+        if not layout.has_channels or subject.channels > 1:
+            channels = subject.channels
+        if batch * channels * samples <= subject.limit:
+            break
+    return batch if layout.has_batch else 1, channels
+
+
+def _alike(subject: Subject, lengths: tuple[int, ...]) -> dict[tuple[int, int], Values]:
+    """The answers to as many entries as the diagnosis asks at once, all of them the same."""
+    many = min(_MANY, subject.limit // (math.prod(lengths) * subject.channels))
+    if not subject.layout.has_batch or many < 2:
+        return {}
+    x = np.zeros((many, subject.channels, *lengths))
+    amid = int(np.ravel_multi_index(tuple(n // 2 for n in lengths), lengths))
+    x.reshape(many * subject.channels, -1)[:, amid] = 1.0
+    y = subject.ask(x)
+    return {} if y is None or len(y) != many else {(k, 0): y[k, 0] for k in range(many)}
+
+
+def _crossings(one: str, table: Values) -> list[str]:
     """What is wrong if the rows (impulses in) do not answer in their own columns alone."""
-    answers, many = table != 0, len(table)
+    answers, many, several = table != 0, len(table), plural(one)
     if np.array_equal(answers, np.eye(many, dtype=bool)) or not answers.any():
         return []
     if answers.all():
@@ -64,19 +88,23 @@ def _crossings(one: str, several: str, table: Values) -> list[str]:
         return [f"{several} change places: {one} {moves}"]
     silent = [k for k, row in enumerate(answers) if not row.any()]
     if silent:
-        return [f"{one} {', '.join(map(str, silent))} of {many} is not read"]
+        which = ", ".join(map(str, silent))
+        if len(silent) == 1:
+            return [f"{one} {which} of {many} is not read"]
+        return [f"{several} {which} of {many} are not read"]
     a, b = next((a, b) for a, b in np.argwhere(answers) if a != b)
     return [f"{several} are mixed: an impulse in {one} {a} answers in {one} {b}, too"]
 
 
-def _unlike(flat: Values, accuracy: Accuracy, channels: int) -> list[str]:
+def _unlike(own: dict[tuple[int, int], Values], accuracy: Accuracy) -> list[str]:
     """Planes apart from each other, but filtered in different ways."""
-    own = np.array([flat[k, k] for k in range(len(flat))])
-    largest = np.abs(own).max()
-    limit = 2 * accuracy.ratio(8) * np.abs(own).max(0) + accuracy.noise(own[0].size) * largest
-    differs = [k for k in range(len(own)) if np.any(np.abs(own[k] - own[0]) > limit)]
-    if not differs:
+    if not own:
         return []
-    entry, channel = divmod(differs[0], channels)
-    where = f"channel {channel}" if channel else f"batch entry {entry}"
-    return [f"{where} is filtered in another way than the first"]
+    planes, first = np.array([*own.values()]), own[0, 0]
+    largest = np.abs(planes).max()
+    limit = 2 * accuracy.ratio(8) * np.abs(planes).max(0) + accuracy.noise(first.size) * largest
+    for (entry, channel), y in own.items():
+        if np.any(np.abs(y - first) > limit):
+            where = f"channel {channel}" if channel else f"batch entry {entry}"
+            return [f"{where} is filtered in another way than the first"]
+    return []
