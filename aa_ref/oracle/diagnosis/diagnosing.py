@@ -13,6 +13,7 @@ from ..terms import as_terms
 from .axes import AxisFault
 from .floating import Floating
 from .inquiry import Inquiry
+from .integers import Integers
 from .sizes import ask_sizes
 from .swaps import judge_swaps
 
@@ -94,14 +95,13 @@ def diagnose(
 
 def _examine(q: Inquiry) -> Diagnosis:
     """Ask everything, in an order that lets each step rely on those before."""
-    numbers = Floating(q)
+    numbers = Floating(q) if q.terms.dtype in FLOATING else Integers(q)
     recovered: dict[str, Any] = {}
     convention = None
     with np.errstate(all="ignore"):  # of strange answers
         sizes = ask_sizes(q)
         if sizes is not None:
-            # Rounding to integers hides small taps, so of those no more than sizes is asked.
-            studies = numbers.ask(sizes) if q.terms.dtype in FLOATING else []
+            studies = numbers.ask(sizes)
             by_axis = sizes.judge(q, studies)
             for k, study in enumerate(studies):
                 study.faults[:0], by_axis[k] = by_axis[k], study.faults

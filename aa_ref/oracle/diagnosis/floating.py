@@ -18,6 +18,7 @@ from .naming import convention_of, convention_of_nan, likeness_of
 from .overall import answers_to_nothing, judge_rest, judge_sum, total_gain
 from .sizes import Sizes
 from .specials import specials
+from .twice import ask_twice
 
 __all__ = ["Floating"]
 
@@ -167,17 +168,5 @@ class Floating:
         if not self.studies or not self.linear:
             return self.convention
         likeness = likeness_of(self.studies, counts, self.accuracy)
-        return convention_of(self.studies, likeness, faultless=faultless)
-
-
-def ask_twice(q: Inquiry, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """The answer to an array; the same question again gets the same answer."""
-    first, second = q.subject.ask(x), q.subject.ask(x)
-    if first is None or second is None:
-        return None
-    if not np.array_equal(first, second, equal_nan=True):
-        q.fault(
-            "unstable",
-            "the same input gives another result the second time; nothing else can be told",
-        )
-    return first
+        scales = [float(s.plan.scale) for s in self.studies]
+        return convention_of(scales, likeness, faultless=faultless)

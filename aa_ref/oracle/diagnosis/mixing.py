@@ -9,7 +9,7 @@ from .accuracy import Accuracy
 from .subject import Subject
 from .words import counted, plural
 
-__all__ = ["mixing"]
+__all__ = ["counts_of", "crossings", "mixing"]
 
 Values = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ def mixing(subject: Subject, lengths: tuple[int, ...], accuracy: Accuracy) -> li
     One impulse at a time, in each channel of the first entry and in the first channel of each
     entry: only that plane may answer, since the sums of the others have no term that is not zero.
     """
-    batch, channels = _counts(subject, math.prod(lengths))
+    batch, channels = counts_of(subject, math.prod(lengths))
     found: list[str] = []
     nothing = subject.ask(np.zeros((batch, channels, *lengths)))
     if nothing is None or not nothing.size:
@@ -44,13 +44,13 @@ def mixing(subject: Subject, lengths: tuple[int, ...], accuracy: Accuracy) -> li
         rounding = 2 * accuracy.steps * np.abs(nothing)
         answers[plane] = np.where(np.abs(y - nothing) > rounding, y - nothing, 0.0)
     peaks = {plane: np.abs(y).reshape(batch, channels, -1).max(2) for plane, y in answers.items()}
-    found += _crossings("channel", np.array([peaks[0, c][0] for c in range(channels)]))
-    found += _crossings("batch entry", np.array([peaks[e, 0][:, 0] for e in range(batch)]))
+    found += crossings("channel", np.array([peaks[0, c][0] for c in range(channels)]))
+    found += crossings("batch entry", np.array([peaks[e, 0][:, 0] for e in range(batch)]))
     found = found or _unlike({plane: y[plane] for plane, y in answers.items()}, accuracy)
     return found or _unlike(_alike(subject, lengths), accuracy)
 
 
-def _counts(subject: Subject, samples: int) -> tuple[int, int]:
+def counts_of(subject: Subject, samples: int) -> tuple[int, int]:
     """How many entries and channels are asked: those of the probes, if so many may be asked."""
     layout = subject.layout
     for batch, channels in ((3, 5), (3, 3), (2, 3), (2, 1)):
@@ -73,7 +73,7 @@ def _alike(subject: Subject, lengths: tuple[int, ...]) -> dict[tuple[int, int], 
     return {} if y is None or len(y) != many else {(k, 0): y[k, 0] for k in range(many)}
 
 
-def _crossings(one: str, table: Values) -> list[str]:
+def crossings(one: str, table: Values) -> list[str]:
     """What is wrong if the rows (impulses in) do not answer in their own columns alone."""
     answers, many, several = table != 0, len(table), plural(one)
     if np.array_equal(answers, np.eye(many, dtype=bool)) or not answers.any():

@@ -17,9 +17,7 @@ Counts = Sequence[tuple[int, int]]
 Likeness = Callable[[Convention, int], int]
 
 
-def convention_of(
-    studies: Sequence[AxisStudy], likeness: Likeness, *, faultless: bool
-) -> str | None:
+def convention_of(scales: Sequence[float], likeness: Likeness, *, faultless: bool) -> str | None:
     """The nearest known implementation, and what to do.
 
     First one that does the same along every axis; then one that does where neither end has a
@@ -27,17 +25,18 @@ def convention_of(
 
     Parameters
     ----------
-    studies : sequence of AxisStudy
+    scales : sequence of float
+        One for each axis.
     likeness : function
         Of a convention and the number of an axis: 3 if all is the same, 2 if the inner outputs
         are, 1 if those but not their number are, else 0.
     faultless : bool
         Whether nothing has been found wrong.
     """
-    known = [c for c in CONVENTIONS if all(c.applies(float(s.plan.scale)) for s in studies)]
+    known = [c for c in CONVENTIONS if all(map(c.applies, scales))]
     for least, words in ((3, "pass as"), (2, "look, clear of the ends, like"), (1, "filter like")):
         for c in known:
-            if min(likeness(c, k) for k in range(len(studies))) >= least:
+            if min(likeness(c, k) for k in range(len(scales))) >= least:
                 return _said(c, words, least, faultless)
     return None
 

@@ -11,6 +11,7 @@ from ..lengths import several
 from .axes import AxisFault, AxisStudy
 from .inquiry import Inquiry
 from .outputs import SizeRule, read_size_rule
+from .words import counted
 
 __all__ = ["Sizes", "ask_sizes"]
 
@@ -45,7 +46,8 @@ class Sizes:
         if stride and all(m == math.ceil(n / stride) for n, m in counts):
             return []
         n, m, right = min(wrong)
-        words = f"{n} samples give {m} outputs, not {right}"
+        words = f"{counted(n, 'sample')} {'gives' if n == 1 else 'give'} "
+        words += f"{counted(m, 'output')}, not {right}"
         if rule is not None and rule.from_length == min(n for n, _ in counts):
             wanted = read_size_rule([(n, right) for n, _, right in plans], q.axis_plan(k, n))
             words = f"there are {rule.words} outputs"

@@ -1,0 +1,24 @@
+"""Diagnosis by answers that are integers.
+
+One impulse tells little where answers are rounded to integers: small taps are lost. Instead, many
+random levels are asked, and filters are tried that explain all the answers. That a filter explains
+an answer, or that it does not, is exact: the real sum is known to within a bound, and so are the
+integers that it may be rounded to.
+
+=============  =============================================================================
+`levels`       constants: limits, wrapping around, how much of the range can be used
+`lines`        random levels along one axis, and the test that decides
+`guess`        centres and weights, by least squares
+`windows`      the answers of all inner outputs beside the samples that they read
+`minimax`      fits of the smallest largest error, and proofs that none is small enough
+`taps`         the filter of the fewest faults that explains the inner outputs
+`ends`         the rule beyond the ends
+`planes`       noise in all directions: what is rounded between the passes
+`mixing`       channels and batch entries
+`numbers`      all of it, in order
+=============  =============================================================================
+"""
+
+from .numbers import Integers
+
+__all__ = ["Integers"]

@@ -1,0 +1,301 @@
+"""Numbers of 8 or 16 bits: the filter that explains every answer as a rounding of its sums."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from ... import patterns
+from ...conventions import Convention
+from ..axes import AxisFault, AxisStudy, study_axis
+from ..inquiry import Inquiry
+from ..naming import convention_of, likeness_of, ranked
+from ..overall import answers_to_nothing
+from ..sizes import Sizes
+from ..twice import ask_twice
+from .ends import Rows, read_ends
+from .guess import Guess, guess_rows
+from .levels import Levels, read_levels
+from .lines import Lines, ask_lines
+from .minimax import minimax
+from .mixing import mixing_of_integers
+from .planes import between_passes, explains_planes
+from .taps import Filter, find_filter
+from .windows import windows_of
+
+__all__ = ["Integers"]
+
+_PLANES = 16
+_ROUNDED = {-0.5: "down (truncated)", 0.5: "up", -1.0: "down more than once"}
+"""How sums are rounded, by what rounding to nearest would have to add."""
+
+
+class Integers:
+    """What the results are, as far as integers tell.
+
+    Rounding hides what answers to impulses tell of floating-point numbers. But a filter either
+    explains every answer to random levels, or it is wrong; thousands of answers leave little open.
+    The filter that explains them is then judged as if answers to impulses had shown it.
+
+    Attributes
+    ----------
+    recovered : dict
+        What has been measured of all axes together: ``gain``.
+    linear : bool
+        Whether answers are those of a linear map, rounded, as far as has been seen.
+    """
+
+    def __init__(self, q: Inquiry) -> None:
+        self.q = q
+        self.recovered: dict[str, float] = {}
+        self.studies: list[AxisStudy] = []
+        self.linear = True
+        self._levels: Levels | None = None
+        self._base = 0.0
+        self._lines: list[Lines] = []
+        self._guesses: list[Guess] = []
+        self._filters: list[Filter] = []
+        self._rows: list[Rows] = []
+        # Taps are off by their errors, the most at the end of a Gaussian cut at four sigma; and
+        # there is a rounding a product and a sum, of filters up to twice as large.
+        radius = max((a.radius for a in q.reach), default=0)
+        taps = (2 * radius + 1) ** len(q.reach)
+        self._relative = math.expm1(
+            q.accuracy.axes * (q.accuracy.tap + 8 * q.accuracy.slope)
+            + q.accuracy.common + q.accuracy.steps + 2 * taps * q.accuracy.unit
+        )  # fmt: skip
+
+    def ask(self, sizes: Sizes) -> list[AxisStudy]:
+        """What is known of each axis; nothing where answers do not tell."""
+        q = self.q
+        if not self._ask_crudely():
+            return []
+        levels = self._levels
+        if levels is None:
+            return []
+        if levels.words:
+            q.fault("values", levels.words)
+            self.linear = False
+        low, high = levels.gain
+        if levels.spread < 2:
+            if levels.words:
+                return []
+            bounds = f"the weights of an output sum to something from {low:.3g} to {high:.3g}"
+            q.fault(
+                "normalisation",
+                f"{bounds}: constants up to {levels.usable} differ by no more than "
+                f"{levels.spread} in their answers, which tells no more",
+            )
+            return []
+        unexplained: dict[tuple[str, str], list[str]] = {}
+        for k, letter in enumerate(q.letters):
+            fault = self._study(k, sizes, levels)
+            if fault is not None:
+                unexplained.setdefault(fault, []).append(letter)
+        for (code, words), letters in unexplained.items():
+            q.fault(code, f"along {' and '.join(letters)}: {words}")
+        if unexplained:
+            self.studies = []
+            return []
+        _adapt(self.studies, self._filters)
+        return self.studies
+
+    def _ask_crudely(self) -> bool:
+        """Whether there are numbers to be studied."""
+        q = self.q
+        shape = (1, q.subject.channels, *q.lengths)
+        y = ask_twice(q, patterns.random(shape, q.terms.dtype, 3))
+        if y is None or q.has("unstable"):
+            return False
+        if 0 in y.shape[:2]:
+            q.fault("channels", f"{y.shape[0]} batch entries of {y.shape[1]} channels come out")
+            return False
+        if not y.any():
+            q.fault("values", "all results are zero" if y.size else "all results hold nothing")
+            return False
+        batches, q.subject.batches = q.subject.batches, False  # until entries are known to be apart
+        self._levels = read_levels(q.subject, q.lengths)
+        q.subject.batches = batches
+        usable = self._levels.usable if self._levels is not None else 0
+        middling = tuple(a.middling + k for k, a in enumerate(q.reach))
+        for words in mixing_of_integers(q.subject, middling, usable) if usable else []:
+            q.fault("channels", words)
+            q.subject.batches = False
+        q.note(answers_to_nothing(q.subject, q.lengths))
+        nothing = q.subject.plane(np.zeros(q.lengths))
+        if nothing is not None:
+            self._base = float(nothing[tuple(m // 2 for m in nothing.shape)])
+        return True
+
+    def _study(self, k: int, sizes: Sizes, levels: Levels) -> AxisFault | None:
+        """Find the filter of one axis; what is wrong where nothing explains the answers."""
+        q = self.q
+        middling = tuple(a.middling for a in q.reach)
+        big = math.prod(q.lengths) * q.lengths[k] > 1 << 24
+        others = middling if big else q.lengths
+        lines = ask_lines(q.subject, q.lengths, others, k, levels.usable, self._relative)
+        if lines is None:
+            return AxisFault(
+                "values", "the answers to lines cannot be studied: too many are needed"
+            )
+        guess = guess_rows(lines)
+        self._lines.append(lines)
+        self._guesses.append(guess)
+        a = q.axis_plan(k, lines.x.shape[1])
+        if not guess.inner:
+            return AxisFault("values", "no output amid the axis reads what lies there")
+        for half in (0.5, 1.0):  # to be rounded down twice moves an answer by more
+            windows = windows_of(replace(lines, half=half), guess, self._base)
+            found = None if windows is None else find_filter(windows, a)
+            if windows is not None and found is not None:
+                break
+        else:
+            return self._unexplained(lines, guess)
+        lines = replace(lines, half=half)
+        rows = read_ends(lines, guess, found, a, windows.nice, apart=q.has("boundary"))
+        study = study_axis(rows.matrix, a, q.accuracy, sizes.counts[k])
+        if study is None:
+            return AxisFault("values", "too few outputs are clear of the ends")
+        if q.has("boundary"):
+            study.drop("boundary")  # it is told already, by the answers to zeros
+        self._filters.append(found)
+        self._rows.append(rows)
+        self.studies.append(study)
+        return None
+
+    def _unexplained(self, lines: Lines, guess: Guess) -> AxisFault:
+        """No filter that all inner outputs share was found; whether there is one for each."""
+        design = np.column_stack([lines.x, np.ones(len(lines.x))])
+        for i in guess.inner:
+            y = lines.y[:, i]
+            uncut = (y > 0) & (y < lines.full)
+            limit = 0.5 + 2 * lines.relative * lines.x.max(1)
+            best = minimax(design[uncut], y[uncut], limit[uncut])
+            if best.parameters is None and best.least > 1:
+                self.linear = False
+                return AxisFault(
+                    "values",
+                    "no weights explain the answers, whose roundings would be by more than 1/2",
+                )
+        return AxisFault(
+            "sigma", "no filter was found that all outputs share and that explains the answers"
+        )
+
+    def conclude(self) -> None:
+        """What concerns all axes together, once each has been judged for itself."""
+        if not self.studies:
+            return
+        self._judge_gain()
+        whole = self._judge_planes()
+        offset = self._offset() - self._base
+        if offset and not whole:
+            if offset in _ROUNDED:
+                self.q.fault("precision", f"results are rounded {_ROUNDED[offset]}, not to nearest")
+            elif self._filters[0].gain == 1:  # else it is a part of the gain that is left open
+                size = "large" if offset > 0 else "small"
+                self.q.fault(
+                    "values", f"sums are too {size} by {abs(offset):.3g} before they are rounded"
+                )
+
+    def _offset(self) -> float:
+        """What is added to sums, as far as the axes agree."""
+        return max((r.offset for r in self._rows), key=lambda b: abs(b - self._base))
+
+    def _judge_gain(self) -> None:
+        q, gain = self.q, self._filters[0].gain
+        self.recovered["gain"] = gain
+        if gain != 1 and not any(f.coarse for f in self._filters):
+            q.fault("normalisation", f"the weights of an output sum to {gain:.6g}, not 1")
+
+    def _judge_planes(self) -> bool:
+        """Noise in all directions at once; True if that tells how numbers are rounded."""
+        q = self.q
+        if q.has("channels") or self._levels is None or not all(
+            r.explained.all() for r in self._rows
+        ):  # fmt: skip
+            return False
+        lengths = tuple(lines.x.shape[1] for lines in self._lines)
+        levels = patterns.random((_PLANES, *lengths), "uint16", 31) / 65536
+        x = np.floor(levels * (self._levels.usable + 1))
+        answers = list(q.subject.planes(x))
+        if any(y is None for y in answers):
+            return False
+        y = np.stack([y for y in answers if y is not None])
+        matrices = [r.matrix for r in self._rows]
+        if y.shape[1:] != tuple(map(len, matrices)):
+            return False
+        gain, offset = self._filters[0].gain, self._offset()
+        full = self._levels.full
+        if q.has("boundary"):
+            return False
+        usual = offset - self._base in (0.0, *_ROUNDED)
+        once = explains_planes(x, y, matrices, gain, offset, self._relative, full)
+        if usual and once:
+            return False
+        words = between_passes(x, y, matrices, gain, self._relative, full)
+        if words:
+            q.fault("precision", words)
+            return True
+        if not once:
+            words = "on random samples no rounding of the sums of these filters gives all answers"
+            q.fault("values", words)
+            self.linear = False
+        return False
+
+    def named(self, counts: Sequence[Sequence[tuple[int, int]]], faultless: bool) -> str | None:
+        """The known implementation whose weights explain all answers to lines."""
+        q = self.q
+        if len(self._lines) < len(q.reach) or not self.linear:
+            return None
+        scales = [float(q.axis_plan(k, n.x.shape[1]).scale) for k, n in enumerate(self._lines)]
+        if self.studies:
+            recovered = likeness_of(self.studies, counts, q.accuracy)
+            name = convention_of(scales, recovered, faultless=faultless)
+            if name is not None:
+                return name
+
+        @cache
+        def likeness(c: Convention, axis: int) -> int:
+            lines, guess, scale = self._lines[axis], self._guesses[axis], scales[axis]
+            sizes = all(max(c.outputs(n, scale), 0) == m for n, m in counts[axis])
+            matrix = c.matrix(lines.x.shape[1], scale)
+            common = min(len(matrix), lines.y.shape[1])
+            if not common:
+                return 0
+            ends = [lines.offsets(matrix[i], i) for i in range(common)]
+            alike = np.array([low <= 0 <= high for low, high in ends])
+            return ranked(alike, sizes, guess.inner)
+
+        return convention_of(scales, likeness, faultless=faultless)
+
+
+def _adapt(studies: Sequence[AxisStudy], filters: Sequence[Filter]) -> None:
+    """Say what taps were rounded to, and what integers leave open.
+
+    Of axes that seem to have the same filter, the same is said.
+    """
+    same = len({(f.sigma, f.coarse, len(f.places)) for f in filters}) == 1
+    for study, found in zip(studies, filters, strict=True):
+        if found.coarse:
+            study.drop("sigma", "radius", "values", "precision")
+            study.fault("precision", f"taps are those expected, rounded to {found.coarse}")
+        alike = filters if same else [found]
+        words = _left_open(found, alike)
+        for k, fault in enumerate(study.faults):
+            if words and fault.code in ("sigma", "radius", "precision"):
+                study.faults[k] = fault._replace(words=f"{fault.words} ({words})")
+                break
+
+
+def _left_open(found: Filter, alike: Sequence[Filter]) -> str:
+    words = []
+    ends = [f.interval for f in alike if f.interval is not None]
+    if found.interval is not None:
+        low, high = min(e[0] for e in ends), max(e[1] for e in ends)
+        words.append(f"integers tell it from {max(low, 0.0):.5g} to {high:.5g}")
+    instead = [w for w in found.instead if all(w in f.instead for f in alike)]
+    if instead:
+        words.append(f"the answers are also those of {'; '.join(instead[:3])}")
+    return "; ".join(words)

@@ -1,0 +1,301 @@
+"""The filter that explains all answers of the inner outputs, with as few faults as can be.
+
+Guesses are made by least squares. One is taken only if it explains every single answer, as a
+rounding of a sum that is known to within a bound; of several, the one with the fewest faults.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....filters import radius_of
+from ....plans import AxisPlan
+from ...precisions import FORMATS
+from .minimax import minimax
+from .windows import Windows
+
+__all__ = ["Filter", "find_filter"]
+
+Values = NDArray[np.float64]
+_Trial = tuple[tuple[int, int], float | None, float | None]
+"""First and last place, sigma, gain: the last two are sought where they are None."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Taps that explain all answers.
+
+    Attributes
+    ----------
+    places, taps : ndarray
+        Taps sum to 1.
+    gain : float
+        By which they are multiplied.
+    offset : float
+        What is added to every sum before it is rounded to nearest.
+    sigma : float or None
+        Of a Gaussian.
+    interval : tuple of float or None
+        The sigmas that explain all answers, where it was sought.
+    coarse : str
+        To what the expected taps have been rounded, if they have.
+    instead : tuple of str
+        Other filters with no more faults that explain all answers.
+    """
+
+    places: Values
+    taps: Values
+    gain: float
+    offset: float
+    sigma: float | None = None
+    interval: tuple[float, float] | None = None
+    coarse: str = ""
+    instead: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """A filter as an alternative to another."""
+        kind = f"taps rounded to {self.coarse}" if self.coarse else f"sigma {self.sigma:.6g}"
+        low, high = self.places[[0, -1]]
+        reach = f"radius {high:g}" if low == -high else f"taps from {low:g} to {high:g}"
+        gain = f", gain {self.gain:.6g}" if self.gain != 1 and not self.coarse else ""
+        return f"{kind} with {reach}{gain}"
+
+
+def find_filter(w: Windows, a: AxisPlan) -> Filter | None:
+    """The filter of the fewest faults; None if none of those tried explains the answers."""
+    guess, odd = _Guess(w), []
+    for level in _levels(w, a, guess):
+        found = [f for f in level if f is not None]
+        usual = [f for f in found if f.offset in w.nice]
+        if usual:
+            # Of sigmas that are sought, the one of the fewest digits.
+            best, *others = sorted(usual, key=lambda f: len(repr(f.sigma)) if f.interval else 0)
+            return replace(best, instead=tuple(f.words for f in others if f.sigma or f.coarse))
+        odd += found
+    return odd[0] if odd else None
+
+
+class _Guess:
+    """Of least squares: taps, which of them are surely not zero, their sum and deviation."""
+
+    def __init__(self, w: Windows) -> None:
+        x, y = w.x[w.uncut], w.y[w.uncut]
+        design = np.column_stack([x, np.ones(len(x))])
+        found = np.linalg.lstsq(design, y, rcond=None)[0]
+        error = np.sqrt(np.diag(np.linalg.pinv(design.T @ design))[:-1] / 12)
+        self.taps, self.offset = found[:-1], float(found[-1])
+        (sure,) = np.nonzero(np.abs(self.taps) > 6 * error)
+        self.sure = slice(int(sure.min()), int(sure.max()) + 1) if len(sure) else slice(0, 0)
+        self.places, kept = w.places[self.sure], self.taps[self.sure]
+        self.gain = float(kept.sum()) if len(sure) else math.nan
+        with np.errstate(all="ignore"):
+            variance = float(kept @ self.places**2) / self.gain
+        self.sigma = math.sqrt(variance) if variance > 0 else 0.25
+
+
+def _levels(w: Windows, a: AxisPlan, guess: _Guess) -> Iterator[Iterator[Filter | None]]:
+    """Filters with no fault, with one, with two, with three; then any taps."""
+    trials: list[list[_Trial]] = [[], [], []]
+    bare = len(guess.places) == 1 and a.radius > 0  # or so it seems: outer taps may be tiny
+    if w.places[0] % 1 == 0:
+        trials = _trials(w, a, guess.sigma)[: 1 if bare else None]
+        trials += [[], []] if bare else []
+    for count, gaussians in enumerate(trials):
+        yield chain(
+            _plain(w, guess, None if count > 1 else 1.0) if count else (),
+            (_fit(w, *trial, guess) for trial in gaussians),
+            _coarse(w, a) if count == 1 and gaussians else (),
+        )
+        if count == 1 and w.half > 0.5:
+            return  # so loose a limit tells no more
+    yield iter([_free(w, guess)])
+
+
+def _trials(w: Windows, a: AxisPlan, guessed: float) -> list[list[_Trial]]:
+    """Gaussians to be tried, by how many of reach, sigma and gain are not as expected."""
+    sigma, own = float(a.sigma), (-a.radius, a.radius)
+    others = _reaches(w, a.radius) if a.radius else []
+    wide = [*dict.fromkeys([own, *_ruled(w, guessed)])] if a.radius else _ruled(w, guessed)
+    rest = [reach for reach in others if reach not in wide]
+    return [
+        [(own, sigma, 1.0)],
+        [
+            (own, sigma, None),
+            *((reach, sigma, 1.0) for reach in others),
+            *((reach, None, 1.0) for reach in wide),
+        ],
+        [
+            *((reach, sigma, None) for reach in others),
+            *((reach, None, None) for reach in wide),
+            *((reach, None, 1.0) for reach in rest),
+        ],
+        [(reach, None, None) for reach in rest],
+    ]
+
+
+def _reaches(w: Windows, radius: int) -> list[tuple[int, int]]:
+    """Other radii, the nearest first; and one tap too few at one end."""
+    most = int(w.places[-1])
+    radii = sorted((r for r in range(1, most + 1) if r != radius), key=lambda r: abs(r - radius))
+    uneven = [(-radius, radius - 1), (-radius + 1, radius)]
+    return [(-r, r) for r in radii] + (uneven if radius <= most else [])
+
+
+def _ruled(w: Windows, sigma: float) -> list[tuple[int, int]]:
+    """The reaches that the rule gives for about that sigma."""
+    radii = dict.fromkeys(radius_of(sigma * (1 + e)) for e in (0.0, -0.02, 0.02))
+    return [(-r, r) for r in radii if 1 <= r <= w.places[-1]]
+
+
+def _fit(
+    w: Windows, reach: tuple[int, int], sigma: float | None, gain: float | None, guess: _Guess
+) -> Filter | None:
+    """A Gaussian that explains all answers; sigma or gain are sought where they are None."""
+    if reach[0] < w.places[0] or reach[1] > w.places[-1]:
+        return None
+    places = np.arange(reach[0], reach[1] + 1, dtype=np.float64)
+    if sigma is not None:
+        taps = _gaussian(places, sigma)
+        found = _scaled(w, places, taps, gain)
+        return found and replace(found, sigma=sigma)
+    start, rate = guess.sigma, guess.gain if gain is None else gain
+    x, y = w.select(places)[w.uncut], w.y[w.uncut]
+    for _ in range(8):
+        at, slope = _gaussian(places, start), _slope(places, start)
+        free = [rate * (x @ slope), np.ones(len(y)), *([x @ at] if gain is None else [])]
+        step = np.linalg.lstsq(np.column_stack(free), y - rate * (x @ at), rcond=None)[0]
+        start += float(np.clip(step[0], -start / 2, start / 2))
+        rate += float(step[2]) if gain is None else 0.0
+        if not 0 < start < 100 or not math.isfinite(rate):
+            return None
+    offset = min(w.nice, key=lambda b: abs(b - float(step[1])))
+    at, slope = _gaussian(places, start), _slope(places, start)
+    columns = [rate * (x @ slope), *([x @ at] if gain is None else [])]
+    limit = w.limit(abs(rate) * (x @ at))
+    best = minimax(np.column_stack(columns), y - rate * (x @ at) - offset, limit)
+    if best.parameters is None:
+        return None
+    middle = start + float(best.parameters[0])
+    for digits in range(1, 9):  # the shortest number that does
+        found = _scaled(w, places, _gaussian(places, round(middle, digits)), gain)
+        if found is not None and found.offset == offset:
+            errors = y - offset - found.gain * (x @ found.taps)
+            low, high = _open(
+                errors, limit, found.gain * (x @ _slope(places, round(middle, digits)))
+            )
+            sigma = round(middle, digits)
+            return replace(found, sigma=sigma, interval=(sigma + low, sigma + high))
+    return None
+
+
+def _open(errors: Values, limit: Values, slope: Values) -> tuple[float, float]:
+    """How much less and more a parameter may be, all else being the same, to first order."""
+    with np.errstate(all="ignore"):
+        ends = np.sort([(errors - limit) / slope, (errors + limit) / slope], axis=0)
+    moved = slope != 0
+    return float(ends[0][moved].max(initial=-math.inf)), float(ends[1][moved].min(initial=math.inf))
+
+
+def _gaussian(places: Values, sigma: float) -> Values:
+    if sigma == 0:
+        return np.asarray(places == 0, np.float64)
+    taps = np.exp(-(places**2) / (2 * sigma * sigma))
+    return np.asarray(taps / taps.sum(), np.float64)
+
+
+def _slope(places: Values, sigma: float) -> Values:
+    """The derivative of the taps with respect to sigma."""
+    step = sigma * 2.0**-13
+    return (_gaussian(places, sigma + step) - _gaussian(places, sigma - step)) / (2 * step)
+
+
+def _scaled(w: Windows, places: Values, taps: Values, gain: float | None) -> Filter | None:
+    """Taps with a gain that explains all answers: the given one, or the shortest number."""
+    if gain is not None:
+        offset = w.named(w.offsets(places, gain * taps))
+        return None if math.isnan(offset) else Filter(places, taps, gain, offset)
+    x, y = w.select(places)[w.uncut] @ taps, w.y[w.uncut]
+    with np.errstate(all="ignore"):
+        step = np.linalg.lstsq(np.column_stack([x, np.ones(len(x))]), y, rcond=None)[0]
+    usual = min(w.nice, key=lambda b: abs(b - float(step[1])))
+    limit = w.limit(abs(float(step[0])) * x)
+    best = minimax(x[:, None], y - usual, limit)
+    if best.parameters is not None:
+        found = _shortest(w, places, taps, float(best.parameters[0]), usual)
+        if found is not None:
+            return found
+    best = minimax(np.column_stack([x, np.ones(len(x))]), y, limit)
+    if best.parameters is None:
+        return None
+    return _shortest(w, places, taps, float(best.parameters[0]), None)
+
+
+def _shortest(
+    w: Windows, places: Values, taps: Values, gain: float, usual: float | None
+) -> Filter | None:
+    """With the gain of the fewest digits that explains all answers (with a certain offset)."""
+    first = -math.floor(math.log10(abs(gain))) if gain else 0
+    for digits in range(first, first + 10):
+        rate = round(gain, digits)
+        offset = w.named(w.offsets(places, rate * taps))
+        if not math.isnan(offset) and usual in (None, offset):
+            return Filter(places, taps, rate, offset)
+    return None
+
+
+def _coarse(w: Windows, a: AxisPlan) -> Iterator[Filter | None]:
+    """The expected taps, rounded to a coarse format or to multiples of a fixed step."""
+    places = np.arange(-a.radius, a.radius + 1, dtype=np.float64)
+    if a.radius > w.places[-1]:
+        return
+    exact = _gaussian(places, float(a.sigma))
+    mantissa, exponent = np.frexp(exact)
+    rounded = {}
+    for name, words in (("tf32", "TF32 or float16"), ("bfloat16", "bfloat16")):
+        digits = FORMATS[name].digits
+        rounded[words] = np.ldexp(np.round(np.ldexp(mantissa, digits)), exponent - digits)
+    for bits in range(16, 3, -1):
+        rounded[f"multiples of 1/{1 << bits}"] = np.round(np.ldexp(exact, bits)) / (1 << bits)
+    for words, weights in rounded.items():
+        total = float(weights.sum())  # which along other axes may be another gain
+        for gain in (1.0, None):
+            found = _scaled(w, places, weights / total, gain) if total else None
+            if found is not None:
+                yield replace(found, coarse=words)
+                break
+
+
+def _plain(w: Windows, guess: _Guess, gain: float | None) -> Iterator[Filter | None]:
+    """A box (or one tap), a triangle, a binomial, over the places that surely have taps."""
+    places = guess.places
+    count = len(places)
+    if count:
+        away = np.abs(places - places.mean())
+        binomial = np.array([float(math.comb(count - 1, k)) for k in range(count)])
+        for taps in (np.ones(count), away.max() + 1 - away, binomial):
+            yield _scaled(w, places, taps / taps.sum(), gain)
+
+
+def _free(w: Windows, guess: _Guess) -> Filter | None:
+    """Any taps: first where they surely are not zero, then everywhere; if they can, of sum 1."""
+    offset = min(w.nice, key=lambda b: abs(b - guess.offset))
+    for first, last in dict.fromkeys([guess.sure.indices(len(w.places))[:2], (0, len(w.places))]):
+        places = w.places[first:last]
+        if not len(places):
+            continue
+        x, y = w.select(places)[w.uncut], w.y[w.uncut] - offset
+        limit = w.limit(x @ np.abs(guess.taps[first:last]))
+        one = minimax(x[:, 1:] - x[:, :1], y - x[:, 0], limit).parameters
+        weights = minimax(x, y, limit).parameters if one is None else np.append(1 - one.sum(), one)
+        if weights is None or not weights.sum():
+            continue
+        gain = 1.0 if one is not None else float(weights.sum())
+        found = w.named(w.offsets(places, weights))
+        if not math.isnan(found):
+            return Filter(places, weights / weights.sum(), gain, found)
+    return None
