@@ -1,9 +1,11 @@
 """Tests of the judge: every wrong implementation is rejected, for the right reason."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
+from integer_mutants import INTEGERS, whole
 from layer import Layer
 from mutants import MUTANTS, PAIRS, SINGLE, Mutant
 
@@ -14,7 +16,7 @@ OF_CALLS = {"adjoint", "timeout"}
 """Codes that need an adjoint, or a function that hangs: `tests/oracle` has those."""
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
+@pytest.mark.parametrize("mutant", [*MUTANTS, *INTEGERS], ids=lambda m: m.name)
 def test_every_mutant_is_rejected_and_rightly_named(
     mutant: Mutant, scores: list[tuple[bool, bool]]
 ) -> None:
@@ -34,13 +36,15 @@ def test_a_diagnosis_alone_names_it_too(mutant: Mutant) -> None:
 
 def test_there_are_enough_of_them_and_of_every_kind() -> None:
     assert len(SINGLE) >= 60
-    assert len({m.name for m in MUTANTS}) == len(MUTANTS)
+    assert len({m.name for m in [*MUTANTS, *INTEGERS]}) == len(MUTANTS) + len(INTEGERS)
     single = Counter(code for m in SINGLE for code in m.codes)
     assert set(single) == set(oracle.CODES) - OF_CALLS
     assert all(len(m.codes) == 2 for m in PAIRS)
+    of_integers = Counter(code for m in INTEGERS for code in m.codes)
+    assert set(of_integers) == set(oracle.CODES) - OF_CALLS - {"nan", "unstable"}
 
 
-RIGHT = {
+RIGHT: dict[str, tuple[Any, dict[str, Any]]] = {
     "at 1/2": (Layer(scale=0.5), {"scale": 0.5}),
     "at 1/4": (Layer(), {"scale": 0.25}),
     "at 1/8": (Layer(scale=0.125), {"scale": 0.125}),
@@ -58,6 +62,13 @@ RIGHT = {
         {"scale": 0.25, "boundary": "replicate"},
     ),
     "sigma 2": (Layer(sigma=lambda s: 2.0), {"scale": 0.25, "sigma": 2.0}),
+    "integers": (whole(), {"scale": 0.25, "dtype": "uint8"}),
+    "integers, half up": (
+        whole(rounding=lambda y: np.floor(y + 0.5)),
+        {"scale": 0.25, "dtype": "uint8"},
+    ),
+    "integers of 16 bits": (whole(), {"scale": 0.25, "dtype": "uint16"}),
+    "integers at 1/2": (whole(Layer(scale=0.5)), {"scale": 0.5, "dtype": "uint8"}),
     "unequal axes": (
         Layer(along={-2: Layer(scale=0.5), -1: Layer(scale=0.25)}),
         {"scale": (0.5, 0.25)},

@@ -1,0 +1,272 @@
+"""Diagnosis by answers that are integers: what is recovered, and what is said to be left open."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import aa_ref
+from aa_ref import oracle
+from aa_ref.boundary import BOUNDARIES, fold
+from aa_ref.oracle.diagnosis import Diagnosis, diagnose
+from aa_ref.oracle.diagnosis.integers.lines import offsets
+from aa_ref.oracle.diagnosis.integers.minimax import minimax
+
+
+def codes_of(found: Diagnosis) -> list[str]:
+    return [f.code for f in found.findings]
+
+
+def message(found: Diagnosis, code: str) -> str:
+    (said,) = [f.message for f in found.findings if f.code == code]
+    return said
+
+
+def downsample(scale: Any, **options: Any) -> Any:
+    return lambda x: aa_ref.downsample(x, scale, backend="numpy", **options)
+
+
+def rounded(y: Any, dtype: Any) -> Any:
+    return np.clip(np.rint(y), 0, np.iinfo(dtype).max).astype(dtype)
+
+
+def filtered(x: Any, taps: Any, first: int, centres: Any, boundary: str = "zeros") -> Any:
+    """Any filter at any centres along the last two axes, in binary64."""
+    y = x.astype(np.float64)
+    for axis in (-2, -1):
+        y = np.moveaxis(y, axis, -1)
+        n = y.shape[-1]
+        index = fold(centres(n)[:, None] + first + np.arange(len(taps)), n, boundary)
+        y = np.moveaxis((np.where(index >= 0, y[..., index], 0) * taps).sum(-1), -1, axis)
+    return y
+
+
+def gaussian(sigma: float, radius: int) -> Any:
+    taps = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
+    return taps / taps.sum()
+
+
+# 1 What is right.
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.25, 0.16, 1 / 3, 0.75, 0.875, 1, (0.5, 0.25), (0.5, 1)])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_nothing_is_found_wrong_with_what_is_right(scale: Any, dtype: str) -> None:
+    assert diagnose(downsample(scale), scale=scale, dtype=dtype).findings == []
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("sampling", ["slice", "nearest"])
+def test_what_is_asked_for_is_what_is_right(boundary: str, sampling: str) -> None:
+    options = {"boundary": boundary, "sampling": sampling}
+    for scale in (0.5, 0.3):
+        right = downsample(scale, **options)
+        assert diagnose(right, scale=scale, dtype="uint8", **options).findings == []
+    if boundary != "zeros":
+        assert codes_of(diagnose(right, scale=0.3, dtype="uint8", sampling=sampling)) == [
+            "boundary"
+        ]
+
+
+LAYOUTS = {"NHWC": (1, 2), "HWC": (0, 1), "HW": (0, 1), "NCL": (-1,), "L": (0,), "DHW": (0, 1, 2)}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_is_asked_in_its_own_way(layout: str) -> None:
+    options = {"scale": 0.5, "layout": layout, "dtype": "uint8"}
+    assert diagnose(downsample(0.5, axes=LAYOUTS[layout]), **options).findings == []
+    wrong = downsample(0.5, axes=LAYOUTS[layout], boundary="replicate")
+    assert codes_of(diagnose(wrong, **options)) == ["boundary"]
+
+
+# 2 What is recovered.
+
+
+@settings(max_examples=5)
+@given(
+    sigma=st.floats(0.7, 2.5).map(lambda s: round(s, 2)),
+    stride=st.integers(2, 6),
+    phase=st.integers(-1, 2),
+    boundary=st.sampled_from(BOUNDARIES),
+    dtype=st.sampled_from(["uint8", "uint16"]),
+)
+def test_of_a_wrong_one_its_own_parameters_are_recovered(
+    sigma: float, stride: int, phase: int, boundary: str, dtype: str
+) -> None:
+    """And blamed, each if and only if it is another one than that of scale 1/4."""
+    radius = round(4 * sigma)
+    taps = gaussian(sigma, radius)
+
+    def function(x: Any) -> Any:
+        y = filtered(x, taps, -radius, lambda n: np.arange(0, n, stride) + phase, boundary)
+        return rounded(y, x.dtype)
+
+    found = diagnose(function, scale=0.25, dtype=dtype)
+    blamed = set(codes_of(found))
+    assert ("stride" in blamed) == (stride != 4)
+    assert ("phase" in blamed) == (phase != 0)
+    assert ("sigma" in blamed) == (sigma != 1.5)
+    assert ("boundary" in blamed) == (boundary != "zeros")
+    assert blamed <= {"stride", "phase", "sigma", "boundary", "radius"}
+    for letter in "HW":
+        of_axis = found.recovered[letter]
+        assert of_axis["sigma"] == pytest.approx(sigma, rel=1e-2)
+        assert (of_axis["stride"], of_axis["phase"]) == (stride, phase)
+        assert of_axis["boundary"] == boundary
+
+
+@pytest.mark.parametrize("gain", [0.5, 0.99, 0.998, 1.02, 3, 14.137, -1])
+def test_a_gain_is_recovered_and_hides_nothing(gain: float) -> None:
+    def function(x: Any) -> Any:
+        y = filtered(x, gaussian(1.5, 6), -6, lambda n: np.arange(0, n, 4), "reflect")
+        return rounded(gain * y + (255 if gain < 0 else 0), x.dtype)
+
+    found = diagnose(function, scale=0.25, dtype="uint8")
+    assert found.recovered["gain"] == pytest.approx(gain, rel=2e-3)
+    assert set(codes_of(found)) - {"values"} == {"normalisation", "boundary"}
+    assert ("values" in codes_of(found)) == (gain < 0)  # as zeros become 255
+
+
+@pytest.mark.parametrize(
+    "weights", [[1, 1, 1, 1], [1, 4, 6, 4, 1], [1, 2, 3, 2, 1], [1], [3, 9, 4]]
+)
+def test_filters_that_are_no_gaussian_are_recovered(weights: list[int]) -> None:
+    taps = np.array(weights) / sum(weights)
+    found = diagnose(
+        lambda x: rounded(filtered(x, taps, 0, lambda n: np.arange(0, n, 4)), x.dtype),
+        scale=0.25, dtype="uint8",
+    )  # fmt: skip
+    assert {"sigma"} <= set(codes_of(found)) <= {"sigma", "phase", "boundary"}
+    np.testing.assert_allclose(found.recovered["H"]["taps"], taps, atol=1e-3)
+    np.testing.assert_allclose(found.recovered["W"]["taps"], taps, atol=1e-3)
+
+
+# 3 What is said.
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda y: np.minimum(y, 235), "results are cut off above 235"),
+        (lambda y: (y // 2).astype(np.uint8), "the weights of an output sum to 0.5, not 1"),
+        (lambda y: y + 3 - 3 * (y > 252), "zeros become 3: something is added to every result"),
+        (lambda y: y[:, ::-1], "channels come out in reverse order"),
+    ],
+)  # fmt: skip
+def test_messages(change: Any, said: str) -> None:
+    found = diagnose(lambda x: change(downsample(0.25)(x)), scale=0.25, dtype="uint8")
+    assert said in [f.message for f in found.findings], found.findings
+
+
+def test_a_radius_that_answers_do_not_tell_is_said_to_be_open() -> None:
+    """The sixth tap is 1/11,000: whether there is one on either side hardly shows in bytes."""
+    taps = gaussian(1.5, 5)
+    found = diagnose(
+        lambda x: rounded(filtered(x, taps, -5, lambda n: np.arange(0, n, 4)), x.dtype),
+        scale=0.25, dtype="uint8",
+    )  # fmt: skip
+    assert codes_of(found) == ["radius"]
+    assert "the answers are also those of" in message(found, "radius")
+
+
+def test_a_gain_so_small_that_all_is_rounded_away_is_said_to_hide_the_rest() -> None:
+    found = diagnose(
+        lambda x: rounded(downsample(0.25)(x) / 255, x.dtype), scale=0.25, dtype="uint8"
+    )
+    assert codes_of(found) == ["normalisation"]
+    assert "which tells no more" in message(found, "normalisation")
+
+
+def test_wrapping_around_is_told_with_the_constants_that_show_it() -> None:
+    def function(x: Any) -> Any:
+        y = filtered(x, 1.01 * gaussian(1.5, 6), -6, lambda n: np.arange(0, n, 4))
+        return np.rint(y).astype(np.int64).astype(x.dtype)
+
+    found = diagnose(function, scale=0.25, dtype="uint8")
+    assert codes_of(found) == ["normalisation", "values"]
+    assert message(found, "values") == (
+        "results wrap around: a constant of 250 gives 255, one of 251 gives 0"
+    )
+
+
+@pytest.mark.parametrize("function", [np.max, np.min, np.median])
+def test_what_is_not_linear_is_proven_so_and_has_no_convention(function: Any) -> None:
+    def pooled(x: Any) -> Any:
+        height, width = x.shape[-2:]
+        padded = np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)])
+        parts = [padded[..., i : i + height : 4, j : j + width : 4] for i in (0, 1, 2)
+                 for j in (0, 1, 2)]  # fmt: skip
+        return function(np.stack(parts), axis=0).astype(x.dtype)
+
+    found = diagnose(pooled, scale=0.25, dtype="uint8")
+    assert codes_of(found) == ["values"]
+    assert "no weights explain the answers" in message(found, "values")
+    assert found.convention is None
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "scale"),
+    [("OpenCV pyrDown", "cv2", 0.5), ("OpenCV INTER_AREA", "cv2", 0.5),
+     ("Pillow BOX", "PIL.Image", 0.25), ("Pillow BILINEAR", "PIL.Image", 0.25),
+     ("plain slicing", "numpy", 0.25)],
+)  # fmt: skip
+def test_conventions_are_named_by_bytes_too(name: str, module: str, scale: float) -> None:
+    library = pytest.importorskip(module)
+
+    def function(x: Any) -> Any:
+        if name == "plain slicing":
+            return x[::4, ::4].copy()
+        if module == "cv2":
+            options = {"fx": 0.5, "fy": 0.5, "interpolation": library.INTER_AREA}
+            return library.pyrDown(x) if "pyr" in name else library.resize(x, None, **options)
+        height, width = (round(n * scale) for n in x.shape)
+        how = getattr(library.Resampling, name.split()[1])
+        return np.array(library.fromarray(x).resize((width, height), how))
+
+    found = diagnose(function, scale=scale, layout="HW", dtype="uint8")
+    assert f"*{name}*" in (found.convention or ""), found
+
+
+def test_a_check_tells_it_with_an_example() -> None:
+    report = oracle.check(downsample(0.25, boundary="reflect"), 0.25, dtype="uint8")
+    assert [f.code for f in report.findings] == ["boundary"]
+    assert "y = " in report.findings[0].snippet
+    assert "slice (2020)" in (report.convention or "")
+
+
+# 4 Small parts.
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(2, 40), st.floats(0.01, 0.5))
+def test_a_fit_is_found_if_and_only_if_there_is_one(
+    seed: int, count: int, more: int, limit: float
+) -> None:
+    """One is made with errors of up to the limit; then one answer is moved beyond what can be."""
+    rng = np.random.default_rng(seed)
+    columns = rng.integers(0, 256, (count + more, count)).astype(np.float64)
+    true = rng.normal(size=count)
+    wanted = columns @ true + rng.uniform(-limit, limit, count + more)
+    fit = minimax(columns, wanted, limit * 1.001)
+    assert fit.parameters is not None
+    assert np.abs(wanted - columns @ fit.parameters).max() <= limit * 1.0011
+    assert fit.least <= 1
+    twice = np.vstack([columns, columns[:1]])
+    fit = minimax(twice, np.append(wanted, wanted[0] + 2.1 * limit), limit)
+    assert fit.parameters is None
+    assert fit.least > 1
+
+
+def test_offsets_that_explain_answers() -> None:
+    sums = np.array([1.2, 7.9, -3.0, 300.0, 2.5])
+    none = np.zeros(5)
+    y = np.clip(np.rint(sums), 0, 255)
+    low, high = offsets(sums, none, y, 255)
+    assert low <= 0 <= high
+    low, high = offsets(sums, none, np.clip(np.floor(sums), 0, 255), 255)
+    assert low <= -0.5 <= high < 0
+    low, high = offsets(sums, none, y + np.array([0, 1, 0, 0, 0]), 255)
+    assert low > high
+    low, high = offsets(sums, np.full(5, 0.5), y + np.array([0, 1, 0, 0, 0]), 255)
+    assert low <= high
