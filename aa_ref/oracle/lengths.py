@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from ..plans import AxisPlan, Plan
 
-__all__ = ["Reach", "reach_of", "several"]
+__all__ = ["Reach", "decisive", "reach_of", "several"]
 
 _LONG = 1 << 16
+_MOST = 1 << 12
+"""Of one axis, where others are short."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,34 @@ class Reach:
     step : int
         The distance between centres, rounded up.
     radius : int
+    period : int
+        The shortest length whose product with the scale is a whole number; 1 if none is short.
+    tie : int
+        The shortest length whose product with the scale ends in a half; 0 if none is short.
+    apart : int
+        A length at which outputs counted by the scale and by the stride are two apart, so that no
+        rounding makes up for it; 0 if none is short.
     """
 
     least: int
     step: int
     radius: int
+    period: int = 1
+    tie: int = 0
+    apart: int = 0
 
     @property
     def middling(self) -> int:
         """Long enough for both ends, and for samples that neither end reaches."""
         return max(self.least, 2 * self.radius + 2 * self.step + 1)
+
+    def whole(self, n: int) -> int:
+        """The shortest length from ``n`` on at which inputs and outputs stand in the scale's ratio.
+
+        There all rules for sizes agree, and all that spread outputs over the inputs by the ratio of
+        their numbers do what the scale says.
+        """
+        return -(-max(n, self.least) // self.period) * self.period
 
 
 def reach_of(plan_for: Callable[[tuple[int, ...]], Plan], ndim: int) -> list[Reach]:
@@ -42,12 +62,37 @@ def reach_of(plan_for: Callable[[tuple[int, ...]], Plan], ndim: int) -> list[Rea
 def _of_axis(a: AxisPlan) -> Reach:
     if not a.has_pass:
         return Reach(1, 1, 0)
+    step = a.stride if a.sampling == "slice" else math.ceil(1 / a.scale)
+    short = range(1, 4 * a.radius + 5 * step + 4)
+    period = next((n for n in short if (n * a.scale) % 1 == 0), 1)
+    tie = next((n for n in short if (n * a.scale) % 1 == 0.5), 0)
+    gap = abs(1 / a.stride - float(a.scale))
+    apart = math.ceil(2 / gap) if gap * _MOST > 2 else 0
+    return Reach(_least(a), step, a.radius, period, tie, apart)
+
+
+def _least(a: AxisPlan) -> int:
     if a.sampling == "slice":
-        return Reach(1, a.stride, a.radius)
+        return 1
     least = math.ceil(1 / a.scale) - 1  # the product below is rounded, and may fall short
     while math.floor(least * a.scale) < 1:
         least += 1
-    return Reach(least, math.ceil(1 / a.scale), a.radius)
+    return least
+
+
+def decisive(axes: Sequence[Reach]) -> list[tuple[int, ...]]:
+    """Lengths at which one rule for the number of outputs and another differ.
+
+    Products with the scale that end in a half, after an odd and after an even number: rounding
+    down, up, half up and half to even give four different pairs. (After 0 some give no output.)
+    And for each axis, by itself, one at which the scale and the stride tell different numbers.
+    """
+    ties = [
+        tuple(max(a.tie + k * a.period if a.tie else a.period, a.least) for a in axes)
+        for k in (1, 2)
+    ]
+    long = [tuple(b.apart if b is a else b.least + b.step for b in axes) for a in axes if a.apart]
+    return list(dict.fromkeys([*ties, *long]))
 
 
 def several(axes: Sequence[Reach]) -> list[tuple[int, ...]]:
