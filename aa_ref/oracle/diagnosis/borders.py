@@ -24,13 +24,18 @@ class Border:
         Those of `RULES` that all of them follow; empty if none does.
     moved : tuple of (int, int)
         Outputs that follow the expected rule from another centre, and that centre.
-    rows : int
-        How many outputs reach beyond this end.
+    reaching : int
+        How many have a footprint that reaches beyond this end.
     """
 
     rules: tuple[str, ...]
     moved: tuple[tuple[int, int], ...]
-    rows: int
+    reaching: int
+
+    def joined(self, other: "Border") -> "Border":
+        """What outputs of both do, of two lengths; those that are moved are the first one's."""
+        rules = tuple(rule for rule in self.rules if rule in other.rules)
+        return Border(rules, self.moved, self.reaching + other.reaching)
 
 
 def read_borders(
@@ -50,16 +55,18 @@ def read_borders(
 def _read_end(
     rows: Rows, centres: Values, outputs: list[int], expected: str, accuracy: Accuracy
 ) -> Border:
-    n, moved, left = rows.matrix.shape[1], [], set(RULES)
+    n, moved, left, reaching = rows.matrix.shape[1], [], set(RULES), 0
     for i in outputs:
-        fits = {rule for rule in RULES if _fits(rows, i, centres[i], rule, accuracy)}
-        if not fits:
-            others = [c for c in range(n) if _fits(rows, i, c, expected, accuracy)]
-            if others:
-                moved.append((i, min(others, key=lambda c: abs(c - centres[i]))))
-                continue
-        left &= fits
-    return Border(tuple(r for r in RULES if r in left), tuple(moved), len(outputs))
+        centre = centres[i]
+        fits = {rule for rule in RULES if _fits(rows, i, centre, rule, accuracy)}
+        others = [] if fits else [c for c in range(n) if _fits(rows, i, c, expected, accuracy)]
+        if others:
+            centre = min(others, key=lambda c: abs(c - centres[i]))
+            moved.append((i, centre))
+        else:
+            left &= fits
+        reaching += int(centre + rows.first < 0 or centre + rows.places[-1] > n - 1)
+    return Border(tuple(r for r in RULES if r in left), tuple(moved), reaching)
 
 
 def _fits(rows: Rows, i: int, centre: float, rule: str, accuracy: Accuracy) -> bool:

@@ -1,15 +1,14 @@
-"""Where outputs lie: flipped, another stride, another phase, or another rule for centres."""
+"""Where outputs lie: another stride, another phase, or another rule for centres."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...plans import AxisPlan
-from .accuracy import Accuracy
-from .rows import Rows, read_rows
+from .rows import Rows
 
-__all__ = ["Places", "expected_centres", "read_places", "upright"]
+__all__ = ["Places", "expected_centres", "read_places"]
 
 Values = NDArray[np.float64]
 
@@ -40,27 +39,6 @@ def expected_centres(a: AxisPlan, outputs: int) -> Values:
     step = float(a.spacing or centres[-1] - centres[-2] if len(centres) > 1 else a.stride)
     beyond = centres[-1] + step * np.arange(1, max(outputs - len(centres), 0) + 1)
     return np.concatenate([centres, beyond])[:outputs]
-
-
-def upright(rows: Rows, a: AxisPlan, accuracy: Accuracy) -> tuple[Rows, str]:
-    """Rows with ascending centres, and what runs backwards: ``"input"``, ``"output"`` or nothing.
-
-    Which of the two it is shows in the centres, unless both give the expected ones.
-    """
-    if not np.all(np.diff(rows.centres) < 0):
-        return rows, ""
-    found = []
-    for word, matrix in (("output", rows.matrix[::-1]), ("input", rows.matrix[:, ::-1])):
-        turned = read_rows(matrix, accuracy)
-        if turned is None:
-            continue
-        wanted = expected_centres(a, len(matrix))[list(turned.inner)]
-        turned = replace(turned, total=rows.total * turned.total)
-        found.append((float(np.abs(turned.centres - wanted).max()), turned, word))
-    if not found:
-        return rows, ""
-    _, turned, word = min(found, key=lambda f: f[0])
-    return turned, word
 
 
 def read_places(rows: Rows, a: AxisPlan) -> Places:
