@@ -101,7 +101,7 @@ def _examine(q: Inquiry) -> Diagnosis:
     with np.errstate(all="ignore"):  # of strange answers
         sizes = ask_sizes(q)
         if sizes is not None:
-            studies = numbers.ask(sizes)
+            studies = numbers.ask()
             by_axis = sizes.judge(q, studies)
             for k, study in enumerate(studies):
                 study.faults[:0], by_axis[k] = by_axis[k], study.faults

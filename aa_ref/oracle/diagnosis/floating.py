@@ -1,6 +1,7 @@
 """Numbers of floating point: what they are, from the crudest to the answers to impulses."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 from .. import patterns
 from ..precisions import as_precision
 from .accuracy import Accuracy
-from .axes import AxisStudy, study_axis
+from .axes import AxisStudy
+from .further import Further
 from .grain import judge_grain
 from .impulses import Response, Where, amid_of, ask_axes
 from .inquiry import Inquiry
@@ -16,14 +18,15 @@ from .linearity import read_cut, superposes
 from .mixing import mixing
 from .naming import convention_of, convention_of_nan, likeness_of
 from .overall import answers_to_nothing, judge_rest, judge_sum, total_gain
-from .sizes import Sizes
 from .specials import specials
+from .studying import study_axis
 from .twice import ask_twice
 
 __all__ = ["Floating"]
 
 _ATTEMPTS: tuple[tuple[int, Where], ...] = (
     (1, "amid"), (2, "amid"), (2, "start"), (2, "everywhere"), (4, "amid"), (4, "everywhere"),
+    (8, "amid"), (16, "amid"),
 )  # fmt: skip
 """How long axes are, and where impulses lie, until every axis shows outputs clear of its ends."""
 
@@ -54,7 +57,7 @@ class Floating:
         self.convention: str | None = None
         self.linear = True
 
-    def ask(self, sizes: Sizes) -> list[AxisStudy]:
+    def ask(self) -> list[AxisStudy]:
         """What is known of each axis; nothing where answers do not tell."""
         q = self.q
         if not self._ask_crudely():
@@ -88,7 +91,7 @@ class Floating:
                 "values",
                 "it is not linear: two impulses side by side do not get the sum of what each gets",
             )
-        elif not self._ask_impulses(amplitude, sizes):
+        elif not self._ask_impulses(amplitude):
             q.fault("values", "answers to single impulses show no filter")
         return self.studies
 
@@ -121,25 +124,39 @@ class Floating:
         x = 64 * patterns.noise((1, self.q.subject.channels, *self.q.lengths), 3)
         return ask_twice(self.q, x)
 
-    def _ask_impulses(self, amplitude: float, sizes: Sizes) -> bool:
-        """Answers along every axis, with longer axes where no output is clear of the ends."""
+    def _ask_impulses(self, amplitude: float) -> bool:
+        """Answers along every axis, with longer axes where shorter ones leave too much open."""
         q = self.q
         for times, where in _ATTEMPTS:
+            if self.studies and (where != "amid" or times > 4):
+                continue  # there are answers, and longer axes did not change them
             answers = ask_axes(q.subject, q.reach, self.accuracy, amplitude, times, where)
-            if any(r is None for r in answers):
+            responses = [r for r in answers if r is not None]
+            if len(responses) < len(answers):
                 continue
-            self.responses = [r for r in answers if r is not None]
-            studies = [
+            found = [
                 study_axis(
                     r.matrix, q.axis_plan(k, r.matrix.shape[1]), self._accuracy_of(r),
-                    sizes.counts[k],
+                    self._further(k, r, amplitude, times),
                 )
-                for k, r in enumerate(self.responses)
+                for k, r in enumerate(responses)
             ]  # fmt: skip
-            if all(s is not None for s in studies):
-                self.studies = [s for s in studies if s is not None]
-                return True
-        return False
+            studies = [s for s in found if s is not None]
+            doubtful = any(s.is_doubtful for s in studies)
+            if len(studies) < len(found) or (self.studies and doubtful):
+                continue
+            self.responses, self.studies = responses, studies
+            if not doubtful:
+                break
+        return bool(self.studies)
+
+    def _further(self, axis: int, first: Response, amplitude: float, times: int) -> Further:
+        """Questions about an axis that has answered already."""
+        q = self.q
+        return Further(
+            q.subject, q.reach, axis, partial(q.axis_plan, axis), self.accuracy, amplitude, times,
+            first,
+        )  # fmt: skip
 
     def _accuracy_of(self, response: Response) -> Accuracy:
         """The limits for one axis' answers."""

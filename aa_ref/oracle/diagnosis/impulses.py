@@ -13,7 +13,7 @@ from .accuracy import Accuracy
 from .rows import answers_everywhere, without_noise
 from .subject import Subject
 
-__all__ = ["Response", "Where", "amid_of", "ask_axes", "lengths_for"]
+__all__ = ["Response", "Where", "amid_of", "ask_axes", "ask_axis", "lengths_for"]
 
 Values = NDArray[np.float64]
 Where = Literal["amid", "start", "everywhere"]
@@ -22,7 +22,8 @@ the start, where even an implementation of a large stride should have an output;
 lines, which every output sees that is on its way."""
 
 _MOST = 1 << 24
-"""Samples asked for one axis, all impulses together."""
+"""Samples asked for one axis, all impulses together. More, only as long as axes are not longer than
+four times what filters need."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def amid_of(lengths: Sequence[int], reach: Sequence[Reach]) -> tuple[int, ...]:
 def lengths_for(reach: Sequence[Reach], times: int) -> tuple[int, ...]:
     """Long enough for inner outputs even if the filter is twice as wide (or more, by ``times``)."""
     return tuple(
-        max(a.least, times * (4 * a.radius + 5 * a.step) + 3 + k) for k, a in enumerate(reach)
+        a.whole(times * (4 * a.radius + 5 * a.step) + 3) + k * a.period for k, a in enumerate(reach)
     )
 
 
@@ -71,12 +72,12 @@ def ask_axes(
     """For every axis what it answers, or None if nothing comes back."""
     full = lengths_for(reach, times)
     return [
-        _ask_axis(subject, reach, full, k, accuracy, amplitude, times, where)
+        ask_axis(subject, reach, full, k, accuracy, amplitude, times, where)
         for k in range(len(full))
     ]
 
 
-def _ask_axis(
+def ask_axis(
     subject: Subject,
     reach: Sequence[Reach],
     full: tuple[int, ...],
@@ -86,12 +87,15 @@ def _ask_axis(
     times: int,
     where: Where,
 ) -> Response | None:
+    """What one axis answers in planes of these lengths, or None if nothing comes back."""
     lengths = full
     if math.prod(full) * full[axis] > _MOST:  # the other axes then play as small a part as can be
         lengths = tuple(
             n if k == axis else max(a.least, a.step + 1)
             for k, (n, a) in enumerate(zip(full, reach, strict=True))
         )
+        if times > 4 and math.prod(lengths) * full[axis] > _MOST:
+            return None
     amid = amid_of(lengths, reach)
     at = tuple(p if where == "amid" and k != axis else 0 for k, p in enumerate(amid))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..conventions import CONVENTIONS, Convention
 from .accuracy import Accuracy
 from .axes import AxisStudy
+from .readings import Reading
 
 __all__ = ["Likeness", "convention_of", "convention_of_nan", "likeness_of", "ranked"]
 
@@ -59,19 +60,24 @@ def likeness_of(
 
     @cache
     def likeness(c: Convention, axis: int) -> int:
-        study = studies[axis]
-        scale, observed = float(study.plan.scale), study.rows.matrix
+        scale = float(studies[axis].plan.scale)
         sizes = all(max(c.outputs(n, scale), 0) == m for n, m in counts[axis])
-        matrix = c.matrix(observed.shape[1], scale)
-        common = min(len(matrix), len(observed))
-        if not common:
-            return 0
-        # Weights are off relatively to the largest at most as a Gaussian's are to the middle one.
-        limit = accuracy.ratio(1.0) * np.abs(observed).max()
-        alike = np.all(np.abs(matrix[:common] - observed[:common]) <= limit, axis=1)
-        return ranked(alike, sizes, study.rows.inner)
+        return min(_at(c, scale, reading, sizes, accuracy) for reading in studies[axis].readings)
 
     return likeness
+
+
+def _at(c: Convention, scale: float, reading: Reading, sizes: bool, accuracy: Accuracy) -> int:
+    """The rank at one length."""
+    observed = reading.rows.matrix
+    matrix = c.matrix(observed.shape[1], scale)
+    common = min(len(matrix), len(observed))
+    if not common:
+        return 0
+    # Weights are off relatively to the largest at most as a Gaussian's are to the middle one.
+    limit = accuracy.ratio(1.0) * np.abs(observed).max()
+    alike = np.all(np.abs(matrix[:common] - observed[:common]) <= limit, axis=1)
+    return ranked(alike, sizes, reading.rows.inner)
 
 
 def ranked(alike: NDArray[np.bool_], sizes: bool, inner: Sequence[int]) -> int:

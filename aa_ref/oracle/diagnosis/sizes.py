@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..lengths import several
+from ..lengths import decisive, several
 from .axes import AxisFault, AxisStudy
 from .inquiry import Inquiry
 from .outputs import SizeRule, read_size_rule
@@ -81,7 +81,7 @@ def ask_sizes(q: Inquiry) -> Sizes | None:
         return None
     dimensions = len(q.reach)
     answered: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
-    for lengths in [*several(q.reach), q.lengths]:
+    for lengths in [*several(q.reach), *decisive(q.reach), q.lengths]:
         y = q.subject.ask(np.zeros((1, q.subject.channels, *lengths)))
         if y is not None:
             answered.append((lengths, y.shape[2:]))

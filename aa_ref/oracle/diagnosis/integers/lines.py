@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ... import patterns
 from ..subject import Subject
 
-__all__ = ["Lines", "ask_lines"]
+__all__ = ["Lines", "ask_lines", "offsets"]
 
 Values = NDArray[np.float64]
 

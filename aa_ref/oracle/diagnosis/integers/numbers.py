@@ -9,11 +9,11 @@ import numpy as np
 
 from ... import patterns
 from ...conventions import Convention
-from ..axes import AxisFault, AxisStudy, study_axis
+from ..axes import AxisFault, AxisStudy
 from ..inquiry import Inquiry
 from ..naming import convention_of, likeness_of, ranked
 from ..overall import answers_to_nothing
-from ..sizes import Sizes
+from ..studying import study_axis
 from ..twice import ask_twice
 from .ends import Rows, read_ends
 from .guess import Guess, guess_rows
@@ -67,7 +67,7 @@ class Integers:
             + q.accuracy.common + q.accuracy.steps + 2 * taps * q.accuracy.unit
         )  # fmt: skip
 
-    def ask(self, sizes: Sizes) -> list[AxisStudy]:
+    def ask(self) -> list[AxisStudy]:
         """What is known of each axis; nothing where answers do not tell."""
         q = self.q
         if not self._ask_crudely():
@@ -91,7 +91,7 @@ class Integers:
             return []
         unexplained: dict[tuple[str, str], list[str]] = {}
         for k, letter in enumerate(q.letters):
-            fault = self._study(k, sizes, levels)
+            fault = self._study(k, levels)
             if fault is not None:
                 unexplained.setdefault(fault, []).append(letter)
         for (code, words), letters in unexplained.items():
@@ -129,7 +129,7 @@ class Integers:
             self._base = float(nothing[tuple(m // 2 for m in nothing.shape)])
         return True
 
-    def _study(self, k: int, sizes: Sizes, levels: Levels) -> AxisFault | None:
+    def _study(self, k: int, levels: Levels) -> AxisFault | None:
         """Find the filter of one axis; what is wrong where nothing explains the answers."""
         q = self.q
         middling = tuple(a.middling for a in q.reach)
@@ -155,7 +155,7 @@ class Integers:
             return self._unexplained(lines, guess)
         lines = replace(lines, half=half)
         rows = read_ends(lines, guess, found, a, windows.nice, apart=q.has("boundary"))
-        study = study_axis(rows.matrix, a, q.accuracy, sizes.counts[k])
+        study = study_axis(rows.matrix, a, q.accuracy)
         if study is None:
             return AxisFault("values", "too few outputs are clear of the ends")
         if q.has("boundary"):
