@@ -7,6 +7,7 @@ nothing is fused, spilled, left in local memory or moved in smaller pieces than 
 import re
 from collections.abc import Iterator
 from concurrent.futures import Future
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from numba.cuda import libdevice
 
 from aa_ref.backends.cuda.kernels import Kernel, function_of, shipped, signature_of
 from aa_ref.backends.cuda.toolkit import cuda
+from aa_ref.dtypes import NAMES, compute_type
 
 try:
     kc.tool("ptxas", "nvidia-cuda-nvcc")
@@ -30,6 +32,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "cuda-kernels.md").read_text("utf-8")
 SHIPPED = list(shipped())
 NAMED = {kernel.name: kernel for kernel in SHIPPED}
+CONVERSIONS = [
+    Kernel("forward", kind, result, compute_type(kind).name, 0)
+    for kind, result in permutations(NAMES, 2)
+]
 ALIGNED = NAMED["forward_float32_stride_2_planar_aligned"]
 ADJOINT = NAMED["adjoint_float32_stride_2_planar_aligned"]
 HALVES = NAMED["forward_float16_stride_4_planar_aligned"]
@@ -47,7 +53,7 @@ def codes(request: pytest.FixtureRequest) -> Iterator[Codes]:
     """The code of the kernels that the tests chosen ask for, compiled on all cores meanwhile."""
     asked = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
     wanted = {params["kernel"] for params in asked if isinstance(params.get("kernel"), Kernel)}
-    with kc.compiling(kernel for kernel in SHIPPED if kernel in wanted) as futures:
+    with kc.compiling(k for k in (*SHIPPED, *CONVERSIONS) if k in wanted) as futures:
         yield futures
 
 
@@ -60,6 +66,18 @@ def test_code(codes: Codes, kernel: Kernel, architecture: int) -> None:
     assert kc.launch_faults(kernel, code) == []
     assert kc.argument_faults(kernel, code) == []
     assert kc.width_faults(kernel, code) == []
+
+
+ROUNDING = re.compile(r"cvt\.(?:rn\.f16|rni|rn\.f32\.f64)")
+
+
+@pytest.mark.parametrize("kernel", CONVERSIONS, ids=lambda kernel: kernel.name)
+def test_other_types_are_rounded_once(codes: Codes, kernel: Kernel) -> None:
+    """By one kind of instruction: binary64 does not become a half by way of binary32, say."""
+    for code in codes[kernel].result().values():
+        assert kc.arithmetic_faults(code) == []
+        assert kc.memory_faults(code) == []
+        assert len([op for op in code.ptx if ROUNDING.match(op)]) <= 1
 
 
 @pytest.mark.parametrize("kernel", [ALIGNED, ADJOINT, ELEMENTS], ids=lambda kernel: kernel.name)
