@@ -45,6 +45,15 @@ class Reach:
         """Long enough for both ends, and for samples that neither end reaches."""
         return max(self.least, 2 * self.radius + 2 * self.step + 1)
 
+    @property
+    def uneven(self) -> int:
+        """How many samples beyond a whole length rules for sizes differ most.
+
+        There, just short of the next one, what spreads outputs over the inputs by the ratio of
+        their numbers is furthest from what the scale says.
+        """
+        return max(self.period - 1, 1)
+
     def whole(self, n: int) -> int:
         """The shortest length from ``n`` on at which inputs and outputs stand in the scale's ratio.
 

@@ -89,7 +89,7 @@ class Floating:
             self.linear = False
             q.fault(
                 "values",
-                "it is not linear: two impulses side by side do not get the sum of what each gets",
+                "it is not linear: two impulses do not get the sum of what each gets",
             )
         elif not self._ask_impulses(amplitude):
             q.fault("values", "answers to single impulses show no filter")

@@ -57,12 +57,8 @@ class Further:
 
     @property
     def start(self) -> int:
-        """A length just short of the next such one, the same for all axes that should be alike.
-
-        There rules for sizes differ most, and what spreads outputs over the inputs by the ratio of
-        their numbers is furthest from what the scale says.
-        """
-        return self.whole + max(self.reach[self.axis].period - 1, 1)
+        """A length just short of the next such one, the same for all axes that should be alike."""
+        return self.whole + self.reach[self.axis].uneven
 
     def matrix(self, length: int) -> Values | None:
         """The weights that outputs give to so many inputs, or None if no answer comes."""

@@ -124,19 +124,20 @@ def superposes(
     amplitude: float,
     accuracy: Accuracy,
 ) -> bool:
-    """Whether two impulses beside each other get the sum of what each gets.
+    """Whether two impulses, beside each other or as in a mirror, get the sum of what each gets.
 
     In the coarsest format known, every answer is off by four roundings an axis at most: of an
     operand, a product, a sum, and what is stored; and by the noise of a transform.
     """
     d = len(lengths)
-    beside = [
-        tuple(p + s * (a == k) for a, p in enumerate(place))
-        for k, n in enumerate(lengths) for s in (-1, 1) if 0 <= place[k] + s < n
+    second = [
+        (*place[:k], p, *place[k + 1 :])
+        for k, n in enumerate(lengths) for p in (place[k] - 1, place[k] + 1, n - 1 - place[k])
+        if 0 <= p < n and p != place[k]
     ]  # fmt: skip
 
     def impulses() -> Iterator[Values]:
-        for places in [(), (place,), *((b,) for b in beside), *((place, b) for b in beside)]:
+        for places in [(), (place,), *((s,) for s in second), *((place, s) for s in second)]:
             x = np.zeros(lengths)
             for p in places:
                 x[p] = amplitude
@@ -147,7 +148,7 @@ def superposes(
         return True  # which is told elsewhere
     nothing, one, *others = (y for y in answers if y is not None)
     off = math.expm1(4 * d * FORMATS["bfloat16"].exponent)
-    for other, both in zip(others[: len(beside)], others[len(beside) :], strict=True):
+    for other, both in zip(others[: len(second)], others[len(second) :], strict=True):
         size = np.abs(one) + np.abs(other) + np.abs(both) + 3 * np.abs(nothing)
         limit = off * size + accuracy.noise(both.size) * size.max()
         if np.any(np.abs(both + nothing - one - other) > limit):

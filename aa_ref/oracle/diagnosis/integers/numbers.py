@@ -49,6 +49,8 @@ class Integers:
 
     def __init__(self, q: Inquiry) -> None:
         self.q = q
+        # One question for each axis is all there is, so it is at a length that tells most apart.
+        self._lengths = tuple(n + a.uneven for n, a in zip(q.lengths, q.reach, strict=True))
         self.recovered: dict[str, float] = {}
         self.studies: list[AxisStudy] = []
         self.linear = True
@@ -105,7 +107,7 @@ class Integers:
     def _ask_crudely(self) -> bool:
         """Whether there are numbers to be studied."""
         q = self.q
-        shape = (1, q.subject.channels, *q.lengths)
+        shape = (1, q.subject.channels, *self._lengths)
         y = ask_twice(q, patterns.random(shape, q.terms.dtype, 3))
         if y is None or q.has("unstable"):
             return False
@@ -116,15 +118,15 @@ class Integers:
             q.fault("values", "all results are zero" if y.size else "all results hold nothing")
             return False
         batches, q.subject.batches = q.subject.batches, False  # until entries are known to be apart
-        self._levels = read_levels(q.subject, q.lengths)
+        self._levels = read_levels(q.subject, self._lengths)
         q.subject.batches = batches
         usable = self._levels.usable if self._levels is not None else 0
         middling = tuple(a.middling + k for k, a in enumerate(q.reach))
         for words in mixing_of_integers(q.subject, middling, usable) if usable else []:
             q.fault("channels", words)
             q.subject.batches = False
-        q.note(answers_to_nothing(q.subject, q.lengths))
-        nothing = q.subject.plane(np.zeros(q.lengths))
+        q.note(answers_to_nothing(q.subject, self._lengths))
+        nothing = q.subject.plane(np.zeros(self._lengths))
         if nothing is not None:
             self._base = float(nothing[tuple(m // 2 for m in nothing.shape)])
         return True
@@ -133,9 +135,9 @@ class Integers:
         """Find the filter of one axis; what is wrong where nothing explains the answers."""
         q = self.q
         middling = tuple(a.middling for a in q.reach)
-        big = math.prod(q.lengths) * q.lengths[k] > 1 << 24
-        others = middling if big else q.lengths
-        lines = ask_lines(q.subject, q.lengths, others, k, levels.usable, self._relative)
+        big = math.prod(self._lengths) * self._lengths[k] > 1 << 24
+        others = middling if big else self._lengths
+        lines = ask_lines(q.subject, self._lengths, others, k, levels.usable, self._relative)
         if lines is None:
             return AxisFault(
                 "values", "the answers to lines cannot be studied: too many are needed"
