@@ -109,7 +109,9 @@ def ask_axis(
     nothing = subject.plane(np.zeros(lengths))
     answers = list(subject.planes(impulses()))
     shapes = {y.shape for y in answers if y is not None}
-    if nothing is None or any(y is None for y in answers) or shapes != {nothing.shape}:
+    if nothing is None or not nothing.size:
+        return None
+    if any(y is None for y in answers) or shapes != {nothing.shape}:
         return None
     y = (np.stack([y for y in answers if y is not None]) - nothing) / amplitude
     y = np.nan_to_num(np.moveaxis(y, axis + 1, 1), nan=0.0, posinf=0.0, neginf=0.0)
