@@ -94,11 +94,13 @@ def replace(model: nn.Module) -> Swaps:
         )
     made: dict[nn.Module, Swap] = {}  # a layer that is in two places stays one
     swaps = []
-    for path, module in model.named_modules(remove_duplicate=False):
-        if _is_of_family(module):
-            if module not in made:
-                made[module] = _stand_in(path, module)
-            swaps.append(made[module]._replace(name=path))
+    # Layers are tried on the CPU and as they are, whatever the caller has switched on around.
+    with torch.device("cpu"), torch.autocast("cpu", enabled=False):
+        for path, module in model.named_modules(remove_duplicate=False):
+            if _is_of_family(module):
+                if module not in made:
+                    made[module] = _stand_in(path, module)
+                swaps.append(made[module]._replace(name=path))
     for path, new, _ in swaps:
         if new is not None:
             parent, _, name = path.rpartition(".")

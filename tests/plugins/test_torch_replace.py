@@ -213,3 +213,24 @@ def test_a_half_that_becomes_wider_is_left(dtype):
 
     reason = swapped(derived(forward=forward)(3, 0.5).to(dtype)).reason
     assert "where it gives torch.float32" in reason
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda: torch.autocast("cpu", torch.bfloat16),
+        lambda: torch.device("meta"),
+        torch.inference_mode,
+    ],
+    ids=["autocast", "device", "inference"],
+)
+@pytest.mark.parametrize("sampling", ["slice", "nearest"])
+def test_what_is_switched_on_around_changes_no_judgement(around, sampling):
+    layer = original.AntiAliasInterpolation2d(3, 0.25, sampling)
+    weight = layer.weight
+    with around():
+        swap = swapped(layer)
+    assert swap.reason == ""
+    assert swap.layer.options.split()[-1] == sampling
+    assert swap.layer.weight is weight
+    assert swap.layer.acts_by_plan
