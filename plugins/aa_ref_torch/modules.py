@@ -19,6 +19,7 @@ __all__ = [
     "AntiAliasInterpolation2d",
     "AntiAliasInterpolation3d",
     "ImagePyramide",
+    "has_forward_of_its_own",
     "has_hooks",
 ]
 
@@ -276,6 +277,8 @@ def _is_plain(layer: nn.Module) -> TypeGuard[AntiAliasInterpolation2d]:
         and layer.has_pass
         and layer.acts_by_plan
         and not has_hooks(layer)
+        and not has_forward_of_its_own(layer)
+        and not _has_hooks_of_all()
     )
 
 
@@ -283,3 +286,16 @@ def has_hooks(module: nn.Module) -> bool:
     """Whether something else is called with the module."""
     hooks = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks
     return any(map(bool, (*hooks, module._backward_pre_hooks)))
+
+
+def has_forward_of_its_own(module: nn.Module) -> bool:
+    """Whether another ``forward`` was put in the place of its class's, as some wrappers do."""
+    # Looked for in the instance's dict, it would be no condition of a compiled graph.
+    return getattr(module.forward, "__func__", None) is not type(module).forward
+
+
+def _has_hooks_of_all() -> bool:
+    """Whether something is called with every module there is."""
+    every = nn.modules.module
+    hooks = every._global_forward_hooks, every._global_forward_pre_hooks
+    return any(map(bool, (*hooks, every._global_backward_hooks, every._global_backward_pre_hooks)))

@@ -13,7 +13,12 @@ from torch import nn
 from aa_ref.errors import AaRefError, ContainerError
 
 from .checkpoint import HALVES, ROUNDING
-from .modules import AntiAliasInterpolation2d, AntiAliasInterpolation3d, has_hooks
+from .modules import (
+    AntiAliasInterpolation2d,
+    AntiAliasInterpolation3d,
+    has_forward_of_its_own,
+    has_hooks,
+)
 
 __all__ = ["Swap", "Swaps", "replace"]
 
@@ -144,6 +149,8 @@ def _obstacle(layer: Any) -> str:
         return f"is a {named}, and only layers whose class is named {_NAME} are swapped"
     if any(map(has_hooks, layer.modules())):
         return "has hooks, which would be lost"
+    if has_forward_of_its_own(layer):
+        return "has a forward of its own, which would be lost"
     if "weight" in dict(layer.named_parameters(recurse=False)):
         return "has a parameter as its weight, which would no longer be trained"
     held = [key for key, _ in itertools.chain(layer.named_buffers(), layer.named_parameters())]

@@ -115,6 +115,16 @@ def test_compiled_by_inductor(dynamic):
         torch.testing.assert_close(gx, also)
 
 
+def test_a_level_whose_forward_is_replaced_is_compiled_again():
+    pyramid, x = ImagePyramide([0.5, 0.25], 3), torch.randn(1, 3, 24, 20)
+    compiled = torch.compile(pyramid, fullgraph=True, backend="aot_eager")
+    before, forward = compiled(x), pyramid.downs["0-5"].forward
+    pyramid.downs["0-5"].forward = lambda x: 2 * forward(x)
+    after = compiled(x)
+    assert torch.equal(after["prediction_0.5"], 2 * before["prediction_0.5"])
+    assert torch.equal(after["prediction_0.25"], before["prediction_0.25"])
+
+
 def test_a_scale_may_be_an_argument_of_the_graph():
     compiled = torch.compile(aa_ref_torch.downsample, fullgraph=True, backend="aot_eager")
     x = torch.randn(3, 40, 50)

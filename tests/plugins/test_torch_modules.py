@@ -106,6 +106,35 @@ def test_levels_with_hooks_or_weights_of_their_own_are_called():
     assert torch.equal(pyramid(x)["prediction_0.5"], nn.AvgPool2d(2)(x))
 
 
+def test_levels_with_a_forward_of_their_own_are_called():
+    """As wrappers do that move a layer's input to its device."""
+    pyramid, x, seen = ImagePyramide([0.5, 0.25, 0.125], 3), torch.randn(1, 3, 64, 40), []
+    before, forward = pyramid(x), pyramid.downs["0-25"].forward
+
+    def wrapped(x):
+        seen.append(x)
+        return 2 * forward(x)
+
+    pyramid.downs["0-25"].forward = wrapped
+    after = pyramid(x)
+    assert len(seen) == 1
+    assert torch.equal(after["prediction_0.5"], before["prediction_0.5"])
+    assert torch.equal(after["prediction_0.25"], 2 * before["prediction_0.25"])
+
+
+@pytest.mark.parametrize("hook", ["forward_hook", "forward_pre_hook"])
+def test_hooks_of_all_modules_are_called_for_levels(hook):
+    pyramid, seen = ImagePyramide([0.5, 0.25], 3), []
+    register = getattr(nn.modules.module, f"register_module_{hook}")
+    handle = register(lambda module, *_: seen.append(type(module).__name__))
+    try:
+        levels = pyramid(torch.randn(1, 3, 64, 40, requires_grad=True))
+        sum(level.sum() for level in levels.values()).backward()
+    finally:
+        handle.remove()
+    assert seen.count("AntiAliasInterpolation2d") == 2
+
+
 def test_levels_may_be_added_and_taken_away():
     x = torch.randn(1, 3, 64, 40)
     theirs, ours = original.ImagePyramide([1, 0.5, 0.25], 3), ImagePyramide([1, 0.5, 0.25], 3)

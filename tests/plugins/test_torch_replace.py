@@ -132,6 +132,10 @@ def with_a_weight_not_stored(layer):
     layer.register_buffer("weight", layer.weight, persistent=False)
 
 
+def with_a_forward_of_its_own(layer):
+    layer.forward = layer.forward
+
+
 def without_a_weight(layer):
     del layer.weight
 
@@ -147,6 +151,7 @@ def with_whole_numbers(layer):
         (with_a_buffer, "holds weight, seen, and"),
         (with_a_child, "norm.running_mean"),
         (with_a_hooked_child, "has hooks"),
+        (with_a_forward_of_its_own, "has a forward of its own, which would be lost"),
         (with_a_trained_weight, "has a parameter as its weight"),
         (with_a_weight_not_stored, "holds weight, and not one stored buffer"),
         (without_a_weight, "holds nothing"),
