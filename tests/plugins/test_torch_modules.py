@@ -70,7 +70,8 @@ def test_results_are_the_originals_in_three_dimensions(scale):
     ours.load_state_dict(theirs.state_dict())
     assert ours.acts_by_plan
     x = torch.randn(1, 2, 17, 23, 20)
-    assert_close(ours(x), theirs(x))
+    # In binary32 its sums, of up to 13³ products, are off by nearly as much as is allowed.
+    assert_close(ours(x).double(), theirs.double()(x.double()))
 
 
 def test_the_pyramid_is_the_originals():
