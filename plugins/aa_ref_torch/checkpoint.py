@@ -1,5 +1,6 @@
 """Stored weights: whether they are a layer's own filter, and what to say where they do not fit."""
 
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import reduce
@@ -27,6 +28,9 @@ def design_of(plan: aa_ref.Plan) -> NDArray[Any]:
 def is_design(weight: torch.Tensor, design: NDArray[Any]) -> bool:
     """Whether stored weights are a design, as the original computes it, or that rounded to a half.
 
+    It may have been rounded to one half after the other, as where a checkpoint in float16 is loaded
+    into a layer in bfloat16. A single tap is NaN in the original's checkpoints.
+
     Parameters
     ----------
     weight : Tensor
@@ -35,8 +39,12 @@ def is_design(weight: torch.Tensor, design: NDArray[Any]) -> bool:
         Of shape (...), in binary64.
     """
     wide = weight.detach().to("cpu", torch.float64)
+    if design.size == 1 and bool(wide.isnan().all()):
+        return True
     low, high = (torch.from_numpy(design * (1 + side)) for side in (-ROUNDING, ROUNDING))
-    bounds = [(low, high), *((low.to(half).double(), high.to(half).double()) for half in HALVES)]
+    bounds = [(low, high)]
+    for first, last in itertools.product(HALVES, repeat=2):  # both the same: rounded once
+        bounds.append((low.to(first).to(last).double(), high.to(first).to(last).double()))
     return any(bool(((a <= wide) & (wide <= b)).all()) for a, b in bounds)
 
 
@@ -50,7 +58,7 @@ def explain_mismatch(key: str, stored: Sequence[int], expected: Sequence[int], s
         words += f"; it was built for {stored[0]} channels, so pass channels={stored[0]}"
     taps = stored[2:]
     if taps != expected[2:]:
-        words += f"; it has {'×'.join(map(str, dict.fromkeys(taps)))} taps"
+        words += f"; it has {'×'.join(map(str, dict.fromkeys(taps)))} tap{'s' * (set(taps) != {1})}"
         words += f": {_origin(taps[0], scale)}" if len(set(taps)) == 1 else ", a number each axis"
     return words
 

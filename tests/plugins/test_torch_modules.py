@@ -270,6 +270,30 @@ def test_the_originals_checkpoints_are_the_design(scale, kind):
     torch.testing.assert_close(back.weight, expected, rtol=0, atol=0, equal_nan=True)
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.25, 0.125, 1 / 3])
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])
+def test_a_design_in_one_half_loads_into_the_other(stored, scale):
+    (here,) = {torch.float16, torch.bfloat16} - {stored}
+    ours = AntiAliasInterpolation2d(3, scale).to(here)
+    ours.load_state_dict(original.AntiAliasInterpolation2d(3, scale).to(stored).state_dict())
+    assert ours.weight.dtype == here
+    assert ours.acts_by_plan
+    x = torch.randn(1, 3, 40, 33).to(here)
+    assert_same_bits(ours(x), aa_ref.downsample(x, scale))
+
+
+def test_a_checkpoint_without_a_filter_loads_at_another_scale():
+    """Of the original's layer at scale 1, where its weight is NaN; the error says: pass sigma=0."""
+    theirs = original.AntiAliasInterpolation2d(3, 1).state_dict()
+    assert theirs["weight"].isnan().all()
+    with pytest.raises(RuntimeError, match=r"1 tap: scale 1; to keep it at .* pass sigma=0$"):
+        AntiAliasInterpolation2d(3, 0.25).load_state_dict(theirs)
+    ours = AntiAliasInterpolation2d(3, 0.25, sigma=0)
+    ours.load_state_dict(theirs)
+    x = torch.randn(1, 3, 12, 13)
+    assert torch.equal(ours(x), x[:, :, ::4, ::4])
+
+
 @pytest.mark.parametrize("scale", [0.5, 0.25])
 @pytest.mark.parametrize("factor", [1 + 1e-5, 0.5, -3])
 def test_other_weights_act_as_they_are(scale, factor):
