@@ -99,9 +99,22 @@ class _AntiAliasInterpolation(nn.Module):
 
         If it is the design, to within the original's rounding or rounded to a half, the core's taps
         act, which are the exact ones. Otherwise the weight acts as it stands, by a convolution.
+
+        Raises
+        ------
+        ShapeError
+            If its shape is another than the layer's.
         """
-        known = not self.weight.is_meta and self.has_pass
-        self.acts_by_plan = not known or is_design(self.weight, design_of(self._plan))
+        if not self.has_pass:
+            return
+        design = design_of(self._plan)
+        shape = self.groups, 1, *design.shape
+        if self.weight.shape != shape:
+            raise ShapeError(
+                f"weight has shape {tuple(self.weight.shape)}, but that of {self!r} has {shape}; "
+                "build a layer with these channels and taps, for instance by another sigma"
+            )
+        self.acts_by_plan = self.weight.is_meta or is_design(self.weight, design)
 
     def extra_repr(self) -> str:
         """What ``print`` shows of the layer."""

@@ -352,6 +352,17 @@ def test_weights_changed_in_place_act_after_refresh():
     assert layer.acts_by_plan
 
 
+@pytest.mark.parametrize("shape", [(3, 1, 5, 5), (3, 1, 1, 1), (1, 1, 13, 13), (3, 13, 13)])
+def test_a_weight_of_another_shape_is_refused(shape):
+    layer = AntiAliasInterpolation2d(3, 0.25)
+    layer.weight = torch.ones(shape)
+    with pytest.raises(ShapeError, match=r"weight has shape .* has \(3, 1, 13, 13\); build"):
+        layer.refresh()
+    unfiltered = AntiAliasInterpolation2d(3, 1)
+    unfiltered.weight = torch.ones(shape)
+    unfiltered.refresh()
+
+
 def test_loading_into_the_meta_device():
     with torch.device("meta"):
         layer = AntiAliasInterpolation2d(3, 0.5)
