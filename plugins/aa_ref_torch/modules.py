@@ -1,5 +1,6 @@
 """The layers of the First Order Motion Model, under their own names: change the import alone."""
 
+import inspect
 import operator
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
@@ -303,8 +304,8 @@ def has_hooks(module: nn.Module) -> bool:
 
 def has_forward_of_its_own(module: nn.Module) -> bool:
     """Whether another ``forward`` was put in the place of its class's, as some wrappers do."""
-    # Looked for in the instance's dict, it would be no condition of a compiled graph.
-    return getattr(module.forward, "__func__", None) is not type(module).forward
+    # The former alone would be no condition of a compiled graph.
+    return "forward" in module.__dict__ or not inspect.ismethod(module.forward)
 
 
 def _has_hooks_of_all() -> bool:
