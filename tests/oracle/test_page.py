@@ -61,6 +61,7 @@ REPORTS = {
     "late": lambda: oracle.check(late, 0.5, layout="HW"),
     "reflecting": lambda: oracle.check(reflecting, 0.5, layout="HW"),
     "boxes": lambda: oracle.check(boxes, 0.5, layout="HW"),
+    "nearest": lambda: oracle.check(lambda x: downsample(x, 0.3, sampling="nearest"), 0.3, layout="HW"),
     "refuses": lambda: oracle.check(refuses, 0.5, layout="HW"),
     "forgets": lambda: oracle.check(forgets, 0.5, layout="HW"),
     "no array": lambda: oracle.check(lambda x: None, 0.5, layout="HW"),
@@ -106,7 +107,7 @@ class Reader(HTMLParser):
 
     def __init__(self, page):
         super().__init__()
-        self.open, self.elements, self.texts, self.titles = [], [], [], []
+        self.open, self.elements, self.texts, self.titles, self.emphasised = [], [], [], [], []
         self.feed(page)
         self.close()
         assert self.open == []
@@ -125,6 +126,8 @@ class Reader(HTMLParser):
             self.titles.append(text)
         elif self.open and self.open[-1] != "style":
             self.texts.append(text)
+        if self.open and self.open[-1] == "em":
+            self.emphasised.append(text)
 
     @property
     def text(self):
@@ -151,7 +154,10 @@ def test_every_report_makes_a_page_of_its_own(reports, name):
         assert f.code in read.text
     assert all(f.snippet in read.text and f.example in read.text for f in report.findings[:1])
     assert all(words in read.text for words in (*report.suspicions, *report.notes))
-    assert (report.convention or "").replace("*", "") in read.text
+    name = re.search(r"\*(.*?)\*", report.convention or "")
+    if name:
+        assert [name[1]] == read.emphasised
+        assert report.convention.replace(name[0], name[1]) in read.text
     assert not {"script", "iframe", "object", "embed", "form", "base"} & {
         n for n, _ in read.elements
     }

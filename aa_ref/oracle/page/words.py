@@ -1,5 +1,6 @@
 """What the page says: the verdict, and findings, suspicions, notes."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ..findings import CODES, Finding
@@ -8,6 +9,7 @@ from .markup import Markup, number, tag
 
 __all__ = ["findings_section", "head", "remarks"]
 
+_NAME = re.compile(r"(?<!\S)\*([^*]+)\*")
 _MARKS = {"bit-identical": "✓", "within-bound": "✓", "cannot-judge": "?", "fails": "✗"}
 
 
@@ -32,8 +34,8 @@ def head(report: Report) -> Markup:
 
 
 def _emphasised(text: str) -> Iterator[object]:
-    """What stands between asterisks as such."""
-    for k, part in enumerate(text.split("*")):
+    """A name between asterisks as such; other asterisks multiply, as in ``floor(n*s)``."""
+    for k, part in enumerate(_NAME.split(text)):
         yield tag("em", part) if k % 2 else part
 
 
