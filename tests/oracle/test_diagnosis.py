@@ -308,6 +308,31 @@ def test_what_is_asked_for_is_what_is_right(boundary: str, sampling: str) -> Non
         assert codes_of(diagnose(right, scale=0.3, sampling=sampling)) == ["boundary"]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("precision", [None, "binary32"])
+def test_results_of_a_narrow_type_have_no_more_digits_than_it_holds(
+    dtype: str, precision: str | None
+) -> None:
+    """Sums in binary32, rounded once to the type: another fault is all that is found."""
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    wrong = downsample(0.25, boundary="reflect")
+    found = diagnose(wrong, scale=0.25, dtype=dtype, precision=precision)
+    assert codes_of(found) == ["boundary"], found.findings
+
+
+@pytest.mark.parametrize("scale", [0.25, 0.125])
+def test_answers_without_outputs_are_only_those_of_short_axes(scale: float) -> None:
+    """floor(n*s) outputs: none where n is less than the stride, as whole pipelines do."""
+
+    def cropped(x: Any) -> Any:
+        y = aa_ref.downsample(x, scale, backend="numpy")
+        return y[..., : int(x.shape[-2] * scale), : int(x.shape[-1] * scale)]
+
+    assert codes_of(diagnose(cropped, scale=scale)) == ["size"]
+    assert [f.code for f in oracle.check(cropped, scale).findings] == ["size"]
+
+
 def test_sums_by_a_transform_are_no_fault() -> None:
     taps = aa_ref.plan((64,), 0.25, axes=-1).axes[0].taps.astype(np.float64)
 

@@ -10,8 +10,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...dtypes import FLOATING
 from ...plans import Plan, plan
-from ..precisions import Precision
+from ..precisions import FORMATS, Precision, conversion
 from ..tap_errors import tap_errors
 
 __all__ = ["Accuracy", "accuracy_for"]
@@ -107,4 +108,6 @@ def accuracy_for(p: Plan, precision: Precision, taps: Any) -> Accuracy:
         steps += count * precision.storage.exponent
     if not precision.operands.holds(held):
         steps += count * precision.operands.exponent
+    if p.dtype in FLOATING:  # the result's own type, which is rounded to once
+        steps += conversion(precision.storage, FORMATS[p.dtype])
     return Accuracy(tap, common, slope, steps, held.unit, count)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import patterns
-from ..precisions import as_precision
+from ..precisions import FORMATS, as_precision
 from .accuracy import Accuracy
 from .axes import AxisStudy
 from .further import Further
@@ -48,8 +48,9 @@ class Floating:
         self.q = q
         precision = as_precision(q.terms.precision)
         self.digits = min(
-            precision.storage.digits, precision.accumulation.digits, precision.operands.digits
-        )
+            precision.storage.digits, precision.accumulation.digits, precision.operands.digits,
+            FORMATS[q.terms.dtype].digits,
+        )  # fmt: skip
         self.accuracy = q.accuracy
         self.responses: list[Response] = []
         self.studies: list[AxisStudy] = []

@@ -113,6 +113,8 @@ def ask_axis(
         return None
     if any(y is None for y in answers) or shapes != {nothing.shape}:
         return None
+    if not nothing.size:  # the answers hold no output at all
+        return None
     y = (np.stack([y for y in answers if y is not None]) - nothing) / amplitude
     y = np.nan_to_num(np.moveaxis(y, axis + 1, 1), nan=0.0, posinf=0.0, neginf=0.0)
     y[np.abs(y) <= accuracy.steps * np.abs(nothing).max() / amplitude] = 0.0  # rounding of sums
