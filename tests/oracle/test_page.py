@@ -61,7 +61,9 @@ REPORTS = {
     "late": lambda: oracle.check(late, 0.5, layout="HW"),
     "reflecting": lambda: oracle.check(reflecting, 0.5, layout="HW"),
     "boxes": lambda: oracle.check(boxes, 0.5, layout="HW"),
-    "nearest": lambda: oracle.check(lambda x: downsample(x, 0.3, sampling="nearest"), 0.3, layout="HW"),
+    "nearest": lambda: oracle.check(
+        lambda x: downsample(x, 0.3, sampling="nearest"), 0.3, layout="HW"
+    ),
     "refuses": lambda: oracle.check(refuses, 0.5, layout="HW"),
     "forgets": lambda: oracle.check(forgets, 0.5, layout="HW"),
     "no array": lambda: oracle.check(lambda x: None, 0.5, layout="HW"),
