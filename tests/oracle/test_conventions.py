@@ -200,6 +200,9 @@ def test_the_matrices_of_a_row_do_what_the_library_does(name: str) -> None:
             np.testing.assert_array_less(np.abs(y - rows @ x @ columns.T), limit, f"at {s}")
 
 
+OTHER = "; another operation is asked for."
+
+
 def as_batch(plane: Plane, s: float) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
         return np.array([[plane(p, s) for p in entry] for entry in x], x.dtype)
@@ -257,6 +260,69 @@ def test_without_a_match_at_the_ends_the_rest_still_has_a_name() -> None:
     said = diagnose(replicated, scale=0.5).convention
     assert said == (
         "You look, clear of the ends, like *slice (2020)*, as you should; what differs is the ends."
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "uint8"])
+@pytest.mark.parametrize(
+    ("scale", "given", "asked", "begins", "ends"),
+    [
+        (0.25, {}, {"boundary": "reflect"}, "You pass as *slice (2020)* (", OTHER),
+        (0.25, {}, {"sampling": "nearest"}, "You pass as *slice (2020)* (", OTHER),
+        (0.3, {}, {"sampling": "nearest"}, "You pass as *slice (2020)* (", OTHER),
+        (0.25, {}, {"sigma": 2.0}, "You pass as *slice (2020)* (", OTHER),
+        (0.5, {"sigma": 1.5}, {"sigma": 0.8}, "You pass as *fixed sigma 1.5* (", OTHER),
+        (0.3, {"sampling": "nearest", "boundary": "reflect"}, {"sampling": "nearest"},
+         "You look, clear of the ends, like *nearest (2019)*, as you should;", "the ends."),
+        (0.25, {"boundary": "replicate"}, {"boundary": "reflect"},
+         "You look, clear of the ends, like *slice (2020)*, as you should;", "the ends."),
+    ],
+)  # fmt: skip
+def test_what_is_said_to_be_as_it_should_is_what_was_asked_for(
+    scale: float, given: Any, asked: Any, begins: str, ends: str, dtype: str
+) -> None:
+    def wrong(x: Any) -> Any:
+        return aa_ref.downsample(x, scale, backend="numpy", **given)
+
+    found = diagnose(wrong, scale=scale, dtype=dtype, **asked)
+    assert found.convention is not None
+    assert found.convention.startswith(begins)
+    assert found.convention.endswith(ends)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({"sampling": "nearest"}, "nearest (2019)"), ({}, "slice (2020)"), ({"sigma": 2.2}, "")],
+)
+def test_axes_that_are_as_asked_for_get_the_name_of_that_or_none(options: Any, name: str) -> None:
+    """Whatever else is wrong; and no advice to do something else."""
+
+    def swapped(x: Any) -> Any:
+        return aa_ref.downsample(x, 0.3, backend="numpy", **options)[:, ::-1]
+
+    found = diagnose(swapped, scale=0.3, **options)
+    assert [f.code for f in found.findings] == ["channels"]
+    said = found.convention
+    assert said is None if not name else said and said.startswith(f"You pass as *{name}* along")
+    right = diagnose(lambda x: swapped(x)[:, ::-1], scale=0.3, **options)
+    said = right.convention
+    assert said is None if not name else said and said.startswith(f"{name}: ")
+
+
+def test_no_faulty_axis_passes_as_what_is_asked_for() -> None:
+    """Even if the fault is less than single weights are off by in a coarse type."""
+
+    def narrower(x: Any) -> Any:
+        taps = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)
+        y = np.pad(x.astype(float), [(0, 0), (0, 0), (5, 5), (5, 5)])
+        for axis in (-2, -1):
+            y = np.lib.stride_tricks.sliding_window_view(y, 11, axis) @ (taps / taps.sum())
+        return y[..., ::4, ::4].astype(x.dtype)
+
+    found = diagnose(narrower, scale=0.25, dtype="float16")
+    assert [f.code for f in found.findings] == ["radius"]
+    assert found.convention == (
+        "You look like *slice (2020)*, as you should, but for what the findings tell."
     )
 
 

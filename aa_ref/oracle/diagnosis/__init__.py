@@ -32,6 +32,8 @@ boundary, to within what rounding may have done to the answers.
 `overall`        the sum of weights, and whether anything is left unexplained
 `specials`       NaN and infinity
 `accuracy`       the limits
+`asked`          how near known implementations are to what is asked for
+`naming`         whose convention is followed
 ===============  =============================================================================
 """
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .. import patterns
 from ..precisions import FORMATS, as_precision
 from .accuracy import Accuracy
+from .asked import asked_of
 from .axes import AxisStudy
 from .further import Further
 from .grain import judge_grain
@@ -187,4 +188,7 @@ class Floating:
             return self.convention
         likeness = likeness_of(self.studies, counts, self.accuracy)
         scales = [float(s.plan.scale) for s in self.studies]
-        return convention_of(scales, likeness, faultless=faultless)
+        return convention_of(
+            scales, likeness, asked=asked_of(self.q.lengths, self.q.axis_plan, counts),
+            as_asked=self.q.as_asked(self.studies), faultless=faultless,
+        )  # fmt: skip

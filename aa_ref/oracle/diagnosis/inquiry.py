@@ -1,6 +1,6 @@
 """What is asked, of whom, and what has been found wrong so far."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from ..lengths import Reach, reach_of
 from ..precisions import as_precision
 from ..terms import Terms
 from .accuracy import Accuracy, accuracy_for
-from .axes import AxisFault
+from .axes import AxisFault, AxisStudy
 from .impulses import lengths_for
 from .subject import Subject
 
@@ -71,3 +71,7 @@ class Inquiry:
     def has(self, *codes: str) -> bool:
         """Whether a fault of one of these codes is noted."""
         return any(f.code in codes for f in self.faults)
+
+    def as_asked(self, studies: Sequence[AxisStudy]) -> bool:
+        """Whether every axis has been studied, and none has anything wrong."""
+        return bool(studies) and not self.has("axes") and not any(s.faults for s in studies)

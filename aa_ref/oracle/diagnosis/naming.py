@@ -11,34 +11,52 @@ from .accuracy import Accuracy
 from .axes import AxisStudy
 from .readings import Reading
 
-__all__ = ["Likeness", "convention_of", "convention_of_nan", "likeness_of", "ranked"]
+__all__ = ["Counts", "Likeness", "convention_of", "convention_of_nan", "likeness_of", "ranked"]
 
 Values = NDArray[np.float64]
 Counts = Sequence[tuple[int, int]]
 Likeness = Callable[[Convention, int], int]
 
+_DEGREES = {3: "pass as", 2: "look, clear of the ends, like", 1: "filter like"}
 
-def convention_of(scales: Sequence[float], likeness: Likeness, *, faultless: bool) -> str | None:
+
+def convention_of(
+    scales: Sequence[float],
+    likeness: Likeness,
+    *,
+    asked: Likeness,
+    as_asked: bool,
+    faultless: bool,
+) -> str | None:
     """The nearest known implementation, and what to do.
 
     First one that does the same along every axis; then one that does where neither end has a
-    part in it; then one of the same matrices and other numbers of outputs. None if there is none.
+    part in it; then one of the same matrices and other numbers of outputs. None if there is none,
+    or if the axes are all as they should be and that has no name.
 
     Parameters
     ----------
     scales : sequence of float
         One for each axis.
-    likeness : function
+    likeness, asked : function
         Of a convention and the number of an axis: 3 if all is the same, 2 if the inner outputs
-        are, 1 if those but not their number are, else 0.
+        are, 1 if those but not their number are, else 0; the same as what is observed, and as
+        what is asked for.
+    as_asked : bool
+        Whether nothing has been found wrong along any axis.
     faultless : bool
-        Whether nothing has been found wrong.
+        Whether nothing has been found wrong at all.
     """
+    axes = range(len(scales))
     known = [c for c in CONVENTIONS if all(map(c.applies, scales))]
-    for least, words in ((3, "pass as"), (2, "look, clear of the ends, like"), (1, "filter like")):
+    wanted = {c: min(asked(c, k) for k in axes) for c in known}
+    for least in (3, 2, 1):
         for c in known:
-            if min(likeness(c, k) for k in range(len(scales))) >= least:
-                return _said(c, words, least, faultless)
+            if min(likeness(c, k) for k in axes) >= least and (not as_asked or wanted[c] == 3):
+                if wanted[c] == 3:
+                    return _as_it_should(c, least, as_asked, faultless)
+                plain = any(w == 3 and not other.differs for other, w in wanted.items())
+                return _other_than_asked(c, least, wanted[c], plain)
     return None
 
 
@@ -46,7 +64,7 @@ def convention_of_nan(scale: float) -> str | None:
     """The known implementation that gives nothing but NaN at a scale, if there is one."""
     for c in CONVENTIONS:
         if c.applies(scale) and np.isnan(c.matrix(8, scale)).all():
-            return _said(c, "pass as", 3, False)
+            return _other_than_asked(c, 3, 0, True)
     return None
 
 
@@ -90,16 +108,28 @@ def ranked(alike: NDArray[np.bool_], sizes: bool, inner: Sequence[int]) -> int:
     return 2 if sizes else 1
 
 
-def _said(c: Convention, words: str, rank: int, faultless: bool) -> str:
-    if not c.differs:
-        if faultless:
-            return f"{c.name}: {c.where}"
-        if rank == 3:
-            return (
-                f"You pass as *{c.name}* along each axis, as you should ({c.where}); the findings "
-                "tell what else is wrong."
-            )
-        part = "the ends" if rank == 2 else "the number of outputs"
-        return f"You {words} *{c.name}*, as you should; what differs is {part}."
-    sentence = f"You {words} *{c.name}* ({c.where}): {c.differs}"
-    return f"{sentence}; {c.advice}."
+def _as_it_should(c: Convention, rank: int, as_asked: bool, faultless: bool) -> str:
+    """Of one that does what is asked for."""
+    if faultless:
+        return f"{c.name}: {c.where}"
+    if rank < 3:
+        return _but_for(c, rank)
+    if as_asked:
+        return (
+            f"You pass as *{c.name}* along each axis, as you should ({c.where}); the findings "
+            "tell what else is wrong."
+        )
+    return f"You look like *{c.name}*, as you should, but for what the findings tell."
+
+
+def _other_than_asked(c: Convention, rank: int, wanted: int, plain: bool) -> str:
+    """Of one that does not; its differences and advice are those against a plain plan."""
+    if not plain and rank < 3 and wanted >= 2:
+        return _but_for(c, rank)
+    sentence = f"You {_DEGREES[rank]} *{c.name}* ({c.where})" + f": {c.differs}" * bool(c.differs)
+    return f"{sentence}; {c.advice if plain else 'another operation is asked for'}."
+
+
+def _but_for(c: Convention, rank: int) -> str:
+    part = "the ends" if rank == 2 else "the number of outputs"
+    return f"You {_DEGREES[rank]} *{c.name}*, as you should; what differs is {part}."

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
 from ... import patterns
 from ...conventions import Convention
+from ..asked import asked_of
 from ..axes import AxisFault, AxisStudy
 from ..inquiry import Inquiry
 from ..naming import convention_of, likeness_of, ranked
@@ -252,9 +253,13 @@ class Integers:
         if len(self._lines) < len(q.reach) or not self.linear:
             return None
         scales = [float(q.axis_plan(k, n.x.shape[1]).scale) for k, n in enumerate(self._lines)]
+        named = partial(
+            convention_of, scales, asked=asked_of(q.lengths, q.axis_plan, counts),
+            as_asked=q.as_asked(self.studies), faultless=faultless,
+        )  # fmt: skip
         if self.studies:
             recovered = likeness_of(self.studies, counts, q.accuracy)
-            name = convention_of(scales, recovered, faultless=faultless)
+            name = named(recovered)
             if name is not None:
                 return name
 
@@ -270,7 +275,7 @@ class Integers:
             alike = np.array([low <= 0 <= high for low, high in ends])
             return ranked(alike, sizes, guess.inner)
 
-        return convention_of(scales, likeness, faultless=faultless)
+        return named(likeness)
 
 
 def _adapt(studies: Sequence[AxisStudy], filters: Sequence[Filter]) -> None:
