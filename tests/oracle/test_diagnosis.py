@@ -462,6 +462,16 @@ def test_an_implementation_for_three_channels_is_asked_with_three() -> None:
     assert codes_of(diagnose(three, scale=0.25)) == ["error"]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_an_implementation_for_one_entry_is_asked_for_one_at_a_time(dtype: str) -> None:
+    def single(x: Any) -> Any:
+        if len(x) != 1:
+            raise ValueError("the batch size is 1")
+        return aa_ref.downsample(x, 0.5, boundary="replicate", backend="numpy")
+
+    assert codes_of(diagnose(single, scale=0.5, dtype=dtype)) == ["error", "boundary"]
+
+
 def test_no_call_has_more_samples_than_the_limit() -> None:
     most = 0
 

@@ -134,6 +134,13 @@ class Subject:
     def _together(self, xs: list[Values]) -> Iterator[Values | None]:
         stack = np.stack(xs)[:, None]
         y = self.ask(np.repeat(stack, self.channels, axis=1))
+        if y is None and len(xs) > 1:  # exported models may take one entry and no more
+            first = next(self._together(xs[:1]))
+            self.batches = first is None
+            yield first
+            for x in xs[1:]:
+                yield None if first is None else next(self._together([x]))
+            return
         for k in range(len(xs)):
             yield None if y is None or k >= len(y) or not y.shape[1] else y[k, 0]
 
