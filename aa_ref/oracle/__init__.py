@@ -26,6 +26,7 @@
 `faults`        what is wrong with one answer
 `transposes`    the adjoint, and the identity that makes it one
 `explaining`    from wrong values to findings
+`coarser`       which coarser arithmetic explains values that the stated one does not
 `diagnosis`     what a wrong implementation does, recovered from its answers
 `conventions`   known implementations, as data
 `ingredients`   what conventions are made of

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .calls import Question
+from .coarser import coarser_precision
 from .comparison import Comparison
 from .diagnosis import diagnose
 from .faults import Fault
@@ -86,7 +87,8 @@ def explained(
         found.append(Explanation("unstable", unstable[0], _example("unstable", numbers, special)))
     codes = {e.code for e in found}
     if numbers and not codes - {"size", "nan"}:
-        found.append(_of_values(numbers))
+        coarser = coarser_precision(terms, [(f.question, f.y) for f in numbers])
+        found.append(_of_precision(numbers, terms, coarser) if coarser else _of_values(numbers))
     if special and not numbers and "nan" not in codes:
         found.append(_of_specials(special[0]))
     return Explained(found, diagnosis.convention, diagnosis.recovered)
@@ -117,6 +119,15 @@ def _of_specials(failure: Failure) -> Explanation:
         "2 radius + 1 taps along each axis, reads them, and nowhere else",
         failure,
     )  # fmt: skip
+
+
+def _of_precision(failures: list[Failure], terms: Terms, coarser: str) -> Explanation:
+    return Explanation(
+        "precision",
+        f"rounds more coarsely than {terms.precision}: {_worst(failures)}, and every error is "
+        f"within that of {coarser}; if that is meant, judge it with precision={coarser!r}",
+        failures[0],
+    )
 
 
 def _of_values(failures: list[Failure]) -> Explanation:
