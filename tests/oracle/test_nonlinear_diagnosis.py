@@ -111,3 +111,13 @@ def test_entries_of_a_batch_that_are_lost_are_found_however_many_are_left(lost: 
     found = diagnose(function, scale=0.25)
     assert [f.code for f in found.findings] == ["channels", "boundary"]
     assert str(lost) in found.findings[0].message
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.25, 0.3])
+def test_small_taps_are_no_fault_where_large_impulses_are_cut_off(scale: float) -> None:
+    """In float16, what an impulse of 1 leaves of the outer taps is subnormal."""
+
+    def clipped(x: Any) -> Any:
+        return np.clip(aa_ref.downsample(x, scale, backend="numpy"), 0, 1).astype(x.dtype)
+
+    assert [f.code for f in diagnose(clipped, scale=scale, dtype="float16").findings] == ["values"]

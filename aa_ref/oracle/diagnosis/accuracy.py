@@ -66,6 +66,10 @@ class Accuracy:
         """The limits for answers that are sums of so many terms, all of one sign."""
         return replace(self, steps=self.steps + terms * self.unit)
 
+    def below_normal(self, relative: float) -> "Accuracy":
+        """The limits if an answer is a subnormal number, off by so much of itself for that."""
+        return replace(self, steps=self.steps + relative)
+
     def noise(self, samples: int) -> float:
         """Of answers that should be zero, relative to the largest, if a transform made them.
 

@@ -138,7 +138,7 @@ class Floating:
                 continue
             found = [
                 study_axis(
-                    r.matrix, q.axis_plan(k, r.matrix.shape[1]), self._accuracy_of(r),
+                    r.matrix, q.axis_plan(k, r.matrix.shape[1]), self._accuracy_of(r, amplitude),
                     self._further(k, r, amplitude, times),
                 )
                 for k, r in enumerate(responses)
@@ -160,11 +160,14 @@ class Floating:
             first,
         )  # fmt: skip
 
-    def _accuracy_of(self, response: Response) -> Accuracy:
+    def _accuracy_of(self, response: Response, amplitude: float) -> Accuracy:
         """The limits for one axis' answers."""
+        accuracy = self.accuracy
         if response.where == "everywhere":
-            return self.accuracy.summed(max(response.lengths))
-        return self.accuracy
+            accuracy = accuracy.summed(max(response.lengths))
+        least = np.abs(response.matrix[response.matrix != 0]).min(initial=np.inf) * abs(amplitude)
+        held = FORMATS[self.q.terms.dtype]
+        return accuracy.below_normal(held.smallest / float(least) if least < held.normal else 0.0)
 
     def conclude(self) -> None:
         """What concerns all axes together, once each has been judged for itself."""
