@@ -503,4 +503,24 @@ PAIRS = [
     ),
 ]
 
-MUTANTS = [*SINGLE, *PAIRS]
+
+def in_half(name: str, codes: str, **parts: Any) -> Mutant:
+    """Sums in binary32, rounded once to float16: the type's coarseness is no fault."""
+    parts = {"before": lambda x: x.astype(np.float32)} | parts
+    return mutant(f"float16: {name}", but(**parts), codes, dtype="float16")
+
+
+HALF = [
+    in_half("reflect", "boundary", fold=reflect),
+    in_half(
+        "floor for ceil, to nothing", "size", centres=lambda n, q: every_stride(n, q)[: n // q]
+    ),
+    in_half("one sample late", "phase", centres=lambda n, q: every_stride(n, q) + 1),
+    in_half("sigma 1/(2s)", "sigma", sigma=lambda s: 1 / s / 2, radius=lambda g: 6),
+    in_half("three sigma", "radius", radius=lambda g: round(3 * g)),
+    in_half("gain 0.97", "normalisation", after=lambda y: y * np.float32(0.97)),
+    in_half("result cut off", "values", after=lambda y: np.clip(y, 0, 1)),
+    in_half("mirrored, replicate", "flip boundary", fold=clip, after=lambda y: y[..., ::-1]),
+]
+
+MUTANTS = [*SINGLE, *PAIRS, *HALF]
