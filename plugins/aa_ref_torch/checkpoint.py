@@ -3,26 +3,18 @@
 import itertools
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import reduce
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 import aa_ref
 
-__all__ = ["HALVES", "ROUNDING", "design_of", "explain_mismatch", "is_design"]
+__all__ = ["HALVES", "ROUNDING", "explain_mismatch", "is_design"]
 
 ROUNDING = 2e-6
 """How far, relatively, the original's weights may be from the exact ones: see `docs/spec.md`, 7."""
 HALVES = (torch.float16, torch.bfloat16)
-
-
-def design_of(plan: aa_ref.Plan) -> NDArray[Any]:
-    """The weights that a plan's axes stand for: the outer product of their taps."""
-    product: NDArray[Any] = reduce(np.multiply.outer, [a.taps for a in plan.axes])
-    return product
 
 
 def is_design(weight: torch.Tensor, design: NDArray[Any]) -> bool:

@@ -150,7 +150,7 @@ def _filtered(
     return y.reshape(*moved.shape[: x.dim() - rank], *y.shape[2:]).movedim(back, there)
 
 
-def outer_product(plans: list[Any]) -> NDArray[Any]:
+def outer_product(plans: Sequence[Any]) -> NDArray[Any]:
     """The weights that several axes stand for, in binary64."""
     product: NDArray[Any] = reduce(np.multiply.outer, [plan.taps for plan in plans])
     return product

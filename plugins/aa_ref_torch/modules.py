@@ -11,7 +11,8 @@ from torch import nn
 import aa_ref
 from aa_ref.errors import ContainerError, ScaleError, ShapeError
 
-from .checkpoint import design_of, explain_mismatch, is_design
+from .checkpoint import explain_mismatch, is_design
+from .convolution import outer_product
 from .functional import apply, apply_pyramid, convolve, is_jit_tracing
 from .memory import check_readable
 from .options import LONG, describe, plan_for
@@ -52,7 +53,7 @@ class _AntiAliasInterpolation(nn.Module):
         self.int_inv_scale = _one_if_equal([a.stride for a in self._plan.axes])
         self.has_pass = bool(self._plan.passes)
         self.acts_by_plan = True
-        weight = torch.tensor(design_of(self._plan), dtype=torch.float32)
+        weight = torch.tensor(outer_product(self._plan.axes), dtype=torch.float32)
         self.register_buffer("weight", weight.repeat(self.groups, 1, *[1] * self.dimensions))
 
     @property
@@ -108,7 +109,7 @@ class _AntiAliasInterpolation(nn.Module):
         """
         if not self.has_pass:
             return
-        design = design_of(self._plan)
+        design = outer_product(self._plan.axes)
         shape = self.groups, 1, *design.shape
         if self.weight.shape != shape:
             raise ShapeError(

@@ -112,6 +112,7 @@ def test_of_a_wrong_one_its_own_parameters_are_recovered(
     assert blamed <= {"stride", "phase", "sigma", "boundary", "radius"}
     for letter in "HW":
         of_axis = found.recovered[letter]
+        # One value of the interval that integers leave open.
         assert of_axis["sigma"] == pytest.approx(sigma, rel=1e-2)
         assert (of_axis["stride"], of_axis["phase"]) == (stride, phase)
         assert of_axis["boundary"] == boundary
@@ -124,6 +125,7 @@ def test_a_gain_is_recovered_and_hides_nothing(gain: float) -> None:
         return rounded(gain * y + (255 if gain < 0 else 0), x.dtype)
 
     found = diagnose(function, scale=0.25, dtype="uint8")
+    # Each answer is known to within a half, of 255.
     assert found.recovered["gain"] == pytest.approx(gain, rel=2e-3)
     assert set(codes_of(found)) - {"values"} == {"normalisation", "boundary"}
     assert ("values" in codes_of(found)) == (gain < 0)  # as zeros become 255
@@ -141,6 +143,7 @@ def test_filters_that_are_no_gaussian_are_recovered(weights: list[int]) -> None:
     others = {"phase", "boundary"} | ({"radius"} if len(weights) == 3 else set())
     # Some Gaussian, its centre free, goes through any three.
     assert {"sigma"} <= set(codes_of(found)) <= {"sigma"} | others
+    # Of 255, one answer tells a tap to within 2e-3; many together tell it more exactly.
     np.testing.assert_allclose(found.recovered["H"]["taps"], taps, atol=1e-3)
     np.testing.assert_allclose(found.recovered["W"]["taps"], taps, atol=1e-3)
 

@@ -29,7 +29,7 @@ ROOMS = {
     "operator": {"convolution", "memory", "options"},
     "translation": {"convolution", "operator", "options"},
     "functional": {"convolution", "memory", "operator", "options"},
-    "modules": {"checkpoint", "functional", "memory", "options"},
+    "modules": {"checkpoint", "convolution", "functional", "memory", "options"},
     "replacing": {"checkpoint", "modules"},
     "__init__": {"functional", "modules", "replacing", "translation"},
 }
