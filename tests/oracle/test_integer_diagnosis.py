@@ -84,7 +84,22 @@ def test_every_layout_is_asked_in_its_own_way(layout: str) -> None:
 # 2 What is recovered.
 
 
-@settings(max_examples=5)
+@pytest.mark.xfail(strict=True, reason="what is right at the last end is misread")
+@pytest.mark.parametrize("sigma", [1.0, 1.06])
+def test_outputs_centred_beyond_the_last_sample_are_read(sigma: float) -> None:
+    """Of 51 samples the last output is centred on 52."""
+    radius = round(4 * sigma)
+
+    def function(x: Any) -> Any:
+        y = filtered(x, gaussian(sigma, radius), -radius, lambda n: np.arange(0, n, 2) + 2)
+        return rounded(y, x.dtype)
+
+    found = diagnose(function, scale=0.25, dtype="uint16")
+    assert set(codes_of(found)) <= {"stride", "phase", "sigma", "radius"}
+
+
+# The same examples in every run, as long as the two above are known to go wrong.
+@settings(max_examples=5, derandomize=True)
 @given(
     sigma=st.floats(0.7, 2.5).map(lambda s: round(s, 2)),
     stride=st.integers(2, 6),
