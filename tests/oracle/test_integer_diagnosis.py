@@ -84,7 +84,6 @@ def test_every_layout_is_asked_in_its_own_way(layout: str) -> None:
 # 2 What is recovered.
 
 
-@pytest.mark.xfail(strict=True, reason="what is right at the last end is misread")
 @pytest.mark.parametrize("sigma", [1.0, 1.06])
 def test_outputs_centred_beyond_the_last_sample_are_read(sigma: float) -> None:
     """Of 51 samples the last output is centred on 52."""
@@ -98,20 +97,23 @@ def test_outputs_centred_beyond_the_last_sample_are_read(sigma: float) -> None:
     assert set(codes_of(found)) <= {"stride", "phase", "sigma", "radius"}
 
 
-# The same examples in every run, as long as the two above are known to go wrong.
-@settings(max_examples=5, derandomize=True)
+SIGMAS = st.floats(0.7, 2.5).filter(lambda s: abs(s - 1.5) > 2e-3)
+
+
+@settings(max_examples=8)
 @given(
-    sigma=st.floats(0.7, 2.5).map(lambda s: round(s, 2)),
+    sigma=SIGMAS | SIGMAS.map(lambda s: round(s, 2)),
+    cut=st.sampled_from([3, 4]),
     stride=st.integers(2, 6),
     phase=st.integers(-1, 2),
     boundary=st.sampled_from(BOUNDARIES),
     dtype=st.sampled_from(["uint8", "uint16"]),
 )
 def test_of_a_wrong_one_its_own_parameters_are_recovered(
-    sigma: float, stride: int, phase: int, boundary: str, dtype: str
+    sigma: float, cut: int, stride: int, phase: int, boundary: str, dtype: str
 ) -> None:
     """And blamed, each if and only if it is another one than that of scale 1/4."""
-    radius = round(4 * sigma)
+    radius = round(cut * sigma)
     taps = gaussian(sigma, radius)
 
     def function(x: Any) -> Any:
@@ -131,6 +133,32 @@ def test_of_a_wrong_one_its_own_parameters_are_recovered(
         assert of_axis["sigma"] == pytest.approx(sigma, rel=1e-2)
         assert (of_axis["stride"], of_axis["phase"]) == (stride, phase)
         assert of_axis["boundary"] == boundary
+
+
+@settings(max_examples=4)
+@given(sigma=SIGMAS, cut=st.sampled_from([3, 4]), boundary=st.sampled_from(BOUNDARIES))
+def test_rounding_between_the_passes_is_told_beside_other_faults(
+    sigma: float, cut: int, boundary: str
+) -> None:
+    radius = round(cut * sigma)
+    taps = gaussian(sigma, radius)
+
+    def function(x: Any) -> Any:
+        for axis in (-2, -1):
+            x = np.moveaxis(x, axis, -1)
+            index = fold(np.arange(-radius, x.shape[-1] + radius), x.shape[-1], boundary)
+            padded = np.where(index >= 0, x[..., index], 0)
+            windows = np.lib.stride_tricks.sliding_window_view(padded, len(taps), -1)
+            x = np.moveaxis(rounded(windows[..., ::4, :] @ taps, x.dtype), -1, axis)
+        return x
+
+    found = diagnose(function, scale=0.25, dtype="uint8")
+    blamed = set(codes_of(found))
+    assert {"sigma", "precision"} <= blamed <= {"sigma", "radius", "boundary", "precision"}
+    assert ("boundary" in blamed) == (boundary != "zeros")
+    assert "between the passes is rounded to integers, too, all to nearest" in message(
+        found, "precision"
+    )
 
 
 @pytest.mark.parametrize("gain", [0.5, 0.99, 0.998, 1.02, 3, 14.137, -1])

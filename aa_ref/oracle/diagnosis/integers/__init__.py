@@ -11,9 +11,13 @@ integers that it may be rounded to.
 `guess`        centres and weights, by least squares
 `windows`      the answers of all inner outputs beside the samples that they read
 `minimax`      fits of the smallest largest error, and proofs that none is small enough
-`taps`         the filter of the fewest faults that explains the inner outputs
+`filters`      a filter, and what in it was sought among numbers
+`taps`         filters that explain the inner outputs, those of the fewest faults first
 `ends`         the rule beyond the ends
 `planes`       noise in all directions: what is rounded between the passes
+`evidence`     the answers of all axes, and those to planes
+`fitting`      the numbers in filters that explain all of these
+`agreement`    of the filters of each axis, those that explain everything together
 `mixing`       channels and batch entries
 `numbers`      all of it, in order
 =============  =============================================================================

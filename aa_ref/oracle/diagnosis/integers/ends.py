@@ -1,17 +1,19 @@
 """All outputs of an axis: the inner filter, and the rule that continues it to the ends."""
 
-import math
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....plans import AxisPlan
-from ...edges import RULES, bordered_row
+from ...edges import RULES
+from .evidence import Evidence, Laid
+from .filters import Filter
+from .fitting import fit_filters
 from .guess import Guess
 from .lines import Lines
-from .taps import Filter
 
 __all__ = ["Rows", "read_ends"]
 
@@ -19,23 +21,38 @@ Values = NDArray[np.float64]
 Interval = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
-    """What every output reads.
+    """What every output of an axis reads.
 
     Attributes
     ----------
-    matrix : ndarray of shape (outputs, inputs)
-        In units of the gain.
-    explained : ndarray of bool, of shape (outputs,)
-        The outputs all whose answers follow from it; the others' weights are guesses.
-    offset : float
-        What is added to all sums.
+    lines : Lines
+        The answers.
+    found : Filter
+        The inner filter.
+    laid : Laid
+        The outputs all whose answers follow from it.
+    guessed : ndarray of shape (outputs, inputs)
+        What all outputs seem to read, if nothing explains them.
     """
 
-    matrix: Values
-    explained: NDArray[np.bool_]
-    offset: float
+    lines: Lines
+    found: Filter
+    laid: Laid
+    guessed: Values
+
+    @property
+    def matrix(self) -> Values:
+        """Of shape (outputs, inputs), in units of the gain."""
+        rows = self.guessed / self.found.gain
+        rows[self.laid.outputs] = self.laid.matrix(self.found)
+        return rows
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether all outputs are."""
+        return len(self.laid.outputs) == len(self.guessed)
 
 
 def read_ends(
@@ -43,60 +60,104 @@ def read_ends(
     guess: Guess,
     found: Filter,
     a: AxisPlan,
-    others: Sequence[float],
+    nice: Sequence[float],
     *,
     apart: bool = False,
 ) -> Rows:
     """For each output the first centre and rule that explain its answers.
 
-    Of the rules, first the expected one, then one that explains all outputs at that end. All
-    outputs have to agree on what is added to their sums: that of the filter, or one of the
-    ``others``. If something is added at the ends alone, ``apart`` leaves open what.
+    Of the rules, first the expected one, then one that explains all outputs at both ends, then one
+    for each end; the filter may be any that explains the inner outputs, too. All outputs have to
+    agree on what is added to their sums, one of the ``nice`` if it can be. If something is added at
+    the ends alone, ``apart`` leaves open what.
     """
-    n, outputs = lines.x.shape[1], lines.y.shape[1]
-    centres = _continued(guess, outputs)
-    rules = [a.boundary, *(r for r in RULES if r != a.boundary)]
-    matrix, explained = np.zeros((outputs, n)), np.zeros(outputs, bool)
-    agreed = (-math.inf, math.inf)  # what may be added to sums
+    ends = _Ends(lines, guess, found, a, nice, apart)
+    low, high = ends.unknown()
+    if not ends.follow_one_rule([*low, *high]):
+        for outputs in (low, high):
+            if not ends.follow_one_rule(outputs):
+                ends.read_each(outputs)
+    return ends.rows()
 
-    def row(centre: float, rule: str) -> Values:
-        return bordered_row(centre, found.places, found.taps, n, rule)
 
-    def with_row(agreed: Interval, weights: Values, i: int) -> Interval:
-        low, high = lines.offsets(weights, i, found.gain)
-        if apart and i not in guess.inner:
-            return agreed if low <= high else (math.inf, -math.inf)
-        return max(low, agreed[0]), min(high, agreed[1])
+class _Ends:
+    def __init__(
+        self, lines: Lines, guess: Guess, found: Filter, a: AxisPlan, nice: Sequence[float],
+        apart: bool,
+    ) -> None:  # fmt: skip
+        self.found = found
+        self._lines, self._plan, self._nice, self._apart = lines, a, nice, apart
+        self._n, self._guessed = lines.x.shape[1], guess.matrix
+        self._rules = (a.boundary, *(rule for rule in RULES if rule != a.boundary))
+        self._centres = _continued(guess, lines.y.shape[1])
+        self._known = {i: (float(guess.centres[i]), a.boundary) for i in guess.inner}
+        self._agreed = self._narrowed(_laid(self._n, self._known))
 
-    def settle(i: int, options: Iterator[tuple[float, str]]) -> None:
-        nonlocal agreed
-        for centre, rule in options:
-            weights = row(centre, rule)
-            narrowed = with_row(agreed, weights, i)
-            if narrowed[0] <= narrowed[1]:
-                matrix[i], explained[i], agreed = weights, True, narrowed
-                return
-        matrix[i] = guess.matrix[i] / found.gain
+    def rows(self) -> Rows:
+        """What is known in the end."""
+        low, high = self._agreed
+        usual = (self.found.offset, *self._nice)
+        offset = next((b for b in usual if low <= b <= high), (low + high) / 2)
+        found = replace(self.found, offset=offset)
+        return Rows(self._lines, found, _laid(self._n, self._known), self._guessed)
 
-    low = [int(i) for i in np.flatnonzero(centres < n / 2) if i not in guess.inner]
-    high = [i for i in range(outputs) if i not in guess.inner and i not in low]
-    for i in guess.inner:
-        settle(i, iter([(guess.centres[i], a.boundary)]))
-    for end in (low, high):
-        shared = []
-        for rule in rules:
-            narrowed = agreed
-            for i in end:
-                narrowed = with_row(narrowed, row(centres[i], rule), i)
-            if narrowed[0] <= narrowed[1]:
-                shared = [rule]
-                break
-        for i in end:
-            places = [float(centres[i])] if shared else _centres(centres[i], a, i, n)
-            settle(i, ((c, r) for c in places for r in shared or rules))
-    usual = (found.offset, *others)
-    offset = next((b for b in usual if agreed[0] <= b <= agreed[1]), sum(agreed) / 2)
-    return Rows(matrix, explained, offset)
+    def unknown(self) -> tuple[list[int], list[int]]:
+        """The outputs at either end."""
+        outputs = [i for i in range(len(self._centres)) if i not in self._known]
+        low = [i for i in outputs if self._centres[i] < self._n / 2]
+        return low, [i for i in outputs if i not in low]
+
+    def follow_one_rule(self, outputs: Sequence[int]) -> bool:
+        """Whether one rule explains all of them, if need be with another filter."""
+        ways = [{i: (float(self._centres[i]), rule) for i in outputs} for rule in self._rules]
+        return (
+            any(self._takes(way, self.found.offset) for way in ways)
+            or any(self._refits(way) for way in ways)
+            or any(self._takes(way) for way in ways)
+        )
+
+    def read_each(self, outputs: Sequence[int]) -> None:
+        """Each for itself: where it may lie, and by which rule."""
+        for i in outputs:
+            options = _centres(float(self._centres[i]), self._plan, i, self._n)
+            any(self._takes({i: place}) for place in itertools.product(options, self._rules))
+
+    def _takes(self, more: dict[int, tuple[float, str]], offset: float | None = None) -> bool:
+        """Whether the filter explains more outputs like that; from then on they are known."""
+        low, high = self._agreed
+        for i, place in more.items():
+            ends = self._narrowed(_laid(self._n, {i: place}))
+            if not self._apart:
+                low, high = max(low, ends[0]), min(high, ends[1])
+            elif not ends[0] <= ends[1]:
+                return False
+        if not low <= (low if offset is None else offset) <= high:
+            return False
+        self._known |= more
+        self._agreed = low, high
+        return True
+
+    def _refits(self, more: dict[int, tuple[float, str]]) -> bool:
+        """Whether a filter that differs by its parameters alone explains these outputs, too."""
+        if self._apart or not len(self.found.parameters):
+            return False
+        laid = _laid(self._n, self._known | more)
+        filters = fit_filters(Evidence([self._lines], [laid]), [self.found], self._nice)
+        if not filters:
+            return False
+        self.found = filters[0]
+        self._known |= more
+        self._agreed = self._narrowed(laid)
+        return True
+
+    def _narrowed(self, laid: Laid) -> Interval:
+        """What may be added to the sums of these outputs."""
+        return Evidence([self._lines], [laid]).offsets([self.found])
+
+
+def _laid(n: int, known: dict[int, tuple[float, str]]) -> Laid:
+    outputs = sorted(known)
+    return Laid(n, outputs, [known[i][0] for i in outputs], [known[i][1] for i in outputs])
 
 
 def _continued(guess: Guess, outputs: int) -> Values:

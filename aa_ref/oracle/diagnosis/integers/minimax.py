@@ -1,11 +1,12 @@
 """The linear fit whose largest error is smallest, or a proof that it is too large."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Fit", "minimax"]
+__all__ = ["Fit", "leeway", "minimax"]
 
 Values = NDArray[np.float64]
 
@@ -74,6 +75,14 @@ def minimax(columns: Values, wanted: Values, limit: Values | float) -> Fit:
         k = int(ratios.argmin())
         chosen[k], signs[k] = worst, sign
     return Fit(None, least)
+
+
+def leeway(errors: Values, limit: Values, slope: Values) -> tuple[float, float]:
+    """How much less and more a parameter may be, all else being the same, to first order."""
+    with np.errstate(all="ignore"):
+        ends = np.sort([(errors - limit) / slope, (errors + limit) / slope], axis=0)
+    moved = slope != 0
+    return float(ends[0][moved].max(initial=-math.inf)), float(ends[1][moved].min(initial=math.inf))
 
 
 def _independent(a: Values) -> NDArray[np.int64] | None:

@@ -7,6 +7,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from ....plans import AxisPlan
 from ... import patterns
 from ...conventions import Convention
 from ..asked import asked_of
@@ -16,19 +17,21 @@ from ..naming import convention_of, likeness_of, ranked
 from ..overall import answers_to_nothing
 from ..studying import study_axis
 from ..twice import ask_twice
+from .agreement import Agreement, Candidates, agree
 from .ends import Rows, read_ends
+from .evidence import Planes
+from .filters import Filter
 from .guess import Guess, guess_rows
 from .levels import Levels, read_levels
 from .lines import Lines, ask_lines
 from .minimax import minimax
 from .mixing import mixing_of_integers
-from .planes import between_passes, explains_planes
-from .taps import Filter, find_filter
-from .windows import windows_of
+from .planes import ask_planes
+from .taps import find_filters
+from .windows import nice_offsets, windows_of
 
 __all__ = ["Integers"]
 
-_PLANES = 16
 _ROUNDED = {-0.5: "down (truncated)", 0.5: "up", -1.0: "down more than once"}
 """How sums are rounded, by what rounding to nearest would have to add."""
 
@@ -59,8 +62,8 @@ class Integers:
         self._base = 0.0
         self._lines: list[Lines] = []
         self._guesses: list[Guess] = []
-        self._filters: list[Filter] = []
-        self._rows: list[Rows] = []
+        self._half = 0.5
+        self._agreement = Agreement([])
         # Taps are off by their errors, the most at the end of a Gaussian cut at four sigma; and
         # there is a rounding a product and a sum, of filters up to twice as large.
         radius = max((a.radius for a in q.reach), default=0)
@@ -92,18 +95,38 @@ class Integers:
                 f"{levels.spread} in their answers, which tells no more",
             )
             return []
-        unexplained: dict[tuple[str, str], list[str]] = {}
+        unexplained: dict[AxisFault, list[str]] = {}
+        axes = []
         for k, letter in enumerate(q.letters):
-            fault = self._study(k, levels)
-            if fault is not None:
-                unexplained.setdefault(fault, []).append(letter)
+            candidates = self._explaining(k, levels)
+            if isinstance(candidates, AxisFault):
+                unexplained.setdefault(candidates, []).append(letter)
+            else:
+                axes.append(candidates)
+        if not unexplained:
+            self._agreement = agree(axes, self._ask_planes, nice_offsets(self._base, self._half))
+            unexplained = self._study()
         for (code, words), letters in unexplained.items():
             q.fault(code, f"along {' and '.join(letters)}: {words}")
         if unexplained:
             self.studies = []
-            return []
-        _adapt(self.studies, self._filters)
+        else:
+            _adapt(self.studies, [r.found for r in self._rows])
         return self.studies
+
+    def _study(self) -> dict[AxisFault, list[str]]:
+        """Study what each axis does; what keeps from it, and along which axes."""
+        unexplained: dict[AxisFault, list[str]] = {}
+        for k, letter in enumerate(self.q.letters):
+            study = study_axis(self._rows[k].matrix, self._plan(k), self.q.accuracy)
+            if study is None:
+                few = AxisFault("values", "too few outputs are clear of the ends")
+                unexplained.setdefault(few, []).append(letter)
+                continue
+            if self.q.has("boundary"):
+                study.drop("boundary")  # it is told already, by the answers to zeros
+            self.studies.append(study)
+        return unexplained
 
     def _ask_crudely(self) -> bool:
         """Whether there are numbers to be studied."""
@@ -132,8 +155,11 @@ class Integers:
             self._base = float(nothing[tuple(m // 2 for m in nothing.shape)])
         return True
 
-    def _study(self, k: int, levels: Levels) -> AxisFault | None:
-        """Find the filter of one axis; what is wrong where nothing explains the answers."""
+    def _plan(self, k: int) -> AxisPlan:
+        return self.q.axis_plan(k, self._lines[k].x.shape[1])
+
+    def _explaining(self, k: int, levels: Levels) -> Candidates | AxisFault:
+        """What explains the answers along one axis; what is wrong if nothing does."""
         q = self.q
         middling = tuple(a.middling for a in q.reach)
         big = math.prod(self._lengths) * self._lengths[k] > 1 << 24
@@ -146,27 +172,36 @@ class Integers:
         guess = guess_rows(lines)
         self._lines.append(lines)
         self._guesses.append(guess)
-        a = q.axis_plan(k, lines.x.shape[1])
+        a = self._plan(k)
         if not guess.inner:
             return AxisFault("values", "no output amid the axis reads what lies there")
         for half in (0.5, 1.0):  # to be rounded down twice moves an answer by more
-            windows = windows_of(replace(lines, half=half), guess, self._base)
-            found = None if windows is None else find_filter(windows, a)
-            if windows is not None and found is not None:
-                break
-        else:
-            return self._unexplained(lines, guess)
-        lines = replace(lines, half=half)
-        rows = read_ends(lines, guess, found, a, windows.nice, apart=q.has("boundary"))
-        study = study_axis(rows.matrix, a, q.accuracy)
-        if study is None:
-            return AxisFault("values", "too few outputs are clear of the ends")
-        if q.has("boundary"):
-            study.drop("boundary")  # it is told already, by the answers to zeros
-        self._filters.append(found)
-        self._rows.append(rows)
-        self.studies.append(study)
-        return None
+            candidates = self._candidates(replace(lines, half=half), guess, a)
+            while not candidates.rows and not candidates.is_done:
+                candidates.read_on()
+            if candidates.rows:
+                self._half = max(half, self._half)
+                return candidates
+        return self._unexplained(lines, guess)
+
+    def _candidates(self, lines: Lines, guess: Guess, a: AxisPlan) -> Candidates:
+        windows = windows_of(lines, guess, self._base)
+        if windows is None:
+            return Candidates(iter([]))
+        nice, apart = windows.nice, self.q.has("boundary")
+        return Candidates(
+            [read_ends(lines, guess, f, a, nice, apart=apart) for f in filters]
+            for filters in find_filters(windows, a)
+        )
+
+    def _ask_planes(self) -> Planes | None:
+        q = self.q
+        if q.has("channels", "boundary") or self._levels is None:
+            return None
+        lengths = tuple(lines.x.shape[1] for lines in self._lines)
+        planes = ask_planes(q.subject, lengths, self._levels.usable)
+        expected = tuple(lines.y.shape[1] for lines in self._lines)
+        return None if planes is None or planes.y.shape[1:] != expected else planes
 
     def _unexplained(self, lines: Lines, guess: Guess) -> AxisFault:
         """No filter that all inner outputs share was found; whether there is one for each."""
@@ -190,62 +225,28 @@ class Integers:
         """What concerns all axes together, once each has been judged for itself."""
         if not self.studies:
             return
-        self._judge_gain()
-        whole = self._judge_planes()
-        offset = self._offset() - self._base
-        if offset and not whole:
-            if offset in _ROUNDED:
-                self.q.fault("precision", f"results are rounded {_ROUNDED[offset]}, not to nearest")
-            elif self._filters[0].gain == 1:  # else it is a part of the gain that is left open
-                size = "large" if offset > 0 else "small"
-                self.q.fault(
-                    "values", f"sums are too {size} by {abs(offset):.3g} before they are rounded"
-                )
-
-    def _offset(self) -> float:
-        """What is added to sums, as far as the axes agree."""
-        return max((r.offset for r in self._rows), key=lambda b: abs(b - self._base))
-
-    def _judge_gain(self) -> None:
-        q, gain = self.q, self._filters[0].gain
+        q, found = self.q, [r.found for r in self._rows]
+        gain = found[0].gain
         self.recovered["gain"] = gain
-        if gain != 1 and not any(f.coarse for f in self._filters):
+        if gain != 1 and not any(f.coarse for f in found):
             q.fault("normalisation", f"the weights of an output sum to {gain:.6g}, not 1")
-
-    def _judge_planes(self) -> bool:
-        """Noise in all directions at once; True if that tells how numbers are rounded."""
-        q = self.q
-        if q.has("channels") or self._levels is None or not all(
-            r.explained.all() for r in self._rows
-        ):  # fmt: skip
-            return False
-        lengths = tuple(lines.x.shape[1] for lines in self._lines)
-        levels = patterns.random((_PLANES, *lengths), "uint16", 31) / 65536
-        x = np.floor(levels * (self._levels.usable + 1))
-        answers = list(q.subject.planes(x))
-        if any(y is None for y in answers):
-            return False
-        y = np.stack([y for y in answers if y is not None])
-        matrices = [r.matrix for r in self._rows]
-        if y.shape[1:] != tuple(map(len, matrices)):
-            return False
-        gain, offset = self._filters[0].gain, self._offset()
-        full = self._levels.full
-        if q.has("boundary"):
-            return False
-        usual = offset - self._base in (0.0, *_ROUNDED)
-        once = explains_planes(x, y, matrices, gain, offset, self._relative, full)
-        if usual and once:
-            return False
-        words = between_passes(x, y, matrices, gain, self._relative, full)
-        if words:
-            q.fault("precision", words)
-            return True
-        if not once:
+        if self._agreement.between:
+            q.fault("precision", self._agreement.between)
+            return
+        if self._agreement.unexplained:
             words = "on random samples no rounding of the sums of these filters gives all answers"
             q.fault("values", words)
             self.linear = False
-        return False
+        offset = max((f.offset - self._base for f in found), key=abs)
+        if offset in _ROUNDED:
+            q.fault("precision", f"results are rounded {_ROUNDED[offset]}, not to nearest")
+        elif offset and gain == 1:  # else it is a part of the gain that is left open
+            size = "large" if offset > 0 else "small"
+            q.fault("values", f"sums are too {size} by {abs(offset):.3g} before they are rounded")
+
+    @property
+    def _rows(self) -> list[Rows]:
+        return self._agreement.rows
 
     def named(self, counts: Sequence[Sequence[tuple[int, int]]], faultless: bool) -> str | None:
         """The known implementation whose weights explain all answers to lines."""

@@ -6,7 +6,7 @@ rounding of a sum that is known to within a bound; of several, the one with the 
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -15,69 +15,31 @@ from numpy.typing import NDArray
 from ....filters import radius_of
 from ....plans import AxisPlan
 from ...precisions import FORMATS
-from .minimax import minimax
+from .filters import Filter, gaussian, gaussian_slope
+from .minimax import leeway, minimax
 from .windows import Windows
 
-__all__ = ["Filter", "find_filter"]
+__all__ = ["find_filters"]
 
 Values = NDArray[np.float64]
 _Trial = tuple[tuple[int, int], float | None, float | None]
 """First and last place, sigma, gain: the last two are sought where they are None."""
 
 
-@dataclass(frozen=True)
-class Filter:
-    """Taps that explain all answers.
+def find_filters(w: Windows, a: AxisPlan) -> Iterator[list[Filter]]:
+    """Those that explain the answers, with no fault, with one and so on; the likelier first.
 
-    Attributes
-    ----------
-    places, taps : ndarray
-        Taps sum to 1.
-    gain : float
-        By which they are multiplied.
-    offset : float
-        What is added to every sum before it is rounded to nearest.
-    sigma : float or None
-        Of a Gaussian.
-    interval : tuple of float or None
-        The sigmas that explain all answers, where it was sought.
-    coarse : str
-        To what the expected taps have been rounded, if they have.
-    instead : tuple of str
-        Other filters with no more faults that explain all answers.
+    In the end, if nothing else does, one that adds something odd to its sums.
     """
-
-    places: Values
-    taps: Values
-    gain: float
-    offset: float
-    sigma: float | None = None
-    interval: tuple[float, float] | None = None
-    coarse: str = ""
-    instead: tuple[str, ...] = ()
-
-    @property
-    def words(self) -> str:
-        """A filter as an alternative to another."""
-        kind = f"taps rounded to {self.coarse}" if self.coarse else f"sigma {self.sigma:.6g}"
-        low, high = self.places[[0, -1]]
-        reach = f"radius {high:g}" if low == -high else f"taps from {low:g} to {high:g}"
-        gain = f", gain {self.gain:.6g}" if self.gain != 1 and not self.coarse else ""
-        return f"{kind} with {reach}{gain}"
-
-
-def find_filter(w: Windows, a: AxisPlan) -> Filter | None:
-    """The filter of the fewest faults; None if none of those tried explains the answers."""
-    guess, odd = _Guess(w), []
+    guess, odd, any_usual = _Guess(w), [], False
     for level in _levels(w, a, guess):
         found = [f for f in level if f is not None]
         usual = [f for f in found if f.offset in w.nice]
-        if usual:
-            # Of sigmas that are sought, the one of the fewest digits.
-            best, *others = sorted(usual, key=lambda f: len(repr(f.sigma)) if f.interval else 0)
-            return replace(best, instead=tuple(f.words for f in others if f.sigma or f.coarse))
+        any_usual |= bool(usual)
+        yield sorted(usual, key=lambda f: (w.nice.index(f.offset), f.digits))
         odd += found
-    return odd[0] if odd else None
+    if odd and not any_usual:
+        yield odd[:1]
 
 
 class _Guess:
@@ -160,13 +122,13 @@ def _fit(
         return None
     places = np.arange(reach[0], reach[1] + 1, dtype=np.float64)
     if sigma is not None:
-        taps = _gaussian(places, sigma)
+        taps = gaussian(places, sigma)
         found = _scaled(w, places, taps, gain)
         return found and replace(found, sigma=sigma)
     start, rate = guess.sigma, guess.gain if gain is None else gain
     x, y = w.select(places)[w.uncut], w.y[w.uncut]
     for _ in range(8):
-        at, slope = _gaussian(places, start), _slope(places, start)
+        at, slope = gaussian(places, start), gaussian_slope(places, start)
         free = [rate * (x @ slope), np.ones(len(y)), *([x @ at] if gain is None else [])]
         step = np.linalg.lstsq(np.column_stack(free), y - rate * (x @ at), rcond=None)[0]
         start += float(np.clip(step[0], -start / 2, start / 2))
@@ -174,44 +136,23 @@ def _fit(
         if not 0 < start < 100 or not math.isfinite(rate):
             return None
     offset = min(w.nice, key=lambda b: abs(b - float(step[1])))
-    at, slope = _gaussian(places, start), _slope(places, start)
+    at, slope = gaussian(places, start), gaussian_slope(places, start)
     columns = [rate * (x @ slope), *([x @ at] if gain is None else [])]
     limit = w.limit(abs(rate) * (x @ at))
     best = minimax(np.column_stack(columns), y - rate * (x @ at) - offset, limit)
     if best.parameters is None:
         return None
     middle = start + float(best.parameters[0])
-    for digits in range(1, 9):  # the shortest number that does
-        found = _scaled(w, places, _gaussian(places, round(middle, digits)), gain)
+    trials = [(round(middle, digits), gain) for digits in range(1, 9)]  # the shortest that does
+    if gain is None:
+        trials.append((middle, rate + float(best.parameters[1])))
+    for sigma, total in trials:
+        found = _scaled(w, places, gaussian(places, sigma), total)
         if found is not None and found.offset == offset:
             errors = y - offset - found.gain * (x @ found.taps)
-            low, high = _open(
-                errors, limit, found.gain * (x @ _slope(places, round(middle, digits)))
-            )
-            sigma = round(middle, digits)
+            low, high = leeway(errors, limit, found.gain * (x @ gaussian_slope(places, sigma)))
             return replace(found, sigma=sigma, interval=(sigma + low, sigma + high))
     return None
-
-
-def _open(errors: Values, limit: Values, slope: Values) -> tuple[float, float]:
-    """How much less and more a parameter may be, all else being the same, to first order."""
-    with np.errstate(all="ignore"):
-        ends = np.sort([(errors - limit) / slope, (errors + limit) / slope], axis=0)
-    moved = slope != 0
-    return float(ends[0][moved].max(initial=-math.inf)), float(ends[1][moved].min(initial=math.inf))
-
-
-def _gaussian(places: Values, sigma: float) -> Values:
-    if sigma == 0:
-        return np.asarray(places == 0, np.float64)
-    taps = np.exp(-(places**2) / (2 * sigma * sigma))
-    return np.asarray(taps / taps.sum(), np.float64)
-
-
-def _slope(places: Values, sigma: float) -> Values:
-    """The derivative of the taps with respect to sigma."""
-    step = sigma * 2.0**-13
-    return (_gaussian(places, sigma + step) - _gaussian(places, sigma - step)) / (2 * step)
 
 
 def _scaled(w: Windows, places: Values, taps: Values, gain: float | None) -> Filter | None:
@@ -253,7 +194,7 @@ def _coarse(w: Windows, a: AxisPlan) -> Iterator[Filter | None]:
     places = np.arange(-a.radius, a.radius + 1, dtype=np.float64)
     if a.radius > w.places[-1]:
         return
-    exact = _gaussian(places, float(a.sigma))
+    exact = gaussian(places, float(a.sigma))
     mantissa, exponent = np.frexp(exact)
     rounded = {}
     for name, words in (("tf32", "TF32 or float16"), ("bfloat16", "bfloat16")):
@@ -297,5 +238,5 @@ def _free(w: Windows, guess: _Guess) -> Filter | None:
         gain = 1.0 if one is not None else float(weights.sum())
         found = w.named(w.offsets(places, weights))
         if not math.isnan(found):
-            return Filter(places, weights / weights.sum(), gain, found)
+            return Filter(places, weights / weights.sum(), gain, found, free=True)
     return None

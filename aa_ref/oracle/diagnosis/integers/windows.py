@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from .guess import Guess
 from .lines import Lines, offsets
 
-__all__ = ["Windows", "windows_of"]
+__all__ = ["Windows", "nice_offsets", "windows_of"]
 
 Values = NDArray[np.float64]
 
@@ -52,10 +52,8 @@ class Windows:
 
     @property
     def nice(self) -> tuple[float, ...]:
-        """What is added to sums by rounding to nearest, down and up; or by rounding down twice."""
-        if self.half > 0.5:
-            return (self.base - 1.0,)
-        return self.base, self.base - 0.5, self.base + 0.5
+        """As of `nice_offsets`."""
+        return nice_offsets(self.base, self.half)
 
     def select(self, places: Values) -> Values:
         """The samples at some of the places."""
@@ -74,6 +72,14 @@ class Windows:
         if not low <= high:
             return float("nan")
         return next((b for b in self.nice if low <= b <= high), (low + high) / 2)
+
+
+def nice_offsets(base: float, half: float) -> tuple[float, ...]:
+    """What is added to sums by rounding to nearest, down and up; or by rounding down twice.
+
+    ``base`` is what zeros become; ``half`` is as of `Lines`.
+    """
+    return (base - 1.0,) if half > 0.5 else (base, base - 0.5, base + 0.5)
 
 
 def windows_of(lines: Lines, guess: Guess, base: float) -> Windows | None:

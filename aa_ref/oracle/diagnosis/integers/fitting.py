@@ -1,0 +1,166 @@
+"""The numbers in filters that explain all answers together, if there are any."""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .evidence import Evidence
+from .filters import Filter
+from .minimax import leeway, minimax
+
+__all__ = ["fit_filters", "is_too_much"]
+
+Values = NDArray[np.float64]
+
+_WORK = 1 << 30
+"""Answers times squares of parameters, beyond which no fit is tried."""
+
+_STEP = 2.0**-13
+"""Of parameters, for derivatives."""
+
+
+def fit_filters(e: Evidence, filters: Sequence[Filter], nice: Sequence[float]) -> list[Filter]:
+    """The same filters, one for each axis, with parameters that explain all answers.
+
+    Parameters
+    ----------
+    e : Evidence
+    filters : sequence of Filter
+        Whose parameters are near those sought. Where all are alike, they stay alike if they can.
+    nice : sequence of float
+        What is added to all sums, if it can be one of these.
+
+    Returns
+    -------
+    list of Filter
+        Empty if there are no such parameters. Each is a number as short as can be.
+    """
+    alike = all(filters[0].resembles(f) for f in filters)
+    ways = (True, False) if alike and len(filters) > 1 else (alike,)
+    return next((found for shared in ways if (found := _Fit(e, filters, shared).solve(nice))), [])
+
+
+def is_too_much(e: Evidence, filters: Sequence[Filter]) -> bool:
+    """Whether a fit would take too long."""
+    count = sum(len(f.parameters) for f in filters) + 2
+    return len(e.y) * count**2 > _WORK
+
+
+class _Fit:
+    """All parameters as one vector: those of the filters, the gain, what is added to sums."""
+
+    def __init__(self, e: Evidence, filters: Sequence[Filter], shared: bool) -> None:
+        self._e, self._filters, self._shared = e, filters, shared
+        own = [f.parameters for f in (filters[:1] if shared else filters)]
+        self._ends = np.cumsum([len(p) for p in own])
+        gain = next((f.gain for f in filters if f.gain != 1), 1.0)
+        self._start = np.concatenate([*own, [gain, filters[0].offset]])
+        self._known = frozenset([len(self._start) - 2] if gain == 1 else [])
+
+    def solve(self, nice: Sequence[float]) -> list[Filter]:
+        """As `fit_filters` returns."""
+        if self._explains(self._start):
+            return self._finished(self._start)
+        last = len(self._start) - 1
+        near = self._nearest(self._start)
+        if near is None:
+            return []
+        usual = min(nice, key=lambda b: abs(b - float(near[-1])))
+        for p, known in (
+            (_placed(near, last, usual), self._known | {last}),
+            (near, self._known),
+        ):
+            best = self._best(p, known)
+            if best is not None:
+                return self._finished(self._shortest(best, known))
+        return []
+
+    def _with(self, p: Values) -> list[Filter]:
+        parts = np.split(p, self._ends)[: len(self._ends)]
+        parts = parts * len(self._filters) if self._shared else parts
+        gain, offset = float(p[-2]), float(p[-1])
+        pairs = zip(self._filters, parts, strict=True)
+        return [replace(f.having(part), gain=gain, offset=offset) for f, part in pairs]
+
+    def _is_sound(self, p: Values) -> bool:
+        sigmas = [f.parameters[0] for f in self._with(p) if f.interval is not None]
+        return bool(np.isfinite(p).all()) and all(2 * _STEP < s < 100 for s in sigmas)
+
+    def _explains(self, p: Values) -> bool:
+        low, high = self._e.offsets(self._with(p))
+        return bool(low <= p[-1] <= high)
+
+    def _errors(self, p: Values) -> Values:
+        return np.asarray(self._e.y - self._e.sums(self._with(p)) - p[-1], np.float64)
+
+    def _slopes(self, p: Values, columns: Collection[int]) -> Values:
+        """The derivatives of the sums: but for those with respect to sigma, these are exact."""
+        found = []
+        for k in columns:
+            less, more = (self._errors(_placed(p, k, p[k] + step)) for step in (-_STEP, _STEP))
+            found.append((less - more) / (2 * _STEP))
+        return np.column_stack(found)
+
+    def _nearest(self, p: Values) -> Values | None:
+        """By least squares, so that from there on all is linear; nothing misleads that far."""
+        columns = [k for k in range(len(p)) if k not in self._known]
+        kept = self._e.uncut
+        for _ in range(3):
+            slopes = self._slopes(p, columns)[kept]
+            p = p.copy()
+            p[columns] += np.linalg.lstsq(slopes, self._errors(p)[kept], rcond=None)[0]
+            if not self._is_sound(p):
+                return None
+        return p
+
+    def _best(self, p: Values, known: Collection[int]) -> Values | None:
+        """The parameters of the smallest largest error, if it is small enough."""
+        columns = [k for k in range(len(p)) if k not in known]
+        kept = self._e.uncut
+        limit = self._e.half + 0.999 * self._e.slack(self._with(p))[kept]
+        for _ in range(2 if columns else 0):  # the second time from where the first led
+            slopes = self._slopes(p, columns)[kept]
+            step = minimax(slopes, self._errors(p)[kept], limit).parameters
+            if step is None:
+                return None
+            p = p.copy()
+            p[columns] += step
+            if not self._is_sound(p) or self._explains(p):
+                break
+        return p if self._is_sound(p) and self._explains(p) else None
+
+    def _shortest(self, p: Values, known: frozenset[int]) -> Values:
+        """Sigma, then the gain, as numbers of the fewest digits that leave an explanation."""
+        if any(f.free for f in self._filters):
+            return p
+        for k in range(len(p) - 1):
+            first = -math.floor(math.log10(abs(p[k]))) if p[k] else 0
+            for digits in range(first, first + 10) if k not in known else ():
+                rounded = _placed(p, k, round(float(p[k]), digits))
+                found = self._best(rounded, known | {k}) if self._is_sound(rounded) else None
+                if found is not None:
+                    p, known = found, known | {k}
+                    break
+        return p
+
+    def _finished(self, p: Values) -> list[Filter]:
+        """With the sigmas that explain all answers, all else being the same, to first order."""
+        found = self._with(p)
+        kept = self._e.uncut
+        errors = self._errors(p)[kept]
+        limit = self._e.half + self._e.slack(found)[kept]
+        for i, f in enumerate(found):
+            if f.interval is not None and f.sigma is not None:
+                slope = self._slopes(p, [0 if self._shared else int(self._ends[i]) - 1])[kept, 0]
+                low, high = leeway(errors, limit, slope)
+                found[i] = replace(f, interval=(f.sigma + low, f.sigma + high))
+        return found
+
+
+def _placed(p: Values, k: int, value: float) -> Values:
+    p = p.copy()
+    p[k] = value
+    return p
