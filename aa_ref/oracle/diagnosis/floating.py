@@ -13,7 +13,7 @@ from .asked import asked_of
 from .axes import AxisStudy
 from .further import Further
 from .grain import judge_grain
-from .impulses import Response, Where, amid_of, ask_axes
+from .impulses import Response, Where, amid_of, ask_axes, ask_axis
 from .inquiry import Inquiry
 from .linearity import read_cut, superposes
 from .mixing import mixing
@@ -24,6 +24,8 @@ from .studying import study_axis
 from .twice import ask_twice
 
 __all__ = ["Floating"]
+
+Values = NDArray[np.float64]
 
 _ATTEMPTS: tuple[tuple[int, Where], ...] = (
     (1, "amid"), (2, "amid"), (2, "start"), (2, "everywhere"), (4, "amid"), (4, "everywhere"),
@@ -155,10 +157,16 @@ class Floating:
     def _further(self, axis: int, first: Response, amplitude: float, times: int) -> Further:
         """Questions about an axis that has answered already."""
         q = self.q
-        return Further(
-            q.subject, q.reach, axis, partial(q.axis_plan, axis), self.accuracy, amplitude, times,
-            first,
-        )  # fmt: skip
+
+        def ask(lengths: tuple[int, ...]) -> Values | None:
+            found = ask_axis(
+                q.subject, q.reach, lengths, axis, self.accuracy, amplitude, max(times, 2),
+                first.where,
+            )  # fmt: skip
+            return None if found is None else found.matrix
+
+        plan_for = partial(q.axis_plan, axis)
+        return Further(q.subject, q.reach, axis, plan_for, times, first.lengths, ask)
 
     def _accuracy_of(self, response: Response, amplitude: float) -> Accuracy:
         """The limits for one axis' answers."""

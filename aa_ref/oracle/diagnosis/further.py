@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from ...plans import AxisPlan
 from ..lengths import Reach
-from .accuracy import Accuracy
-from .impulses import Response, ask_axis, lengths_for
+from .impulses import lengths_for
 from .subject import Subject
 
 __all__ = ["Further"]
@@ -29,23 +28,22 @@ class Further:
     axis : int
     plan_for : function
         From a length of this axis to its plan.
-    accuracy : Accuracy
-    amplitude : float
-        Of impulses.
     times : int
         How many times as long as they might be axes are.
-    first : Response
-        The answers that are there already.
+    lengths : tuple of int
+        Of the planes of the first answer.
+    ask : function
+        From the lengths of planes to the weights that outputs give to inputs along this axis, or
+        None if no answer comes.
     """
 
     subject: Subject
     reach: list[Reach]
     axis: int
     plan_for: Callable[[int], AxisPlan]
-    accuracy: Accuracy
-    amplitude: float
     times: int
-    first: Response
+    lengths: tuple[int, ...]
+    ask: Callable[[tuple[int, ...]], Values | None]
 
     @property
     def whole(self) -> int:
@@ -62,12 +60,7 @@ class Further:
 
     def matrix(self, length: int) -> Values | None:
         """The weights that outputs give to so many inputs, or None if no answer comes."""
-        lengths = self._lengths(length)
-        found = ask_axis(
-            self.subject, self.reach, lengths, self.axis, self.accuracy, self.amplitude,
-            max(self.times, 2), self.first.where,
-        )  # fmt: skip
-        return None if found is None else found.matrix
+        return self.ask(self._lengths(length))
 
     def outputs(self, length: int) -> int | None:
         """How many outputs there are, or None if no answer comes."""
@@ -75,4 +68,4 @@ class Further:
         return None if y is None else y.shape[self.axis]
 
     def _lengths(self, length: int) -> tuple[int, ...]:
-        return (*self.first.lengths[: self.axis], length, *self.first.lengths[self.axis + 1 :])
+        return (*self.lengths[: self.axis], length, *self.lengths[self.axis + 1 :])

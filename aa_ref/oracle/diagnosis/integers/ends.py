@@ -50,6 +50,12 @@ class Rows:
         return rows
 
     @property
+    def rule(self) -> str:
+        """The one that the first output follows, or the last, if there is another than inside."""
+        first, last = self.laid.rules[0], self.laid.rules[-1]
+        return last if first == self.laid.rules[len(self.laid.rules) // 2] else first
+
+    @property
     def is_explained(self) -> bool:
         """Whether all outputs are."""
         return len(self.laid.outputs) == len(self.guessed)
@@ -62,16 +68,17 @@ def read_ends(
     a: AxisPlan,
     nice: Sequence[float],
     *,
+    boundary: str,
     apart: bool = False,
 ) -> Rows:
     """For each output the first centre and rule that explain its answers.
 
-    Of the rules, first the expected one, then one that explains all outputs at both ends, then one
+    Of the rules, first the ``boundary``, then one that explains all outputs at both ends, then one
     for each end; the filter may be any that explains the inner outputs, too. All outputs have to
     agree on what is added to their sums, one of the ``nice`` if it can be. If something is added at
     the ends alone, ``apart`` leaves open what.
     """
-    ends = _Ends(lines, guess, found, a, nice, apart)
+    ends = _Ends(lines, guess, found, a, nice, boundary, apart)
     low, high = ends.unknown()
     if not ends.follow_one_rule([*low, *high]):
         for outputs in (low, high):
@@ -83,14 +90,14 @@ def read_ends(
 class _Ends:
     def __init__(
         self, lines: Lines, guess: Guess, found: Filter, a: AxisPlan, nice: Sequence[float],
-        apart: bool,
+        boundary: str, apart: bool,
     ) -> None:  # fmt: skip
         self.found = found
         self._lines, self._plan, self._nice, self._apart = lines, a, nice, apart
         self._n, self._guessed = lines.x.shape[1], guess.matrix
-        self._rules = (a.boundary, *(rule for rule in RULES if rule != a.boundary))
+        self._rules = (boundary, *(rule for rule in RULES if rule != boundary))
         self._centres = _continued(guess, lines.y.shape[1])
-        self._known = {i: (float(guess.centres[i]), a.boundary) for i in guess.inner}
+        self._known = {i: (float(guess.centres[i]), boundary) for i in guess.inner}
         self._agreed = self._narrowed(_laid(self._n, self._known))
 
     def rows(self) -> Rows:

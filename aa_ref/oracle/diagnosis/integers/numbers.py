@@ -6,12 +6,14 @@ from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ....plans import AxisPlan
 from ... import patterns
 from ...conventions import Convention
 from ..asked import asked_of
 from ..axes import AxisFault, AxisStudy
+from ..further import Further
 from ..inquiry import Inquiry
 from ..naming import convention_of, likeness_of, ranked
 from ..overall import answers_to_nothing
@@ -31,6 +33,8 @@ from .taps import find_filters
 from .windows import nice_offsets, windows_of
 
 __all__ = ["Integers"]
+
+Values = NDArray[np.float64]
 
 _ROUNDED = {-0.5: "down (truncated)", 0.5: "up", -1.0: "down more than once"}
 """How sums are rounded, by what rounding to nearest would have to add."""
@@ -118,7 +122,10 @@ class Integers:
         """Study what each axis does; what keeps from it, and along which axes."""
         unexplained: dict[AxisFault, list[str]] = {}
         for k, letter in enumerate(self.q.letters):
-            study = study_axis(self._rows[k].matrix, self._plan(k), self.q.accuracy)
+            rows, a = self._rows[k], self._plan(k)
+            study = study_axis(rows.matrix, a, self.q.accuracy)
+            if study is not None and study.blames("boundary") and rows.is_explained:
+                study = study_axis(rows.matrix, a, self.q.accuracy, self._further(k)) or study
             if study is None:
                 few = AxisFault("values", "too few outputs are clear of the ends")
                 unexplained.setdefault(few, []).append(letter)
@@ -160,11 +167,7 @@ class Integers:
 
     def _explaining(self, k: int, levels: Levels) -> Candidates | AxisFault:
         """What explains the answers along one axis; what is wrong if nothing does."""
-        q = self.q
-        middling = tuple(a.middling for a in q.reach)
-        big = math.prod(self._lengths) * self._lengths[k] > 1 << 24
-        others = middling if big else self._lengths
-        lines = ask_lines(q.subject, self._lengths, others, k, levels.usable, self._relative)
+        lines = self._ask(k, self._lengths, levels)
         if lines is None:
             return AxisFault(
                 "values", "the answers to lines cannot be studied: too many are needed"
@@ -184,13 +187,40 @@ class Integers:
                 return candidates
         return self._unexplained(lines, guess)
 
+    def _ask(self, k: int, lengths: tuple[int, ...], levels: Levels) -> Lines | None:
+        """Lines along one axis of planes, which are smaller along the others if need be."""
+        big = math.prod(lengths) * lengths[k] > 1 << 24
+        others = tuple(a.middling for a in self.q.reach) if big else lengths
+        return ask_lines(self.q.subject, lengths, others, k, levels.usable, self._relative)
+
+    def _further(self, k: int) -> Further:
+        """Questions at other lengths, where the filter is known and the rule beyond ends is not."""
+        q, rows = self.q, self._rows[k]
+
+        def ask(lengths: tuple[int, ...]) -> Values | None:
+            if lengths[k] == self._lengths[k] or self._levels is None:
+                return rows.matrix
+            lines = self._ask(k, lengths, self._levels)
+            guess = None if lines is None else guess_rows(lines)
+            if lines is None or guess is None or not guess.inner:
+                return None
+            more = read_ends(
+                replace(lines, half=rows.lines.half), guess, rows.found,
+                q.axis_plan(k, lengths[k]), nice_offsets(self._base, rows.lines.half),
+                boundary=rows.rule,
+            )  # fmt: skip
+            return more.matrix if more.is_explained else None
+
+        plan_for = partial(q.axis_plan, k)
+        return Further(q.subject, q.reach, k, plan_for, 1, self._lengths, ask)
+
     def _candidates(self, lines: Lines, guess: Guess, a: AxisPlan) -> Candidates:
         windows = windows_of(lines, guess, self._base)
         if windows is None:
             return Candidates(iter([]))
         nice, apart = windows.nice, self.q.has("boundary")
         return Candidates(
-            [read_ends(lines, guess, f, a, nice, apart=apart) for f in filters]
+            [read_ends(lines, guess, f, a, nice, boundary=a.boundary, apart=apart) for f in filters]
             for filters in find_filters(windows, a)
         )
 
