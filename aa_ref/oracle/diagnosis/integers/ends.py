@@ -117,9 +117,12 @@ class _Ends:
     def follow_one_rule(self, outputs: Sequence[int]) -> bool:
         """Whether one rule explains all of them, if need be with another filter."""
         ways = [{i: (float(self._centres[i]), rule) for i in outputs} for rule in self._rules]
+        first, others = ways[0], ways[1:]
         return (
-            any(self._takes(way, self.found.offset) for way in ways)
-            or any(self._refits(way) for way in ways)
+            self._takes(first, self.found.offset)
+            or self._refits(first)
+            or any(self._takes(way, self.found.offset) for way in others)
+            or any(self._refits(way) for way in others)
             or any(self._takes(way) for way in ways)
         )
 
