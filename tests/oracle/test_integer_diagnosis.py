@@ -1,17 +1,22 @@
 """Diagnosis by answers that are integers: what is recovered, and what is said to be left open."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import aa_ref
 from aa_ref import oracle
 from aa_ref.boundary import BOUNDARIES, fold
 from aa_ref.oracle.diagnosis import Diagnosis, diagnose
-from aa_ref.oracle.diagnosis.integers.lines import offsets
+from aa_ref.oracle.diagnosis.integers.evidence import Evidence, Laid
+from aa_ref.oracle.diagnosis.integers.filters import Filter
+from aa_ref.oracle.diagnosis.integers.filters import gaussian as taps_of
+from aa_ref.oracle.diagnosis.integers.fitting import fit_filters
+from aa_ref.oracle.diagnosis.integers.lines import Lines, offsets
 from aa_ref.oracle.diagnosis.integers.minimax import minimax
 
 
@@ -100,6 +105,12 @@ def test_outputs_centred_beyond_the_last_sample_are_read(sigma: float) -> None:
 SIGMAS = st.floats(0.7, 2.5).filter(lambda s: abs(s - 1.5) > 2e-3)
 
 
+# One rule explains both ends, though at one of them the expected one would do.
+@example(1.3078459422536937, 4, 5, 0, "replicate", "uint8")
+# No output of the longer axis reaches beyond its ends.
+@example(0.75, 3, 5, 2, "zeros", "uint8")
+# Other rules explain the ends, too, with a sigma that the inner outputs leave open.
+@example(1.223314427157972, 3, 4, 0, "reflect", "uint8")
 @settings(max_examples=8)
 @given(
     sigma=SIGMAS | SIGMAS.map(lambda s: round(s, 2)),
@@ -304,6 +315,38 @@ def test_a_fit_is_found_if_and_only_if_there_is_one(
     fit = minimax(twice, np.append(wanted, wanted[0] + 2.1 * limit), limit)
     assert fit.parameters is None
     assert fit.least > 1
+
+
+@given(
+    sigma=st.floats(0.5, 2.0),
+    gain=st.floats(0.5, 0.9) | st.just(1.0),
+    boundary=st.sampled_from(BOUNDARIES),
+    moved=st.booleans(),
+)
+def test_numbers_in_a_filter_are_fitted_to_all_answers_or_to_none(
+    sigma: float, gain: float, boundary: str, moved: bool
+) -> None:
+    """From a start that is off; and no number helps if one answer is moved by two."""
+    rng = np.random.default_rng(5)
+    levels = rng.integers(0, 256, (200, 24)).astype(np.float64)
+    places = np.arange(-6.0, 7.0)
+    laid = Laid(24, list(range(8)), [3.0 * i for i in range(8)], [boundary] * 8)
+    true = Filter(places, taps_of(places, sigma), gain, 0.0, sigma, (sigma, sigma))
+    y = np.rint(gain * levels @ laid.matrix(true).T)
+    y[7, 3] += 2 * moved
+    evidence = Evidence([Lines(levels, y, 255, 1e-9)], [laid])
+    start = replace(
+        true, sigma=sigma * 1.02, taps=taps_of(places, sigma * 1.02), gain=round(gain, 2)
+    )
+    found = fit_filters(evidence, [start], (0.0, -0.5, 0.5))
+    if moved or (gain != 1 and start.gain == 1):
+        assert not found
+    else:
+        assert len(found) == 1
+        assert found[0].sigma == pytest.approx(sigma, abs=2e-3)
+        assert found[0].gain == pytest.approx(gain, abs=2e-3)
+        low, high = evidence.offsets(found)
+        assert low <= found[0].offset == 0 <= high
 
 
 def test_offsets_that_explain_answers() -> None:

@@ -174,9 +174,12 @@ def _explaining(
             pairs = zip(rows, filters, strict=True)
             found.append([replace(r, found=f) for r, f in pairs])
     order = [*nice, *(rows[0].found.offset for rows in found)]
-    found.sort(
-        key=lambda rows: (order.index(rows[0].found.offset), sum(r.found.digits for r in rows))
-    )
+
+    def unlikeliness(rows: Sequence[Rows]) -> tuple[int, bool, int]:
+        first = rows[0].found
+        return order.index(first.offset), first.gain != 1, sum(r.found.digits for r in rows)
+
+    found.sort(key=unlikeliness)
     for rows in found[:1]:
         for k, r in enumerate(rows):
             others = [other[k].found for other in found[1:]]
