@@ -18,6 +18,7 @@ integers that it may be rounded to.
 `evidence`     the answers of all axes, and those to planes
 `fitting`      the numbers in filters that explain all of these
 `agreement`    of the filters of each axis, those that explain everything together
+`axis`         one axis: its lines, its candidates, its answers at other lengths
 `mixing`       channels and batch entries
 `numbers`      all of it, in order
 =============  =============================================================================

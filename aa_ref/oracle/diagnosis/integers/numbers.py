@@ -2,39 +2,30 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ....plans import AxisPlan
 from ... import patterns
 from ...conventions import Convention
 from ..asked import asked_of
 from ..axes import AxisFault, AxisStudy
-from ..further import Further
 from ..inquiry import Inquiry
 from ..naming import convention_of, likeness_of, ranked
 from ..overall import answers_to_nothing
 from ..studying import study_axis
 from ..twice import ask_twice
-from .agreement import Agreement, Candidates, agree
-from .ends import Rows, read_ends
+from .agreement import Agreement, agree
+from .axis import Axis
+from .ends import Rows
 from .evidence import Planes
 from .filters import Filter
-from .guess import Guess, guess_rows
 from .levels import Levels, read_levels
-from .lines import Lines, ask_lines
-from .minimax import minimax
 from .mixing import mixing_of_integers
 from .planes import ask_planes
-from .taps import find_filters
-from .windows import nice_offsets, windows_of
+from .windows import nice_offsets
 
 __all__ = ["Integers"]
-
-Values = NDArray[np.float64]
 
 _ROUNDED = {-0.5: "down (truncated)", 0.5: "up", -1.0: "down more than once"}
 """How sums are rounded, by what rounding to nearest would have to add."""
@@ -64,9 +55,7 @@ class Integers:
         self.linear = True
         self._levels: Levels | None = None
         self._base = 0.0
-        self._lines: list[Lines] = []
-        self._guesses: list[Guess] = []
-        self._half = 0.5
+        self._axes: list[Axis] = []
         self._agreement = Agreement([])
         # Taps are off by their errors, the most at the end of a Gaussian cut at four sigma; and
         # there is a rounding a product and a sum, of filters up to twice as large.
@@ -99,41 +88,42 @@ class Integers:
                 f"{levels.spread} in their answers, which tells no more",
             )
             return []
-        unexplained: dict[AxisFault, list[str]] = {}
-        axes = []
-        for k, letter in enumerate(q.letters):
-            candidates = self._explaining(k, levels)
-            if isinstance(candidates, AxisFault):
-                unexplained.setdefault(candidates, []).append(letter)
-            else:
-                axes.append(candidates)
-        if not unexplained:
-            self._agreement = agree(axes, self._ask_planes, nice_offsets(self._base, self._half))
-            unexplained = self._study()
-        for (code, words), letters in unexplained.items():
-            q.fault(code, f"along {' and '.join(letters)}: {words}")
-        if unexplained:
+        self._axes = [
+            Axis(q, k, self._lengths, levels.usable, self._relative, self._base)
+            for k in range(len(q.letters))
+        ]
+        self.linear = self.linear and all(axis.linear for axis in self._axes)
+        troubles = [axis.trouble for axis in self._axes]
+        if not any(troubles):
+            nice = nice_offsets(self._base, max(axis.half for axis in self._axes))
+            candidates = [axis.candidates for axis in self._axes]
+            self._agreement = agree(candidates, self._ask_planes, nice)
+            troubles = self._study()
+        for trouble in dict.fromkeys(t for t in troubles if t is not None):
+            letters = [c for c, t in zip(q.letters, troubles, strict=True) if t == trouble]
+            q.fault(trouble.code, f"along {' and '.join(letters)}: {trouble.words}")
+        if any(troubles):
             self.studies = []
         else:
             _adapt(self.studies, [r.found for r in self._rows])
         return self.studies
 
-    def _study(self) -> dict[AxisFault, list[str]]:
-        """Study what each axis does; what keeps from it, and along which axes."""
-        unexplained: dict[AxisFault, list[str]] = {}
-        for k, letter in enumerate(self.q.letters):
-            rows, a = self._rows[k], self._plan(k)
-            study = study_axis(rows.matrix, a, self.q.accuracy)
+    def _study(self) -> list[AxisFault | None]:
+        """Study what each axis does; what keeps from it, for each."""
+        q = self.q
+        troubles: list[AxisFault | None] = []
+        for axis, rows in zip(self._axes, self._rows, strict=True):
+            study = study_axis(rows.matrix, axis.plan, q.accuracy)
             if study is not None and study.blames("boundary") and rows.is_explained:
-                study = study_axis(rows.matrix, a, self.q.accuracy, self._further(k)) or study
+                study = study_axis(rows.matrix, axis.plan, q.accuracy, axis.further(rows)) or study
             if study is None:
-                few = AxisFault("values", "too few outputs are clear of the ends")
-                unexplained.setdefault(few, []).append(letter)
+                troubles.append(AxisFault("values", "too few outputs are clear of the ends"))
                 continue
-            if self.q.has("boundary"):
+            troubles.append(None)
+            if q.has("boundary"):
                 study.drop("boundary")  # it is told already, by the answers to zeros
             self.studies.append(study)
-        return unexplained
+        return troubles
 
     def _ask_crudely(self) -> bool:
         """Whether there are numbers to be studied."""
@@ -162,94 +152,13 @@ class Integers:
             self._base = float(nothing[tuple(m // 2 for m in nothing.shape)])
         return True
 
-    def _plan(self, k: int) -> AxisPlan:
-        return self.q.axis_plan(k, self._lines[k].x.shape[1])
-
-    def _explaining(self, k: int, levels: Levels) -> Candidates | AxisFault:
-        """What explains the answers along one axis; what is wrong if nothing does."""
-        lines = self._ask(k, self._lengths, levels)
-        if lines is None:
-            return AxisFault(
-                "values", "the answers to lines cannot be studied: too many are needed"
-            )
-        guess = guess_rows(lines)
-        self._lines.append(lines)
-        self._guesses.append(guess)
-        a = self._plan(k)
-        if not guess.inner:
-            return AxisFault("values", "no output amid the axis reads what lies there")
-        for half in (0.5, 1.0):  # to be rounded down twice moves an answer by more
-            candidates = self._candidates(replace(lines, half=half), guess, a)
-            while not candidates.rows and not candidates.is_done:
-                candidates.read_on()
-            if candidates.rows:
-                self._half = max(half, self._half)
-                return candidates
-        return self._unexplained(lines, guess)
-
-    def _ask(self, k: int, lengths: tuple[int, ...], levels: Levels) -> Lines | None:
-        """Lines along one axis of planes, which are smaller along the others if need be."""
-        big = math.prod(lengths) * lengths[k] > 1 << 24
-        others = tuple(a.middling for a in self.q.reach) if big else lengths
-        return ask_lines(self.q.subject, lengths, others, k, levels.usable, self._relative)
-
-    def _further(self, k: int) -> Further:
-        """Questions at other lengths, where the filter is known and the rule beyond ends is not."""
-        q, rows = self.q, self._rows[k]
-
-        def ask(lengths: tuple[int, ...]) -> Values | None:
-            if lengths[k] == self._lengths[k] or self._levels is None:
-                return rows.matrix
-            lines = self._ask(k, lengths, self._levels)
-            guess = None if lines is None else guess_rows(lines)
-            if lines is None or guess is None or not guess.inner:
-                return None
-            more = read_ends(
-                replace(lines, half=rows.lines.half), guess, rows.found,
-                q.axis_plan(k, lengths[k]), nice_offsets(self._base, rows.lines.half),
-                boundary=rows.rule,
-            )  # fmt: skip
-            return more.matrix if more.is_explained else None
-
-        plan_for = partial(q.axis_plan, k)
-        return Further(q.subject, q.reach, k, plan_for, 1, self._lengths, ask)
-
-    def _candidates(self, lines: Lines, guess: Guess, a: AxisPlan) -> Candidates:
-        windows = windows_of(lines, guess, self._base)
-        if windows is None:
-            return Candidates(iter([]))
-        nice, apart = windows.nice, self.q.has("boundary")
-        return Candidates(
-            [read_ends(lines, guess, f, a, nice, boundary=a.boundary, apart=apart) for f in filters]
-            for filters in find_filters(windows, a)
-        )
-
     def _ask_planes(self) -> Planes | None:
         q = self.q
         if q.has("channels", "boundary") or self._levels is None:
             return None
-        lengths = tuple(lines.x.shape[1] for lines in self._lines)
-        planes = ask_planes(q.subject, lengths, self._levels.usable)
-        expected = tuple(lines.y.shape[1] for lines in self._lines)
+        planes = ask_planes(q.subject, self._lengths, self._levels.usable)
+        expected = tuple(axis.lines.y.shape[1] for axis in self._axes if axis.lines is not None)
         return None if planes is None or planes.y.shape[1:] != expected else planes
-
-    def _unexplained(self, lines: Lines, guess: Guess) -> AxisFault:
-        """No filter that all inner outputs share was found; whether there is one for each."""
-        design = np.column_stack([lines.x, np.ones(len(lines.x))])
-        for i in guess.inner:
-            y = lines.y[:, i]
-            uncut = (y > 0) & (y < lines.full)
-            limit = 0.5 + 2 * lines.relative * lines.x.max(1)
-            best = minimax(design[uncut], y[uncut], limit[uncut])
-            if best.parameters is None and best.least > 1:
-                self.linear = False
-                return AxisFault(
-                    "values",
-                    "no weights explain the answers, whose roundings would be by more than 1/2",
-                )
-        return AxisFault(
-            "sigma", "no filter was found that all outputs share and that explains the answers"
-        )
 
     def conclude(self) -> None:
         """What concerns all axes together, once each has been judged for itself."""
@@ -281,9 +190,10 @@ class Integers:
     def named(self, counts: Sequence[Sequence[tuple[int, int]]], faultless: bool) -> str | None:
         """The known implementation whose weights explain all answers to lines."""
         q = self.q
-        if len(self._lines) < len(q.reach) or not self.linear:
+        asked = [(axis.lines, axis.guess) for axis in self._axes if axis.lines is not None]
+        if len(asked) < len(q.reach) or not self.linear:
             return None
-        scales = [float(q.axis_plan(k, n.x.shape[1]).scale) for k, n in enumerate(self._lines)]
+        scales = [float(axis.plan.scale) for axis in self._axes]
         named = partial(
             convention_of, scales, asked=asked_of(q.lengths, q.axis_plan, counts),
             as_asked=q.as_asked(self.studies), faultless=faultless,
@@ -296,7 +206,7 @@ class Integers:
 
         @cache
         def likeness(c: Convention, axis: int) -> int:
-            lines, guess, scale = self._lines[axis], self._guesses[axis], scales[axis]
+            (lines, guess), scale = asked[axis], scales[axis]
             sizes = all(max(c.outputs(n, scale), 0) == m for n, m in counts[axis])
             matrix = c.matrix(lines.x.shape[1], scale)
             common = min(len(matrix), lines.y.shape[1])
