@@ -87,8 +87,12 @@ def explained(
         found.append(Explanation("unstable", unstable[0], _example("unstable", numbers, special)))
     codes = {e.code for e in found}
     if numbers and not codes - {"size", "nan"}:
-        coarser = coarser_precision(terms, [(f.question, f.y) for f in numbers])
-        found.append(_of_precision(numbers, terms, coarser) if coarser else _of_values(numbers))
+        rounding = diagnosis.recovered.get("rounding", "to nearest")
+        if rounding != "to nearest":
+            found.append(_of_rounding(numbers, rounding))
+        else:
+            coarser = coarser_precision(terms, [(f.question, f.y) for f in numbers])
+            found.append(_of_precision(numbers, terms, coarser) if coarser else _of_values(numbers))
     if special and not numbers and "nan" not in codes:
         found.append(_of_specials(special[0]))
     return Explained(found, diagnosis.convention, diagnosis.recovered)
@@ -126,6 +130,15 @@ def _of_precision(failures: list[Failure], terms: Terms, coarser: str) -> Explan
         "precision",
         f"rounds more coarsely than {terms.precision}: {_worst(failures)}, and every error is "
         f"within that of {coarser}; if that is meant, judge it with precision={coarser!r}",
+        failures[0],
+    )
+
+
+def _of_rounding(failures: list[Failure], rounding: str) -> Explanation:
+    return Explanation(
+        "precision",
+        f"results are rounded {rounding}, not to nearest, as far as sums tell that may be off by "
+        f"more; {_worst(failures)}",
         failures[0],
     )
 

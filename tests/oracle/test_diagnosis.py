@@ -384,6 +384,16 @@ def test_messages_name_the_axis_what_is_and_what_should_be(options: Any, said: s
     assert said in [f.message for f in found.findings], found.findings
 
 
+def test_scales_that_have_changed_places_are_told_as_that() -> None:
+    found = diagnose(downsample((0.25, 0.5)), scale=(0.5, 0.25))
+    assert [f.message for f in found.findings] == ["the scales of H and W have changed places"]
+
+
+def test_results_without_samples_have_no_rule() -> None:
+    found = diagnose(lambda x: downsample(0.25)(x)[..., :0], scale=0.25)
+    assert "along W: there are no outputs, not ceil(n/4)" in [f.message for f in found.findings]
+
+
 def test_what_follows_from_another_fault_is_not_named_twice() -> None:
     found = diagnose(downsample(0.5, sigma=1.5), scale=0.25)
     assert codes_of(found) == ["stride"]  # and not size

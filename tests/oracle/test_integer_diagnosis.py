@@ -219,6 +219,72 @@ def test_messages(change: Any, said: str) -> None:
     assert said in [f.message for f in found.findings], found.findings
 
 
+@pytest.mark.parametrize("scale", [0.25, 1 / 3])
+@pytest.mark.parametrize(("rounding", "said"), [(np.floor, "down (truncated)"), (np.ceil, "up")])
+def test_truncation_is_told_where_sums_may_be_off_by_more(
+    rounding: Any, said: str, scale: float
+) -> None:
+    """Of 16 bits, in binary32."""
+    stride, sigma = round(1 / scale), (1 / scale - 1) / 2
+    taps = gaussian(sigma, round(4 * sigma))
+
+    def function(x: Any) -> Any:
+        y = filtered(x, taps, -(len(taps) // 2), lambda n: np.arange(0, n, stride))
+        return rounded(rounding(y), x.dtype)
+
+    report = oracle.check(function, scale, dtype="uint16")
+    assert [f.code for f in report.findings] == ["precision"]
+    assert f"results are rounded {said}, not to nearest" in report.findings[0].message
+
+
+def test_a_gain_beside_taps_in_fixed_point_is_told() -> None:
+    taps = np.round(gaussian(1.5, 6) * 256) / 256
+    found = diagnose(
+        lambda x: rounded(filtered(x, taps, -6, lambda n: np.arange(0, n, 4)) / 2, x.dtype),
+        scale=0.25, dtype="uint8",
+    )  # fmt: skip
+    assert codes_of(found) == ["normalisation", "precision"]
+    assert "rounded to multiples of 1/256" in message(found, "precision")
+
+
+@pytest.mark.parametrize(("scale", "dtype"), [(0.5, "uint8"), (0.5, "uint16"), (0.125, "uint8")])
+def test_taps_whose_errors_are_carried_on_are_recognised(scale: float, dtype: str) -> None:
+    cv2 = pytest.importorskip("cv2")
+    a = aa_ref.plan((1, 1, 99, 98), scale).axes[0]
+    size = (2 * a.radius + 1,) * 2
+
+    def function(x: Any) -> Any:
+        blurred = cv2.GaussianBlur(x, size, float(a.sigma), borderType=cv2.BORDER_CONSTANT)
+        return blurred[:: a.stride, :: a.stride]
+
+    found = diagnose(function, scale=scale, layout="HW", dtype=dtype)
+    assert codes_of(found) == ["precision"]
+    assert "each error carried on to the next tap" in message(found, "precision")
+
+
+@pytest.mark.parametrize("scale", [0.7, 0.75])
+def test_a_gain_is_told_where_all_other_taps_are_lost(scale: float) -> None:
+    found = diagnose(
+        lambda x: rounded(1.05 * aa_ref.downsample(x.astype(float), scale), x.dtype),
+        scale=scale, dtype="uint8",
+    )  # fmt: skip
+    assert codes_of(found) == ["normalisation"]
+
+
+def test_the_rule_at_an_end_that_no_output_reaches_is_asked_at_other_lengths() -> None:
+    """Floor sizes leave out the last output of many lengths."""
+
+    def function(x: Any) -> Any:
+        height, width = x.shape[-2:]
+        x = np.pad(x, [(0, 0), (0, 0), (0, 6), (0, 6)], mode="reflect")
+        y = filtered(x, gaussian(1.5, 6), -6, lambda n: np.arange(0, n - 6 - 3, 4))
+        return rounded(y[..., : height // 4, : width // 4], x.dtype)
+
+    found = diagnose(function, scale=0.25, dtype="uint8")
+    assert {"size", "boundary"} <= set(codes_of(found)) <= {"size", "boundary", "error"}
+    assert "at the last end the boundary is 'reflect', not 'zeros'" in message(found, "boundary")
+
+
 def test_a_radius_that_answers_do_not_tell_is_said_to_be_open() -> None:
     """The sixth tap is 1/34,000: whether there is one on either side hardly shows in bytes."""
     taps = gaussian(1.4, 5)

@@ -45,6 +45,15 @@ def test_numbers_that_are_cut_off_are_told_with_their_limits(
     assert found.convention is None
 
 
+@pytest.mark.parametrize("limit", [1.0, 255.0])
+def test_results_that_are_divided_by_their_largest_are_told(limit: float) -> None:
+    def function(x: Any) -> Any:
+        y = downsample(x)
+        return (y * (limit / max(1e-3, float(y.max(initial=0.0))))).astype(x.dtype)
+
+    assert {"values"} <= {code for code, _ in told(diagnose(function, scale=0.25))}
+
+
 @given(
     limits=st.tuples(st.floats(-100, 0), st.floats(0.01, 100)),
     boundary=st.sampled_from(["reflect", "replicate", "circular"]),

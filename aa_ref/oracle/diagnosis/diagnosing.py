@@ -38,9 +38,9 @@ class Diagnosis:
     convention : str or None
         The nearest known implementation, and what to do about it.
     recovered : dict
-        What has been measured: ``gain``, and for each filtered axis (by its letter) ``taps``,
-        ``first_tap_at``, ``radius``, ``sigma``, ``deviation``, ``stride``, ``phase``,
-        ``centres``, ``runs_backwards``, ``boundary``, ``size``, ``varies``.
+        What has been measured: ``gain``; of integers ``rounding``, in words; and for each filtered
+        axis (by its letter) ``taps``, ``first_tap_at``, ``radius``, ``sigma``, ``deviation``,
+        ``stride``, ``phase``, ``centres``, ``runs_backwards``, ``boundary``, ``size``, ``varies``.
     """
 
     findings: list[Finding]

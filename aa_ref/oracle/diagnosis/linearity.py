@@ -86,7 +86,8 @@ def read_cut(
         sign = 1.0 if inputs[1] else -1.0
         return Cut(_cut_at_zero(subject, lengths, place, sign), low, high, inputs)
     # Impulses beyond what inputs may be cut off at, whose answers are far from the other limit.
-    largest = next(v for v in inputs if math.isfinite(v) and abs(v * gain) == limit)
+    bounds = [v for v in inputs if math.isfinite(v)]
+    largest = min(bounds, key=lambda v: abs(abs(v * gain) - limit))
     half, twice, more = (_peak(subject, lengths, {place: a * largest}) for a in (0.5, 2, 4))
     if 0 < 8 * half < limit:
         if twice == 4 * half:

@@ -35,6 +35,8 @@ class SizeRule:
 def read_size_rule(counts: Counts, a: AxisPlan) -> SizeRule | None:
     """The first rule in a list of familiar ones that gives all these, or all but the shortest."""
     ordered = sorted(set(counts))
+    if not any(m for _, m in counts):
+        return SizeRule("no", None)
     for start in dict.fromkeys((0, *range(1, max(len(ordered) - 3, 1)))):
         kept = ordered[start:]
         products, quotients = _of_products(kept, a.scale), _of_quotients(kept, a)

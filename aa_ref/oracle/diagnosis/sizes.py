@@ -131,6 +131,9 @@ def _filters_other_axes(q: Inquiry) -> bool:
             named = " and ".join(letters[a] for a in axes)
             if axes is not own:
                 right = " and ".join(q.letters)
-                q.fault("axes", f"it filters along {named} where it should along {right}")
+                words = f"it filters along {named} where it should along {right}"
+                if set(axes) == set(own):
+                    words = f"the scales of {right} have changed places"
+                q.fault("axes", words)
             return axes is not own
     return False

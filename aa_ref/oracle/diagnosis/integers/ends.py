@@ -56,6 +56,13 @@ class Rows:
         return last if first == self.laid.rules[len(self.laid.rules) // 2] else first
 
     @property
+    def shows_both_ends(self) -> bool:
+        """Whether outputs at both ends have a footprint that reaches beyond them."""
+        first = min(self.laid.centres) + float(self.found.places[0])
+        last = max(self.laid.centres) + float(self.found.places[-1])
+        return first < 0 and last > self.laid.n - 1
+
+    @property
     def is_explained(self) -> bool:
         """Whether all outputs are."""
         return len(self.laid.outputs) == len(self.guessed)

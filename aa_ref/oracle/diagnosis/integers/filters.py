@@ -28,6 +28,8 @@ class Filter:
         The sigmas that explain all answers, where it was sought.
     coarse : str
         To what the expected taps have been rounded, if they have.
+    total : float
+        What such coarse taps sum to, before that is made 1.
     free : bool
         Whether the taps are no known filter's, but those that explain the answers.
     instead : tuple of str
@@ -41,6 +43,7 @@ class Filter:
     sigma: float | None = None
     interval: tuple[float, float] | None = None
     coarse: str = ""
+    total: float = 1.0
     free: bool = False
     instead: tuple[str, ...] = ()
 

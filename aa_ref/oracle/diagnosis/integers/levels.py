@@ -50,7 +50,7 @@ def read_levels(subject: Subject, lengths: tuple[int, ...]) -> Levels | None:
     way = np.sign(np.diff(a))
     up = next((s for s in way if s), 1.0)
     (back,) = np.nonzero(way == -up)
-    words, last = "", len(a) - 1
+    last = len(a) - 1
     if back.size:
         last = int(back[0])
         words = (

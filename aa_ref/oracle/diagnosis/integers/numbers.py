@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..twice import ask_twice
 from .agreement import Agreement, agree
 from .axis import Axis
 from .ends import Rows
-from .evidence import Planes
+from .evidence import Evidence, Planes
 from .filters import Filter
 from .levels import Levels, read_levels
 from .mixing import mixing_of_integers
@@ -41,7 +42,7 @@ class Integers:
     Attributes
     ----------
     recovered : dict
-        What has been measured of all axes together: ``gain``.
+        What has been measured of all axes together: ``gain``, ``rounding``.
     linear : bool
         Whether answers are those of a linear map, rounded, as far as has been seen.
     """
@@ -50,7 +51,7 @@ class Integers:
         self.q = q
         # One question for each axis is all there is, so it is at a length that tells most apart.
         self._lengths = tuple(n + a.uneven for n, a in zip(q.lengths, q.reach, strict=True))
-        self.recovered: dict[str, float] = {}
+        self.recovered: dict[str, float | str] = {}
         self.studies: list[AxisStudy] = []
         self.linear = True
         self._levels: Levels | None = None
@@ -114,7 +115,9 @@ class Integers:
         troubles: list[AxisFault | None] = []
         for axis, rows in zip(self._axes, self._rows, strict=True):
             study = study_axis(rows.matrix, axis.plan, q.accuracy)
-            if study is not None and study.blames("boundary") and rows.is_explained:
+            unseen = not rows.shows_both_ends and not q.has("boundary")
+            left_open = study is not None and (unseen or study.blames("boundary"))
+            if left_open and rows.is_explained:
                 study = study_axis(rows.matrix, axis.plan, q.accuracy, axis.further(rows)) or study
             if study is None:
                 troubles.append(AxisFault("values", "too few outputs are clear of the ends"))
@@ -167,7 +170,7 @@ class Integers:
         q, found = self.q, [r.found for r in self._rows]
         gain = found[0].gain
         self.recovered["gain"] = gain
-        if gain != 1 and not any(f.coarse for f in found):
+        if gain != 1 and not self._explains(math.prod(f.total for f in found)):
             q.fault("normalisation", f"the weights of an output sum to {gain:.6g}, not 1")
         if self._agreement.between:
             q.fault("precision", self._agreement.between)
@@ -176,12 +179,27 @@ class Integers:
             words = "on random samples no rounding of the sums of these filters gives all answers"
             q.fault("values", words)
             self.linear = False
+        low, high = self._evidence.offsets(found)
+        usual = {0.0: "to nearest", **_ROUNDED}
+        if low <= high:  # and by how much sums may be off, on either side
+            nearest = min(usual, key=lambda b: abs((low + high) / 2 - self._base - b))
+            self.recovered["rounding"] = usual[nearest]
         offset = max((f.offset - self._base for f in found), key=abs)
         if offset in _ROUNDED:
             q.fault("precision", f"results are rounded {_ROUNDED[offset]}, not to nearest")
         elif offset and gain == 1:  # else it is a part of the gain that is left open
             size = "large" if offset > 0 else "small"
             q.fault("values", f"sums are too {size} by {abs(offset):.3g} before they are rounded")
+
+    @property
+    def _evidence(self) -> Evidence:
+        return Evidence([r.lines for r in self._rows], [r.laid for r in self._rows])
+
+    def _explains(self, gain: float) -> bool:
+        """Whether that gain explains the answers to lines, too."""
+        filters = [replace(r.found, gain=gain) for r in self._rows]
+        low, high = self._evidence.offsets(filters)
+        return low <= filters[0].offset <= high
 
     @property
     def _rows(self) -> list[Rows]:

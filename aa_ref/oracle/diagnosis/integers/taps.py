@@ -65,8 +65,9 @@ def _levels(w: Windows, a: AxisPlan, guess: _Guess) -> Iterator[Iterator[Filter 
     trials: list[list[_Trial]] = [[], [], []]
     bare = len(guess.places) == 1 and a.radius > 0  # or so it seems: outer taps may be tiny
     if w.places[0] % 1 == 0:
-        trials = _trials(w, a, guess.sigma)[: 1 if bare else None]
-        trials += [[], []] if bare else []
+        trials = _trials(w, a, guess.sigma)
+        if bare:
+            trials = [trials[0], [((-a.radius, a.radius), float(a.sigma), None)], []]
     for count, gaussians in enumerate(trials):
         yield chain(
             _plain(w, guess, None if count > 1 else 1.0) if count else (),
@@ -200,15 +201,31 @@ def _coarse(w: Windows, a: AxisPlan) -> Iterator[Filter | None]:
     for name, words in (("tf32", "TF32 or float16"), ("bfloat16", "bfloat16")):
         digits = FORMATS[name].digits
         rounded[words] = np.ldexp(np.round(np.ldexp(mantissa, digits)), exponent - digits)
-    for bits in range(16, 3, -1):
+    for bits in range(4, 17):
         rounded[f"multiples of 1/{1 << bits}"] = np.round(np.ldexp(exact, bits)) / (1 << bits)
+    for bits in (16, 8):
+        own, carried = f"multiples of 1/{1 << bits}", _carried(np.ldexp(exact, bits)) / (1 << bits)
+        if not np.array_equal(rounded[own], carried):
+            rounded[f"{own}, each error carried on to the next tap (as OpenCV does)"] = carried
     for words, weights in rounded.items():
         total = float(weights.sum())  # which along other axes may be another gain
         for gain in (1.0, None):
             found = _scaled(w, places, weights / total, gain) if total else None
             if found is not None:
-                yield replace(found, coarse=words)
+                yield replace(found, coarse=words, total=total)
                 break
+
+
+def _carried(taps: Values) -> Values:
+    """Rounded to integers from the ends inwards, so that the sum stays what it is."""
+    count, error = len(taps) // 2, 0.0
+    rounded = np.zeros_like(taps)
+    for k in range(count):
+        wanted = float(taps[k]) + error
+        rounded[k] = rounded[-1 - k] = round(wanted)
+        error = wanted - rounded[k]
+    rounded[count] = np.round(taps.sum()) - rounded.sum()
+    return rounded
 
 
 def _plain(w: Windows, guess: _Guess, gain: float | None) -> Iterator[Filter | None]:
