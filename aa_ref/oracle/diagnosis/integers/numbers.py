@@ -170,7 +170,8 @@ class Integers:
         q, found = self.q, [r.found for r in self._rows]
         gain = found[0].gain
         self.recovered["gain"] = gain
-        if gain != 1 and not self._explains(math.prod(f.total for f in found)):
+        coarse = any(f.coarse for f in found)
+        if gain != 1 and not (coarse and self._explains(math.prod(f.total for f in found))):
             q.fault("normalisation", f"the weights of an output sum to {gain:.6g}, not 1")
         if self._agreement.between:
             q.fault("precision", self._agreement.between)
