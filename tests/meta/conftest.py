@@ -7,8 +7,6 @@ import pytest
 
 from aa_ref.oracle import comparison
 
-SCORES = pytest.StashKey[list[tuple[bool, bool]]]()
-
 
 @pytest.fixture(autouse=True, scope="session")
 def truths_are_kept() -> Any:
@@ -39,16 +37,13 @@ def kept(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-@pytest.fixture(scope="session")
-def scores(pytestconfig: pytest.Config) -> list[tuple[bool, bool]]:
-    """A pair for each mutant: whether it was rejected, and whether it was rightly named."""
-    return pytestconfig.stash.setdefault(SCORES, [])
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    scores = config.stash.get(SCORES, [])
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Count the properties ``rejected`` and ``named`` that the tests of mutants record."""
+    reports = [r for found in terminalreporter.stats.values() for r in found]
+    calls = [r for r in reports if getattr(r, "when", None) == "call"]
+    scores = [score for r in calls if "rejected" in (score := dict(r.user_properties))]
     if scores:
-        rejected, named = (sum(column) for column in zip(*scores, strict=True))
+        rejected, named = (sum(score[name] for score in scores) for name in ("rejected", "named"))
         terminalreporter.write_line(
             f"mutants: {rejected} of {len(scores)} rejected, {named} rightly named"
         )
