@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 import aa_ref
-from aa_ref.backends.numba import caching, launch  # noqa: F401 (imported before the fork)
+from aa_ref.backends.numba import caching, launch, variants  # noqa: F401 (imported before the fork)
 
-x = np.ones((9, 14))
+variants.LITTLE = 0  # for a function that is compiled soon, and yet long enough
+x = np.ones((9, 14), np.float32)
 
 
 def child(answers: Any) -> None:

@@ -1,0 +1,76 @@
+"""The functions that the Numba backend compiles, each compiled once for all tests of a run.
+
+Numba keeps machine code on disk, but gives no assembly of what it finds there. So the names of the
+instructions, which tests read, are kept beside it.
+"""
+
+import hashlib
+import json
+import os
+import re
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.core.registry import cpu_target
+
+from aa_ref.backends.numba import caching
+from aa_ref.backends.numba.compiling import OPTIONS
+from aa_ref.backends.numba.variants import GENERIC, VARIANTS, Variant
+
+EVERY: list[tuple[str, type, Variant]] = [
+    *((name, t, GENERIC) for name in ("adjoint", "forward") for t in (np.float32, np.float64)),
+    *((name, np.float32, v) for name in ("adjoint", "forward") for v in VARIANTS),
+    *(("march", t, GENERIC) for t in (np.float32, np.float64)),
+]
+"""All that are compiled, what takes longest first."""
+
+
+def fill() -> None:
+    """Compile on all cores, each in a process of its own, what is not on disk yet."""
+    missing = [function for function in EVERY if not _kept(*function)]
+    if missing:
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+            list(pool.map(_compile, missing))
+
+
+def instructions_of(name: str, compute: type, variant: Variant) -> set[str]:
+    """The names of all instructions in a function's machine code."""
+    found = caching.compiled(name, compute, variant)
+    path = _path_of(name, compute, variant)
+    if not sum(found.call.stats.cache_hits.values()):
+        return _keep(path, found.call) if found.cache_folder else _read(found.call)
+    if not path.exists():
+        fresh = njit(**OPTIONS)(caching._function(name, variant))
+        fresh.compile(caching._signature(name, compute))
+        return _keep(path, fresh)
+    return set(json.loads(path.read_text("utf-8")))
+
+
+def _compile(function: tuple[str, type, Variant]) -> None:
+    instructions_of(*function)
+
+
+def _kept(name: str, compute: type, variant: Variant) -> bool:
+    return caching._is_cached(name, compute, variant) and _path_of(name, compute, variant).exists()
+
+
+def _path_of(name: str, compute: type, variant: Variant) -> Path:
+    machine = cpu_target.target_context.codegen().magic_tuple()
+    of = f"{name} {compute.__name__} {variant} {caching.fingerprint()} {machine}"
+    digest = hashlib.sha256(of.encode()).hexdigest()[:16]
+    return Path(caching.cache_folder()) / f"{name}-{digest}.instructions.json"
+
+
+def _keep(path: Path, dispatcher: Any) -> set[str]:
+    names = _read(dispatcher)
+    path.write_text(json.dumps(sorted(names)), "utf-8")
+    return names
+
+
+def _read(dispatcher: Any) -> set[str]:
+    (assembly,) = dispatcher.inspect_asm().values()
+    return set(re.findall(r"^\s+([a-z]\w*)", assembly, re.MULTILINE))
