@@ -1,6 +1,8 @@
 """What several test modules share: the table of backends, and equality of bits."""
 
+import math
 import os
+import re
 from typing import Any
 
 import ml_dtypes
@@ -17,9 +19,21 @@ _BITS = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 
 _INFINITY = {"float64": 0x7FF << 52, "float32": 0xFF << 23, "float16": 0x7C00, "bfloat16": 0x7F80}
 
 
+def shown(value: object) -> str:
+    """Its ``repr`` without an address: all workers of a run must call a test the same."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+
+
 def numpy_type(name: str) -> np.dtype[Any]:
     """The NumPy type of that name; bfloat16 is the one that ml_dtypes registers."""
     return BFLOAT16 if name == "bfloat16" else np.dtype(name)
+
+
+def sample(shape: tuple[int, ...], dtype: str = "float32") -> NDArray[Any]:
+    """Normal numbers, the same for a shape each time; of integers from 0 to 255."""
+    x = np.random.default_rng(math.prod(shape)).standard_normal(shape)
+    target = numpy_type(dtype)
+    return (x * 60 + 128).clip(0, 255).astype(target) if target.kind == "u" else x.astype(target)
 
 
 def as_numpy(x: Any) -> NDArray[Any]:

@@ -14,8 +14,7 @@ import pytest
 from cases import FLOATS, LAYOUTS, Case, cases, gradient, lay_out
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from support import BACKENDS, MOST_SAMPLES, TYPES, assert_same_bits, numpy_type
+from support import BACKENDS, MOST_SAMPLES, TYPES, assert_same_bits, numpy_type, sample
 
 import aa_ref
 
@@ -278,12 +277,6 @@ def test_the_table_has_every_backend() -> None:
 
 
 # ------------------------------------------------------- what random cases would rarely reach
-
-
-def sample(shape: tuple[int, ...], dtype: str = "float32") -> NDArray[Any]:
-    x = np.random.default_rng(math.prod(shape)).standard_normal(shape)
-    target = numpy_type(dtype)
-    return (x * 60 + 128).astype(target) if target.kind == "u" else x.astype(target)
 
 
 LARGE = [

@@ -3,15 +3,15 @@
 from itertools import cycle
 from typing import Any
 
-import numpy as np
 import pytest
-from support import assert_same_bits, numpy_type
+from support import assert_same_bits, numpy_type, sample
 
 import aa_ref
 from aa_ref.backends import get_backend
-from aa_ref.backends.cuda import calls
 from aa_ref.backends.cuda.kernels import Kernel, shipped
+from aa_ref.backends.cuda.steps import steps_of
 from aa_ref.backends.cuda.toolkit import SIMULATOR
+from aa_ref.device_arrays import c_strides
 
 STRIPS = [kernel for kernel in shipped() if kernel.stride]
 BOUNDARIES = cycle(["zeros", ("reflect", "circular"), "replicate", ("circular", "reflect")])
@@ -28,33 +28,23 @@ def test_this_is_the_simulator() -> None:
     assert get_backend("cuda").details() == {"device": "simulator"}
 
 
-@pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[Kernel]:
-    """The kernels launched so far."""
-    found: list[Kernel] = []
-    original = calls.compiled
+def plan_for(kernel: Kernel, boundary: Any = "zeros") -> aa_ref.Plan:
+    """Rows that are multiples of 16 bytes or not; several strips; two planes or three channels.
 
-    def compiled(kernel: Kernel) -> Any:
-        found.append(kernel)
-        return original(kernel)
-
-    monkeypatch.setattr(calls, "compiled", compiled)
-    return found
-
-
-def sample(shape: tuple[int, ...], dtype: str) -> Any:
-    x = np.random.default_rng(sum(shape)).standard_normal(shape)
-    target = numpy_type(dtype)
-    return (x * 60 + 128).clip(0, 255).astype(target) if target.kind == "u" else x.astype(target)
-
-
-def plan_for(kernel: Kernel, boundary: Any = "zeros", rows: int = 21) -> aa_ref.Plan:
-    """Rows that are multiples of 16 bytes or not; several strips; two planes or three channels."""
-    columns = 160 if kernel.aligned else 157
+    Five outputs or six along the rows make two chunks of each strip, the second a short one.
+    """
+    rows, columns = 4 * kernel.stride + 3, 160 if kernel.aligned else 157
     shape = (2, rows, columns) if kernel.planar else (rows, columns, 3)
     axes = (-2, -1) if kernel.planar else (0, 1)
     options = {"input_dtype": kernel.kind, "axes": axes, "boundary": boundary}
-    return aa_ref.plan(shape, 1 / kernel.stride, **options)
+    p = aa_ref.plan(shape, 1 / kernel.stride, **options)
+    forward = kernel.direction != "adjoint"
+    ends = (p.shape, p.out_shape) if forward else (p.out_shape, p.shape)
+    itemsize = numpy_type(kernel.kind).itemsize
+    (step,) = steps_of(p, forward, *(c_strides(end, itemsize) for end in ends), 0)
+    assert step.call.geometry.strips > 1
+    assert step.call.geometry.chunks == 2
+    return p
 
 
 @pytest.mark.parametrize(("kernel", "boundary"), FORWARD, ids=lambda v: getattr(v, "name", str(v)))
@@ -77,7 +67,7 @@ def test_adjoint_strips(kernel: Kernel, launched: list[Kernel]) -> None:
 
 @pytest.mark.parametrize(("kernel", "boundary"), PYRAMIDS, ids=lambda v: getattr(v, "name", str(v)))
 def test_pyramid_strips(kernel: Kernel, boundary: Any, launched: list[Kernel]) -> None:
-    p = plan_for(kernel, boundary, 43)
+    p = plan_for(kernel, boundary)
     x = sample(p.shape, kernel.kind)
     options = {"axes": tuple(a.axis for a in p.axes), "boundary": boundary}
     got = aa_ref.pyramid(x, (0.125, 1, 0.5, 0.25), **options, backend="cuda")

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import assert_same_bits, numpy_type
+from support import assert_same_bits, sample
 
 import aa_ref
-from aa_ref.backends.cuda import calls
 from aa_ref.backends.cuda.cutting import cut_into_tiles
 from aa_ref.backends.cuda.kernels import Kernel, shipped
 from aa_ref.backends.cuda.layout import make_axis, make_layout
@@ -35,26 +34,6 @@ PLANS: dict[str, Any] = {
     "smaller than the filter": ((2, 7, 9), 0.2, {"boundary": ("circular", "reflect")}),
     "columns before rows in memory": ((23, 3, 31), 0.2, {"axes": (2, 0), "boundary": OTHERS}),
 }
-
-
-@pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[Kernel]:
-    """The kernels launched so far."""
-    found: list[Kernel] = []
-    original = calls.compiled
-
-    def compiled(kernel: Kernel) -> Any:
-        found.append(kernel)
-        return original(kernel)
-
-    monkeypatch.setattr(calls, "compiled", compiled)
-    return found
-
-
-def sample(shape: tuple[int, ...], dtype: str) -> Any:
-    x = np.random.default_rng(sum(shape)).standard_normal(shape)
-    target = numpy_type(dtype)
-    return (x * 60 + 128).clip(0, 255).astype(target) if target.kind == "u" else x.astype(target)
 
 
 def check(kernel: Kernel, p: aa_ref.Plan, launched: list[Kernel]) -> None:

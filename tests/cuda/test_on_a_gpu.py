@@ -13,8 +13,8 @@ from cases import FLOATS, Case
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from support import TYPES, assert_same_bits
-from test_backends import LARGE, PROPERTIES, sample
+from support import TYPES, assert_same_bits, sample
+from test_backends import LARGE, PROPERTIES
 from views import VIEWS, check_view
 
 import aa_ref
