@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from support import assert_same_bits
+from support import assert_same_bits, shown
 
 import aa_ref
 from aa_ref import filters
@@ -174,7 +174,7 @@ class Third:
         (Decimal("0.3"), 0.3),
         (Third(), 1 / 3),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_numbers_of_other_kinds(given_scale, kept):
     scale = as_scale(given_scale)
@@ -189,7 +189,7 @@ def test_numbers_of_other_kinds(given_scale, kept):
     "value",
     [True, False, np.True_, np.False_, "0.5", b"0.5", None, 1j, [0.5], (), {}, object(),
      np.array([0.5, 0.5])],
-    ids=repr,
+    ids=shown,
 )  # fmt: skip
 def test_what_is_no_number(value):
     with pytest.raises(ScaleError, match="not a number"):

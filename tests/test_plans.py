@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support import BACKENDS, TYPES, assert_same_bits, numpy_type
+from support import BACKENDS, TYPES, assert_same_bits, numpy_type, shown
 
 import aa_ref
 from aa_ref import plans
@@ -646,7 +646,7 @@ def test_axes_are_judged_whatever_was_asked_before():
 @pytest.mark.parametrize(
     "scale",
     [bytearray(b"0.5"), memoryview(b"0.5"), np.array("0.5"), np.array(b"0.5"), np.array(True)],
-    ids=repr,
+    ids=shown,
 )
 def test_text_and_bools_in_containers_are_no_scales(scale):
     with pytest.raises(aa_ref.errors.ScaleError, match="not a number"):

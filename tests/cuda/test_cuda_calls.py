@@ -33,7 +33,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_calls(environment: dict[str, str]) -> None:
-    arguments = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    arguments = [sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*arguments, str(HERE / "driven_calls.py")],
         cwd=HERE.parent.parent,

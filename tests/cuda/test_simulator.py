@@ -31,7 +31,7 @@ def test_in_the_simulator(suite: str) -> None:
         "AA_REF_TEST_BACKENDS": "cuda",
         "HYPOTHESIS_PROFILE": "simulator",
     }
-    arguments = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    arguments = [sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*arguments, *map(str, SUITES[suite])],
         cwd=HERE.parent.parent,
