@@ -9,10 +9,11 @@ from .api import downsample, downsample_adjoint, pyramid
 from .backends import list_backends
 from .backends.numba.threads import get_num_threads, limit_threads, set_num_threads
 from .errors import AaRefError
-from .plans import Plan, plan
+from .plans import Part, Plan, plan
 
 __all__ = [
     "AaRefError",
+    "Part",
     "Plan",
     "downsample",
     "downsample_adjoint",

@@ -1,6 +1,5 @@
 """The public functions: validate, plan, hand to a backend."""
 
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -14,14 +13,14 @@ from .device_arrays import DeviceArray
 from .dtypes import FLOATING
 from .errors import DeviceError, DtypeError, OutError, ScaleError, ShapeError
 from .options import as_axes, checked_shape
-from .plans import AxisPlan, Direction, Plan, make_plan, set_executor
+from .parts import carry_out_part
+from .plans import AxisPlan, Direction, Part, Plan, make_plan, set_executor
 from .streams import stream_handle
 
-__all__ = ["downsample", "downsample_adjoint", "pyramid"]
+__all__ = ["downsample", "downsample_adjoint", "pyramid", "warn_of_no_decimation"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 (pathlib costs 4 ms to import)
 
 
 def _adapted(function: Callable[P, R]) -> Callable[P, R]:
@@ -134,7 +133,7 @@ def downsample(
     source = read(x, handle)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
     call = _Call(p, source, out, _backend(backend, handle, source, p), "forward")
-    _warn_of_no_decimation(p)
+    warn_of_no_decimation(p)
     return call.run()
 
 
@@ -205,7 +204,7 @@ def downsample_adjoint(
             "give the lengths of the array that was downsampled"
         )
     call = _Call(p, source, out, _backend(backend, handle, source, p), "adjoint")
-    _warn_of_no_decimation(p)
+    warn_of_no_decimation(p)
     return call.run()
 
 
@@ -270,7 +269,7 @@ def pyramid(
     calls = [_Call(p, source, o, chosen, "forward") for p, o in zip(levels, outs, strict=True)]
     results = [call.result for call in calls]
     _check_apart(results)
-    _warn_of_no_decimation(*levels)
+    warn_of_no_decimation(*levels)
     chosen.pyramid(levels, source.storage, results)
     return [call.answer() for call in calls]
 
@@ -322,11 +321,16 @@ class _Call:
         return wrap(self.source, self.result, self.plan.dtype)
 
 
-def _carry_out_plan(
-    p: Plan, x: Any, out: Any, backend: str | None, stream: Any, direction: Direction
+def _carry_out(
+    p: Plan | Part, x: Any, out: Any, backend: str | None, stream: Any, direction: Direction
 ) -> Any:
-    """What calling a plan does."""
+    """What calling a plan or a part does."""
     handle = _handle(stream)
+    if isinstance(p, Part) and direction != p.direction == "adjoint":
+        raise ShapeError(
+            "this is a part of the adjoint, which cannot be called; write part.adjoint(g), or "
+            "plan.part({axis: (lo, hi)}) for a range of outputs"
+        )
     if direction == "forward":
         source, shape = read(x, handle), p.shape
         if source.dtype != p.input_dtype:
@@ -336,19 +340,28 @@ def _carry_out_plan(
             )
     else:
         source, shape = _read_floating(x, handle), p.out_shape
-        if (p.input_dtype, p.dtype) != (source.dtype, source.dtype):
+        if isinstance(p, Part) and p.direction == "adjoint":
+            if source.dtype != p.input_dtype:
+                raise DtypeError(
+                    f"the part is for {p.input_dtype} arrays, this one is {source.dtype}; "
+                    f"plan with input_dtype={source.dtype!r}"
+                )
+        elif (p.input_dtype, p.dtype) != (source.dtype, source.dtype):
             p = p.replace_input_dtype(source.dtype)
     if source.storage.shape != shape:
         raise ShapeError(
             f"the plan takes arrays of shape {shape} here, this one has {source.storage.shape}; "
             "make a plan for this shape"
         )
+    if isinstance(p, Part):
+        chosen = _backend(backend, handle, source, p.inner)
+        return carry_out_part(p, source, out, chosen, handle, direction)
     call = _Call(p, source, out, _backend(backend, handle, source, p), direction)
-    _warn_of_no_decimation(p)
+    warn_of_no_decimation(p)
     return call.run()
 
 
-set_executor(_carry_out_plan)
+set_executor(_carry_out)
 
 
 def _read_floating(g: Any, stream: int | None) -> Source:
@@ -368,8 +381,8 @@ def _check_apart(results: list[Storage]) -> None:
             raise OutError(f"out[{i}] overlaps another level's; give each memory of its own")
 
 
-def _warn_of_no_decimation(*plans: Plan) -> None:
-    """Warn, at the caller's line, if any axis of any of them keeps all its samples."""
+def warn_of_no_decimation(*plans: Plan) -> None:
+    """Warn, at the line that called this package or an adapter, of an axis that keeps all."""
     for p in plans:  # any() of a generator takes longer than all else here that most calls need
         if p.keeps_all:
             break
@@ -383,7 +396,7 @@ def _warn_of_no_decimation(*plans: Plan) -> None:
     scales = " and ".join(dict.fromkeys(str(a.scale) for a in kept.values()))
     blurred = any(a.radius for a in kept.values())
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
     warnings.warn(
         f"scale {scales} has stride int(1/scale) = 1, so "
@@ -393,3 +406,9 @@ def _warn_of_no_decimation(*plans: Plan) -> None:
         UserWarning,
         stacklevel=level,
     )
+
+
+def _is_ours(module: str) -> bool:
+    """Whether a module is of this package or of one of its adapters."""
+    package = module.partition(".")[0]
+    return package == "aa_ref" or package.startswith("aa_ref_")

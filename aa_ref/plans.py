@@ -6,8 +6,8 @@ A plan is plain data: frozen, hashable, picklable. Backends read it, caches are 
 
 import math
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
@@ -24,6 +24,7 @@ from .errors import (
     ScaleError,
     SigmaError,
 )
+from .excerpts import Excerpt, Range, excerpt_of_inputs, excerpt_of_outputs
 from .filters import (
     Number,
     as_scale,
@@ -36,7 +37,7 @@ from .filters import (
 )
 from .options import as_axes, as_sampling, checked_shape, per_axis
 
-__all__ = ["AxisPlan", "Direction", "Plan", "make_plan", "plan", "set_executor"]
+__all__ = ["AxisPlan", "Direction", "Part", "Plan", "make_plan", "plan", "set_executor"]
 
 Direction = Literal["forward", "adjoint"]
 _BINARY32 = np.dtype(np.float32)
@@ -244,8 +245,223 @@ class Plan:
         """
         return _carry_out(self, g, out, backend, stream, "adjoint")
 
+    def part(self, outputs: Mapping[int, Range]) -> "Part":
+        """Make a plan of a range of the outputs, which takes the inputs that these need.
+
+        Parameters
+        ----------
+        outputs : mapping of int to (int, int)
+            By dimension, the outputs wanted: from the first up to, not including, the last. Any
+            dimension may be named, filtered or not; of those that are not, all are wanted.
+
+        Returns
+        -------
+        Part
+            Called with the inputs that its `Part.inputs` name, it gives the bits of the whole.
+
+        Raises
+        ------
+        AxesError
+            If there is no such dimension.
+        LengthError
+            If a range is none, holds nothing, or passes an end.
+
+        Examples
+        --------
+        >>> import numpy as np, aa_ref
+        >>> x = np.ones((3, 256, 250), np.float32)
+        >>> part = aa_ref.plan(x.shape, 0.25).part({1: (10, 20)})
+        >>> part.inputs[1]
+        ((32, 83),)
+        >>> part(x[:, 32:83]).shape
+        (3, 10, 63)
+        """
+        return Part(self, _checked_ranges(outputs, self.out_shape, "outputs"), "forward")
+
+    def adjoint_part(self, inputs: Mapping[int, Range]) -> "Part":
+        """Make a plan of a range of what the adjoint gives, which takes the outputs that reach it.
+
+        A `part` goes the other way: its adjoint takes a range of outputs, and gives what these
+        alone add to the inputs. Such sums of several parts are not the whole's to the bit, since
+        they are added in another order. This one takes all outputs that reach a range of inputs.
+
+        Parameters
+        ----------
+        inputs : mapping of int to (int, int)
+            By dimension, the range of inputs for which the adjoint is wanted.
+
+        Returns
+        -------
+        Part
+            Its `Part.adjoint`, of the outputs that its `Part.outputs` name, gives the bits of the
+            whole. It cannot be called.
+
+        Raises
+        ------
+        AxesError, LengthError
+            As `part`.
+        """
+        return Part(self, _checked_ranges(inputs, self.shape, "inputs"), "adjoint")
+
     def __str__(self) -> str:
         return _explain(self)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A range of a plan's outputs, or of what its adjoint gives. See `Plan.part`.
+
+    Carrying out a part warns of nothing: that a scale keeps all samples is said of the whole.
+
+    Attributes
+    ----------
+    whole : Plan
+    ranges : tuple of (int, int, int)
+        The dimensions of which less than all is wanted, each with its range.
+    direction : {"forward", "adjoint"}
+        Whether the ranges are of outputs (`Plan.part`) or of inputs (`Plan.adjoint_part`).
+    """
+
+    whole: Plan
+    ranges: tuple[tuple[int, int, int], ...]
+    direction: Direction
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _fields_only(self)
+
+    @cached_property
+    def excerpts(self) -> tuple[Excerpt, ...]:
+        """For each dimension the excerpt that is computed: see `aa_ref.excerpts`."""
+        ranges = {axis: (lo, hi) for axis, lo, hi in self.ranges}
+        forward = self.direction == "forward"
+        excerpts = []
+        axes: dict[int, AxisPlan | _Free] = {a.axis: a for a in self.whole.axes}
+        for axis, length in enumerate(self.whole.shape):
+            a = axes.get(axis, _Free(length))
+            lo, hi = ranges.get(axis, (0, a.out_length if forward else length))
+            excerpts.append((excerpt_of_outputs if forward else excerpt_of_inputs)(a, lo, hi))
+        return tuple(excerpts)
+
+    @property
+    def inputs(self) -> tuple[tuple[Range, ...], ...]:
+        """For each dimension, the ranges of the whole's inputs, one behind the other.
+
+        It is a single range but where ``"circular"`` wraps round. It begins on a multiple of the
+        stride, so may hold a few samples in front that `AxisPlan.input_range` does not name.
+        """
+        if self.direction == "forward":
+            return tuple(e.inputs for e in self.excerpts)
+        return tuple(((lo, hi),) for lo, hi in self._ranges_of(self.whole.shape))
+
+    @property
+    def outputs(self) -> tuple[tuple[Range, ...], ...]:
+        """For each dimension, the ranges of the whole's outputs, one behind the other."""
+        return tuple(e.outputs for e in self.excerpts)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the part's input, which is what its adjoint gives."""
+        return tuple(sum(hi - lo for lo, hi in ranges) for ranges in self.inputs)
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """The shape of the part's result, which is what its adjoint takes."""
+        return tuple(sum(hi - lo for lo, hi in ranges) for ranges in self.outputs)
+
+    @property
+    def input_dtype(self) -> str:
+        """The name of the input's type."""
+        return self.whole.input_dtype
+
+    @property
+    def dtype(self) -> str:
+        """The name of the result's type."""
+        return self.whole.dtype
+
+    @cached_property
+    def inner(self) -> Plan:
+        """The plan that is carried out, of the excerpts: among its outputs are the part's."""
+        excerpts, axes = self.excerpts, []
+        for a in self.whole.axes:
+            e = excerpts[a.axis]
+            if e.spacing is not None:
+                a = replace(
+                    a, length=e.length, out_length=e.out_length, stride=e.spacing,
+                    sampling="slice", step=0.0,
+                )  # fmt: skip
+            axes.append(a)
+        return replace(self.whole, shape=tuple(e.length for e in excerpts), axes=tuple(axes))
+
+    def replace_input_dtype(self, input_dtype: str) -> "Part":
+        """Return the same part for another type, of input and result."""
+        return replace(self, whole=self.whole.replace_input_dtype(input_dtype))
+
+    def part(self, ranges: Mapping[int, Range]) -> "Part":
+        """Make a plan of a smaller range: of the outputs, or of the adjoint's inputs, of this one.
+
+        Positions are counted within this part. Parameters and errors are those of `Plan.part`.
+        """
+        forward = self.direction == "forward"
+        shape, what = (self.out_shape, "outputs") if forward else (self.shape, "inputs")
+        smaller = {axis: (lo, hi) for axis, lo, hi in _checked_ranges(ranges, shape, what)}
+        full = self.whole.out_shape if forward else self.whole.shape
+        found = []
+        for axis, (begin, end) in enumerate(self._ranges_of(full)):
+            lo, hi = smaller.get(axis, (0, end - begin))
+            found.append((axis, begin + lo, begin + hi))
+        return replace(self, ranges=_less_than_all(found, full))
+
+    def __call__(
+        self, x: Any, *, out: Any = None, backend: str | None = None, stream: Any = None
+    ) -> Any:
+        """Compute these outputs from an array of the inputs that `inputs` names.
+
+        Raises
+        ------
+        AaRefError
+            As calling a plan does, and where the part is of the adjoint.
+        """
+        return _carry_out(self, x, out, backend, stream, "forward")
+
+    def adjoint(
+        self, g: Any, *, out: Any = None, backend: str | None = None, stream: Any = None
+    ) -> Any:
+        """Apply the transpose to an array of the outputs that `outputs` names.
+
+        Of a part of the outputs, the result is that of the whole for a ``g`` that is zero outside
+        of it, at the inputs that it takes, and the type of ``g`` sets all types as in
+        `Plan.adjoint`. Of a part of the adjoint, it is the whole's, and the types are the plan's.
+        """
+        return _carry_out(self, g, out, backend, stream, "adjoint")
+
+    def __str__(self) -> str:
+        lines = [f"{self.shape} -> {self.out_shape}, a part of the {self.direction} of"]
+        lines.append(str(self.whole))
+        for axis, e in enumerate(self.excerpts):
+            if any(axis == named for named, _, _ in self.ranges):
+                inputs, outputs = (
+                    " and ".join(f"{lo} .. {hi - 1}" for lo, hi in ranges) or "none"
+                    for ranges in (self.inputs[axis], e.outputs)
+                )
+                lines.append(f"axis {axis}: inputs {inputs}, outputs {outputs}")
+        return "\n".join(lines)
+
+    def _ranges_of(self, shape: tuple[int, ...]) -> list[Range]:
+        """Return the wanted range of each dimension."""
+        ranges = [(0, length) for length in shape]
+        for axis, lo, hi in self.ranges:
+            ranges[axis] = lo, hi
+        return ranges
+
+
+class _Free:
+    """A dimension that is not filtered, as `aa_ref.excerpts` sees it."""
+
+    radius, boundary, has_pass, spacing = 0, "zeros", False, 1
+
+    def __init__(self, length: int) -> None:
+        self.length = self.out_length = length
+        self.centres = np.empty(0, np.int64)  # has_pass is False: not looked at
 
 
 def _fields_only(instance: Any) -> dict[str, Any]:
@@ -414,6 +630,39 @@ def _checked_range(lo: int, hi: int, length: int, what: str) -> tuple[int, int]:
     return lo, hi
 
 
+def _checked_ranges(
+    ranges: Any, shape: tuple[int, ...], what: str
+) -> tuple[tuple[int, int, int], ...]:
+    """Return (dimension, lo, hi) for each range that is less than all, in ascending order."""
+    if not isinstance(ranges, Mapping):
+        raise LengthError(
+            f"{what} is {ranges!r}; write a range for each dimension, for instance {{-1: (0, 10)}}"
+        )
+    axes = as_axes(tuple(ranges), shape) if ranges else ()
+    found = []
+    for axis, given in zip(axes, ranges.values(), strict=True):
+        try:
+            lo, hi = map(operator.index, given)
+        except (TypeError, ValueError):
+            raise LengthError(
+                f"{what} of axis {axis} are {given!r}; write two integers, the first and the one "
+                f"behind the last, for instance (0, {shape[axis]})"
+            ) from None
+        _checked_range(lo, hi, shape[axis], f"{what} of axis {axis},")
+        if lo == hi and shape[axis]:
+            raise LengthError(
+                f"{what} of axis {axis} are {lo}..{hi}, which holds none; a part has one at least"
+            )
+        found.append((axis, lo, hi))
+    return _less_than_all(found, shape)
+
+
+def _less_than_all(
+    ranges: Sequence[tuple[int, int, int]], shape: tuple[int, ...]
+) -> tuple[tuple[int, int, int], ...]:
+    return tuple(sorted(r for r in ranges if r[1:] != (0, shape[r[0]])))
+
+
 def _explain(p: Plan) -> str:
     """A line on the arrays, a row for each axis, the taps, the cost."""
     rows: list[tuple[str, ...]] = [
@@ -465,7 +714,7 @@ def _number(value: Number) -> str:
     return str(value) if isinstance(value, Fraction) else f"{value:.6g}"
 
 
-_Executor = Callable[[Plan, Any, Any, str | None, Any, Direction], Any]
+_Executor = Callable[[Plan | Part, Any, Any, str | None, Any, Direction], Any]
 _carry_out: _Executor
 
 

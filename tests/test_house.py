@@ -22,7 +22,7 @@ import aa_ref
 PACKAGE = Path(aa_ref.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-CORE = {"errors", "dtypes", "filters", "boundary", "options", "plans"}
+CORE = {"errors", "dtypes", "filters", "boundary", "excerpts", "options", "plans"}
 HOUSE = {
     # room: the rooms that it may import from
     "errors": set(),
@@ -30,20 +30,22 @@ HOUSE = {
     "filters": {"errors"},
     "boundary": {"errors"},
     "options": {"errors"},
+    "excerpts": set(),
     "streams": {"errors"},
-    "plans": {"errors", "dtypes", "filters", "boundary", "options"},
+    "plans": {"errors", "dtypes", "excerpts", "filters", "boundary", "options"},
     "reference": CORE,
     "dlpack": set(),
     "device_arrays": {"errors", "dtypes", "dlpack"},
     "pages": set(),
     "arrays": {"errors", "dtypes", "device_arrays", "pages"},
+    "parts": CORE | {"arrays", "device_arrays", "backends"},
     "adapters": set(),
     "backends": CORE,  # what all backends share: the base class, the table
     "backends.reference": CORE | {"backends", "reference"},
     "backends.numpy": CORE | {"backends"},
     "backends.numba": CORE | {"backends"},
     "backends.cuda": CORE | {"backends", "device_arrays"},
-    "api": CORE | {"adapters", "arrays", "device_arrays", "streams", "backends"},
+    "api": CORE | {"adapters", "arrays", "device_arrays", "parts", "streams", "backends"},
     "__init__": CORE | {"api", "backends", "backends.numba"},
     "__main__": {"cli"},
     # backends.cuda: for the very driver whose events time what it did
