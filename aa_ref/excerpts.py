@@ -75,16 +75,11 @@ def excerpt_of_outputs(a: _Axis, lo: int, hi: int) -> Excerpt:
     if (lo, hi) == (0, a.out_length):
         return _whole(a, slice(0, a.out_length), (0, a.length))
     centres = _centres(a, lo, hi)
-    first, last, end = int(centres[0]) - a.radius, int(centres[-1]) + a.radius, a.length - 1
-    below, above = max(0, -first), max(0, last - end)  # how far they read beyond the ends
-    needed = [(max(0, first), min(last, end) + 1)]
-    if a.boundary in ("reflect", "circular"):
-        if max(below, above) > end:  # folded more than once
-            needed = [(0, a.length)]
-        elif a.boundary == "reflect":
-            needed += [(0, below + 1)] * (below > 0) + [(end - above, a.length)] * (above > 0)
-        else:
-            needed += [(a.length - below, a.length)] * (below > 0) + [(0, above)] * (above > 0)
+    first, last, n = int(centres[0]) - a.radius, int(centres[-1]) + a.radius, a.length
+    needed = [(max(0, first), min(last + 1, n))]
+    if a.boundary == "circular":  # the others fold to where the range is already
+        needed += [(max(0, n + first), n)] * (first < 0)
+        needed += [(0, min(last + 1 - n, n))] * (last >= n)
     inputs = _merged(needed, a.spacing or 1)
     length = sum(end - begin for begin, end in inputs)
     places = centres - _skipped(inputs, int(centres[0]))
@@ -104,12 +99,13 @@ def excerpt_of_inputs(a: _Axis, lo: int, hi: int) -> Excerpt:
         return _untouched(lo, hi)
     n, radius = a.length, a.radius
     whole = _whole(a, slice(0, a.out_length), (lo, hi))
-    if radius >= n - 1 or (lo, hi) == (0, n):
+    if (lo, hi) == (0, n):
         return whole
     # Ends that are not the whole's may fold what was spread over them as far as the radius.
     needed = [(max(0, lo - radius - 1), min(n, hi + radius + 1))]
     if a.boundary == "circular" and radius:
-        needed += [(n - radius, n)] * (lo < radius) + [(0, radius)] * (hi > n - radius)
+        needed += [(max(0, n - radius), n)] * (lo < radius)
+        needed += [(0, min(radius, n))] * (hi > n - radius)
     centres = None if a.spacing is not None else a.centres
     needed = [(_centre_before(a, centres, begin), end) for begin, end in needed]
     inputs = _merged(needed, a.spacing or 1)

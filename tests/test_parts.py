@@ -2,11 +2,12 @@
 
 import pickle
 from fractions import Fraction
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
-from cases import FLOATS, Case, cases, gradient
+from cases import BOUNDARIES, FLOATS, Case, cases, gradient
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -97,6 +98,29 @@ def test_a_part_of_the_adjoint_has_the_bits_of_the_whole(
     within = part.part(smaller)
     gx = within.adjoint(taken(g, within.outputs), backend=backend)
     assert_same_bits(gx, cut(cut(whole, ranges), smaller))
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(
+    ("scale", "sigma", "sampling"),
+    [(1, 0.8, "slice"), (0.5, None, "slice"), (Fraction(1, 3), 0.5, "slice"),
+     (0.4, None, "nearest"), (0.25, 0.3, "nearest"), (0.2, 0, "slice")],
+)  # fmt: skip
+def test_every_range_of_a_short_axis(boundary: str, scale: Any, sigma: Any, sampling: str) -> None:
+    rng = np.random.default_rng(0)
+    for n in 13, 16:
+        options = {"axes": 0, "sigma": sigma, "sampling": sampling, "boundary": boundary}
+        plan = aa_ref.plan((n,), scale, **options)
+        x = rng.standard_normal(n).astype(np.float32)
+        whole = plan(x, backend="numpy")
+        back = plan.adjoint(whole, backend="numpy")
+        for lo, hi in combinations(range(len(whole) + 1), 2):
+            part = plan.part({0: (lo, hi)})
+            assert_same_bits(part(taken(x, part.inputs), backend="numpy"), whole[lo:hi])
+        for lo, hi in combinations(range(n + 1), 2):
+            part = plan.adjoint_part({0: (lo, hi)})
+            gx = part.adjoint(taken(whole, part.outputs), backend="numpy")
+            assert_same_bits(gx, back[lo:hi])
 
 
 def test_centres_that_repeat_beyond_binary32() -> None:

@@ -19,6 +19,7 @@ SUITES = {
     "every kernel for strips": [HERE / "simulated_kernels.py"],
     "every kernel for tiles": [HERE / "simulated_tiles.py"],
     "arrays on a GPU": [HERE / "simulated_arrays.py"],
+    "parts on a GPU": [HERE / "simulated_dask.py", HERE.parent / "test_parts.py"],
     "the benchmark": [HERE.parent / "bench" / "simulated_bench.py"],
 }
 
