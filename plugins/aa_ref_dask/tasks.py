@@ -161,4 +161,6 @@ def _overlaps(ranges: Sequence[Range], stretches: Sequence[Stretch]) -> list[_Ov
             if begin < end or lo == hi:
                 overlaps.append(_Overlap(s.number, begin - s.start, end - s.start, at))
                 at += end - begin
+    if at != sum(hi - lo for lo, hi in ranges):  # the graph has left something out
+        raise RuntimeError(f"{ranges} are not within {stretches}")
     return overlaps

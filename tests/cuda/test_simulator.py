@@ -19,7 +19,11 @@ SUITES = {
     "every kernel for strips": [HERE / "simulated_kernels.py"],
     "every kernel for tiles": [HERE / "simulated_tiles.py"],
     "arrays on a GPU": [HERE / "simulated_arrays.py"],
-    "parts on a GPU": [HERE / "simulated_dask.py", HERE.parent / "test_parts.py"],
+    "parts on a GPU": [
+        HERE / "simulated_dask.py",
+        f"{HERE.parent / 'test_parts.py'}::test_a_part_has_the_bits_of_the_whole",
+        f"{HERE.parent / 'test_parts.py'}::test_a_part_of_the_adjoint_has_the_bits_of_the_whole",
+    ],
     "the benchmark": [HERE.parent / "bench" / "simulated_bench.py"],
 }
 
