@@ -1,7 +1,9 @@
 """The core's functions for Dask arrays. `aa_ref.downsample` and the others send them here."""
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,8 @@ from .graph import lazy
 from .tasks import Job
 
 __all__ = ["downsample", "downsample_adjoint", "pyramid"]
+
+_FOLDER = f"{Path(__file__).parent}{os.sep}"
 
 
 def downsample(
@@ -86,7 +90,7 @@ def downsample(
             backend=backend,
         )  # fmt: skip
     plan = _plan(x, scale, axes, sigma, boundary, sampling, dtype)
-    warn_of_no_decimation(plan)
+    warn_of_no_decimation(plan, within=_FOLDER)
     return _forward(x, plan, backend)
 
 
@@ -158,7 +162,7 @@ def downsample_adjoint(
             f"lengths {lengths} lead to shape {plan.out_shape}, but g has {g.shape}; give the "
             "lengths of the array that was downsampled"
         )
-    warn_of_no_decimation(plan)
+    warn_of_no_decimation(plan, within=_FOLDER)
     chunks = [chunks_of_inputs(plan, axis, sizes) for axis, sizes in enumerate(g.chunks)]
     return lazy(g, _name("adjoint", g, plan, backend), Job(plan, False, backend), chunks,
                 _meta(g, plan))  # fmt: skip
@@ -209,7 +213,7 @@ def pyramid(
     if not isinstance(scales, Iterable):
         raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
     plans = [_plan(x, scale, axes, sigma, boundary, sampling, dtype) for scale in scales]
-    warn_of_no_decimation(*plans)
+    warn_of_no_decimation(*plans, within=_FOLDER)
     return [_forward(x, plan, backend) for plan in plans]
 
 
