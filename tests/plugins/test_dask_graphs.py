@@ -27,6 +27,7 @@ def test_graphs_are_small():
     assert (y.npartitions, tasks_of(y)) == (60, 60)
     tiles = da.zeros((400, 400), chunks=40, dtype="float32")
     assert tasks_of(aa_ref.downsample(tiles, 0.25)) == 3 * 100
+    assert tasks_of(aa_ref.downsample(tiles, 0.25, sigma=0)) == 100  # nobody has neighbours
     volume = da.zeros((160, 160, 160), chunks=40, dtype="float32")
     assert tasks_of(aa_ref.downsample(volume, 0.25, axes=(0, 1, 2))) == 3 * 64
     small = da.zeros((60, 60), chunks=3, dtype="float32")
