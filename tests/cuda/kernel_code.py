@@ -3,6 +3,7 @@
 As a command it writes the page about them: see docs/contributing.md.
 """
 
+import hashlib
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, files, version
+from itertools import permutations
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ from unittest import mock
 
 import numpy as np
 
+import aa_ref
 from aa_ref.backends.cuda.kernels import (
     Kernel,
     addresses_of,
@@ -32,7 +35,7 @@ from aa_ref.backends.cuda.kernels import (
 from aa_ref.backends.cuda.pyramid_strips import PYRAMID
 from aa_ref.backends.cuda.strips import filter_of, run_of
 from aa_ref.backends.cuda.toolkit import SIMULATOR, cuda
-from aa_ref.dtypes import STORAGE
+from aa_ref.dtypes import FLOATING, NAMES, STORAGE, compute_type
 
 if SIMULATOR:
     raise RuntimeError("NUMBA_ENABLE_CUDASIM is set: the simulator compiles nothing; unset it")
@@ -148,26 +151,61 @@ def _run(command: Sequence[str | Path]) -> str:
     return done.stdout + done.stderr
 
 
+def conversions() -> Iterator[Kernel]:
+    """The kernels that only convert from one type to another."""
+    for kind, result in permutations(NAMES, 2):
+        yield Kernel("forward", kind, result, compute_type(kind).name, 0)
+
+
+def family_of(kernel: Kernel) -> tuple[str, str]:
+    """The kernels that are written by one function in Python."""
+    if kernel.stride:
+        return kernel.direction, "strips"
+    if kernel.tiled:
+        return kernel.direction, "tiles"
+    return kernel.direction, "elements" if kernel.axes else "conversion"
+
+
+def class_of(kernel: Kernel) -> tuple[str, str]:
+    """The type that it computes in, and the kind of type that results are rounded to."""
+    kinds = {"float64": "binary64", "float32": "binary32"}
+    other = "half" if kernel.result in FLOATING else "integer"
+    return kernel.compute, kinds.get(kernel.result, other)
+
+
+def widest(kernels: Iterable[Kernel], page: str) -> list[Kernel]:
+    """The one of each family and class with most registers, as a page has it."""
+    rows = {name: int(row.split(" | ")[1]) for name, row in rows_of(page).items()}
+    found: dict[Any, Kernel] = {}
+    for kernel in sorted(kernels, key=lambda k: rows.get(k.name, 0)):
+        found[family_of(kernel), class_of(kernel)] = kernel
+    return list(found.values())
+
+
 def code_of(
     kernel: Kernel, architectures: Sequence[int] = ARCHITECTURES, disassemble: bool = False
 ) -> dict[int, Code]:
-    """A kernel by architecture."""
+    """A kernel by architecture; ``sass`` is that of sm_90 alone."""
     ptx = ptx_of(function_of(kernel), signature_of(kernel).args, architectures)
-    return {a: assembled(text, a, disassemble) for a, text in ptx.items()}
+    return {a: assembled(text, a, disassemble and a == 90) for a, text in ptx.items()}
 
 
 @contextmanager
-def compiling(
-    kernels: Iterable[Kernel],
-    architectures: Sequence[int] = ARCHITECTURES,
-    disassemble: bool = False,
-) -> Iterator[dict[Kernel, Future[dict[int, Code]]]]:
-    """What `code_of` gives for each kernel, under way on all cores."""
+def compiling(kernels: Iterable[Kernel]) -> Iterator[dict[Kernel, Future[dict[int, Code]]]]:
+    """The code of each kernel for all architectures, under way on all cores."""
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         try:
-            yield {k: pool.submit(code_of, k, architectures, disassemble) for k in kernels}
+            yield {k: pool.submit(code_of, k, ARCHITECTURES, bool(k.stride)) for k in kernels}
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def faults_of(kernel: Kernel, code: Code) -> list[str]:
+    """All that is wrong with a kernel's code for one architecture."""
+    return [
+        *arithmetic_faults(code), *rounding_faults(code), *memory_faults(code),
+        *launch_faults(kernel, code), *argument_faults(kernel, code), *width_faults(kernel, code),
+    ]  # fmt: skip
 
 
 def arithmetic_faults(code: Code) -> list[str]:
@@ -176,6 +214,13 @@ def arithmetic_faults(code: Code) -> list[str]:
     # A sum that names no rounding may be fused with a product that names none.
     unrounded = re.compile(r"(?:add|sub)\.f(?:16|32|64)")
     return [f"{n} {op}" for op, n in code.ptx.items() if fused.match(op) or unrounded.match(op)]
+
+
+def rounding_faults(code: Code) -> list[str]:
+    """Results rounded by several kinds of instruction: binary64 to half by way of binary32, say."""
+    rounding = re.compile(r"cvt\.(?:rn\.f16|rni|rn\.f32\.f64)")
+    kinds = {op.replace("f16x2", "f16") for op in code.ptx if rounding.match(op)}  # two at a time
+    return [f"rounded by {' and '.join(sorted(kinds))}"] if len(kinds) > 1 else []
 
 
 def memory_faults(code: Code) -> list[str]:
@@ -423,6 +468,18 @@ def versions() -> str:
     return ", ".join(f"{package} {version(package)}" for package in packages)
 
 
+def made_from() -> str:
+    """The versions, and a digest of all sources that take part in a kernel."""
+    package = Path(aa_ref.__file__).parent
+    sources = [package / "dtypes.py", package / "filters.py"]
+    sources += sorted((package / "backends" / "cuda").rglob("*.py"))
+    digest = hashlib.sha256()
+    for path in sources:
+        name = path.relative_to(package).as_posix()
+        digest.update(f"{name}\0{path.read_text('utf-8')}\0".encode())
+    return f"{versions()}, sources {digest.hexdigest()[:16]}"
+
+
 PAGE = """\
 # The CUDA kernels, one by one
 
@@ -431,7 +488,8 @@ here was measured on a GPU: registers and memory are what ptxas reports, the res
 [how-fast.md](how-fast.md) explains the kernels; [contributing.md](contributing.md) has the command
 that makes this page.
 
-Made with {versions}.
+Made with {made_from}: no fault for
+sm_75, sm_80, sm_90 or sm_100, which `tests/cuda/test_kernel_code.py` relies on.
 
 ## How to read it
 
@@ -464,7 +522,7 @@ def page_of(codes: Iterable[tuple[Kernel, Code]]) -> str:
     """The page, whole."""
     rows = [row_of(kernel, code) for kernel, code in codes]
     head = [f"| {' | '.join(HEADINGS)} |", "|---" + "|---:" * (len(HEADINGS) - 1) + "|"]
-    return PAGE.format(versions=versions()) + "\n".join([*head, *rows]) + "\n"
+    return PAGE.format(made_from=made_from()) + "\n".join([*head, *rows]) + "\n"
 
 
 def rows_of(page: str) -> dict[str, str]:
@@ -473,9 +531,24 @@ def rows_of(page: str) -> dict[str, str]:
 
 
 def main(page: Path, *others: Path) -> None:
-    """Write the page; renew the rows that others have of it."""
-    with compiling(shipped(), (90,), disassemble=True) as codes:
-        text = page_of((kernel, code.result()[90]) for kernel, code in codes.items())
+    """Look at every kernel; write the page, and renew the rows that others have of it.
+
+    Raises
+    ------
+    SystemExit
+        If a kernel has a fault for any architecture. Nothing is written then.
+    """
+    with compiling([*shipped(), *conversions()]) as futures:
+        codes = {kernel: future.result() for kernel, future in futures.items()}
+    faults = [
+        f"{kernel.name}, sm_{architecture}: {fault}"
+        for kernel, by_architecture in codes.items()
+        for architecture, code in by_architecture.items()
+        for fault in faults_of(kernel, code)
+    ]
+    if faults:
+        raise SystemExit("\n".join(faults))
+    text = page_of((kernel, codes[kernel][90]) for kernel in shipped())
     page.write_text(text, "utf-8")
     rows = rows_of(text)
     for other in others:
