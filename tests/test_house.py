@@ -59,7 +59,7 @@ OUTSIDE = {
     "backends.numba": {"numba", "llvmlite"},
     "backends.cuda": {"numba", "llvmlite", "cuda"},
     "oracle": {"ml_dtypes", "pytest"},
-    "cli": {"typer", "rich", "PIL", "tifffile", "numba", "click"},
+    "cli": {"typer", "rich", "pyvips", "tifffile", "numba", "click"},
 }
 LAZY = {
     ("arrays", "ml_dtypes"), ("oracle", "ml_dtypes"), ("oracle", "pytest"), ("__init__", "cli")
@@ -243,7 +243,7 @@ def test_all_names_the_public_functions_and_classes(path: Path) -> None:
 def module_at(path: Path) -> ModuleType:
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     if "cli" in parts:
-        for needed in ("typer", "rich", "PIL", "tifffile"):
+        for needed in ("typer", "rich", "pyvips", "tifffile"):
             pytest.importorskip(needed)
     if "numba" in parts:
         pytest.importorskip("numba")

@@ -4,6 +4,7 @@ Nothing here imports that extra before `main` has seen that it is installed.
 """
 
 import errno
+import io
 import os
 import sys
 from contextlib import suppress
@@ -11,7 +12,7 @@ from importlib.util import find_spec
 
 __all__ = ["main"]
 
-_NEEDED = ("typer", "rich", "PIL", "tifffile")
+_NEEDED = ("typer", "rich", "pyvips", "tifffile")
 
 
 def main() -> None:
@@ -20,6 +21,9 @@ def main() -> None:
     Ctrl-C ends it without a traceback from here on. Before, while Python imports `aa_ref` and
     NumPy to get here, nothing of this package can catch it, and Python shows its own.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may hold any bytes
     try:
         status = _status_of_command()
     except KeyboardInterrupt:  # while importing; commands have ends of their own

@@ -14,7 +14,7 @@ from rich.table import Table
 import aa_ref
 
 from .endings import FileError, UsageError, ends_cleanly
-from .images import Metadata, Picture, encode, format_of
+from .images import encode_png, format_of
 from .options import Overwrite, parse_path
 from .output import check_destination, write_file
 from .scenes import HEIGHT, WIDTH, street, zone_plate
@@ -53,7 +53,7 @@ def demo(
     """
     path = _DEFAULT if output is None else parse_path(output, "--output")
     overwrite = overwrite or output is None
-    if format_of(path) != "PNG":
+    if format_of(str(path), None) != "PNG":
         raise UsageError(f"--output is {path}, but the demo writes a PNG; name a .png")
     check_destination(path, overwrite)
     sources = [zone_plate(), street()]
@@ -146,8 +146,7 @@ def _write_sheet(
             "more than half of their contrast, at 1/4 and 1/8 hardly any.",
         ),
     )
-    picture = Picture(np.asarray(sheet), 3, "none", "PNG", Metadata())
-    write_file(path, encode(path, picture, None), overwrite)
+    write_file(path, encode_png(sheet), overwrite)
 
 
 def _comparisons(x: NDArray[np.uint8], ys: list[NDArray[np.uint8]]) -> Iterator[Comparison]:

@@ -8,13 +8,17 @@ status  meaning
 2       the arguments do not fit together, or do not fit the input
 3       a check has no verdict, since its bound says nothing
 130     interrupted by Ctrl-C
+143     ended by SIGTERM
 ======  ==================================================================
 """
 
 import errno
 import functools
+import signal
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ParamSpec
 
 import typer
@@ -46,7 +50,7 @@ def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _terminated_in_order():
                 _show_warnings_as_notes()
                 command(*args, **kwargs)
         except AaRefError as error:
@@ -63,8 +67,32 @@ def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
             _fail(str(error), 1)
         except KeyboardInterrupt:
             _fail("interrupted", 130)
+        except _Terminated:
+            _fail("terminated", 143)
 
     return wrapped
+
+
+class _Terminated(BaseException):
+    """SIGTERM has come."""
+
+
+@contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that temporary files go."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where Python takes no signals
+        return
+
+    def end(*_: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _fail(message: str, status: int) -> None:

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
+import pyvips
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -38,7 +39,8 @@ def _facts() -> dict[str, Any]:
             "Python": platform.python_version(),
             "NumPy": _version_of("numpy"),
             "Numba": _version_of("numba"),
-            "Pillow": _version_of("Pillow"),
+            "pyvips": _version_of("pyvips"),
+            "libvips": ".".join(str(pyvips.version(part)) for part in range(3)),
             "tifffile": _version_of("tifffile"),
             "typer": _version_of("typer"),
             "rich": _version_of("rich"),

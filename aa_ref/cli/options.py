@@ -26,6 +26,7 @@ __all__ = [
 
 T = TypeVar("T")
 Number = Fraction | float
+_DECIMAL_COMMAS = r"\s*0,0*[1-9]\d*(,\s*0,0*[1-9]\d*)*\s*"
 
 Scale = Annotated[
     str,
@@ -85,6 +86,13 @@ def parse_numbers(text: str, option: str) -> Number | tuple[Number | None, ...] 
     UsageError
         If a part is no number.
     """
+    if option == "--scale" and re.fullmatch(_DECIMAL_COMMAS, text, re.ASCII):
+        parts = re.findall(r"\b0,(\d+)", text)
+        meant = ",".join(str(Fraction(f"0.{part}")) for part in parts)
+        raise UsageError(
+            f"{option} is {text!r}, and a comma stands between the scales of two axes; write "
+            f"{meant}, or {','.join(f'0.{part}' for part in parts)}"
+        )
     return _one_or_each(text, lambda part: _number(part, text, option))
 
 

@@ -8,13 +8,20 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from .endings import FileError
+from .endings import FileError, UsageError
 
-__all__ = ["begins_with", "check_destination", "write_file"]
+__all__ = [
+    "begins_with",
+    "check_destination",
+    "check_standard_output",
+    "write_file",
+    "write_standard_output",
+]
 
 
 def check_destination(path: Path, overwrite: bool) -> None:
@@ -28,9 +35,15 @@ def check_destination(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise FileError(f"cannot write {path}: it is a folder; name a file in it")
     if path.exists() and not path.is_file():
-        raise FileError(f"cannot write {path}: it is not a plain file")
+        raise FileError(f"cannot write {path}: it is not a plain file; - is standard output")
     if not overwrite and os.path.lexists(path):
         raise _exists(path)
+    if path.exists() and not path.stat().st_mode & 0o222:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        raise FileError(
+            f"cannot write {path}: it is protected against that (mode {mode:03o}); let it be "
+            "written with chmod u+w, or name another file"
+        )
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileError(f"cannot write {path}: there is no folder {folder}")
@@ -80,6 +93,36 @@ def write_file(path: Path, parts: Iterable[bytes | memoryview], overwrite: bool)
         raise _exists(path) from None
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def check_standard_output() -> None:
+    """See that bytes may go to standard output.
+
+    Raises
+    ------
+    UsageError
+        If it is a terminal or closed.
+    """
+    if sys.stdout is None or sys.stdout.isatty():
+        raise UsageError("OUTPUT is -, standard output, but nothing takes a file from it; name one")
+
+
+def write_standard_output(parts: Iterable[bytes | memoryview]) -> None:
+    """Write ``parts`` to standard output.
+
+    Raises
+    ------
+    FileError
+        If that cannot be done, except that a reader that has left raises `BrokenPipeError`.
+    """
+    try:
+        for part in parts:
+            sys.stdout.buffer.write(part)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FileError(f"cannot write standard output: {error.strerror or error}") from None
 
 
 def _open_for_me(path: str, flags: int) -> int:

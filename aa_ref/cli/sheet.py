@@ -1,11 +1,12 @@
 """Composes the picture of the demo: what is sliced beside what is filtered first."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
+import pyvips
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 __all__ = ["Comparison", "compose"]
 
@@ -30,7 +31,7 @@ def compose(
     size: tuple[int, int],
     title: str,
     subtitles: Sequence[str],
-) -> Image.Image:
+) -> NDArray[np.uint8]:
     """Lay comparisons out: a row for each source, a pair of panels for each scale.
 
     Parameters
@@ -42,43 +43,74 @@ def compose(
     title : str
     subtitles : sequence of str
         The lines below it.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3)
+        Without words where the machine has no font.
     """
     height, width = size
     pair = 2 * width + _GAP
     columns = len(rows[0])
     total = 2 * _MARGIN + columns * pair + (columns - 1) * _PAIR_GAP
     below = len(rows) * height + (len(rows) - 1) * _ROW_GAP
-    sheet = Image.new("RGB", (total, _HEADER + _LABEL_HEIGHT + below + _MARGIN), _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, 24), title, _INK, ImageFont.load_default(_TITLE))
+    sheet = np.full((_HEADER + _LABEL_HEIGHT + below + _MARGIN, total, 3), _PAPER, np.uint8)
+    _write(sheet, (_MARGIN, 24), title, _INK, _TITLE)
     for line, subtitle in enumerate(subtitles):
-        draw.text((_MARGIN, 80 + 32 * line), subtitle, _FAINT, ImageFont.load_default(_LABEL))
+        _write(sheet, (_MARGIN, 80 + 32 * line), subtitle, _FAINT, _LABEL)
     for column, comparison in enumerate(rows[0]):
         x = _MARGIN + column * (pair + _PAIR_GAP)
-        _write_heading(draw, x, width, comparison)
+        _write_heading(sheet, x, width, comparison)
         for row, comparisons in enumerate(rows):
             y = _HEADER + _LABEL_HEIGHT + row * (height + _ROW_GAP)
-            sheet.paste(_enlarged(comparisons[column].sliced, size), (x, y))
-            sheet.paste(_enlarged(comparisons[column].filtered, size), (x + width + _GAP, y))
+            _paste(sheet, (x, y), _enlarged(comparisons[column].sliced, size))
+            _paste(sheet, (x + width + _GAP, y), _enlarged(comparisons[column].filtered, size))
     return sheet
 
 
-def _write_heading(draw: Any, x: int, width: int, comparison: Comparison) -> None:
-    """The scale over the pair, and over each panel what it shows."""
-    heading, label = ImageFont.load_default(_HEADING), ImageFont.load_default(_LABEL)
+def _write_heading(sheet: NDArray[np.uint8], x: int, width: int, comparison: Comparison) -> None:
+    """Write the scale over the pair, and over each panel what it shows."""
     y, n = _HEADER - 38, comparison.stride
-    draw.line([(x, y - 10), (x + 2 * width + _GAP, y - 10)], _INK, 2)
-    draw.text((x, y), f"scale {comparison.scale}", _INK, heading)
-    draw.text((x, y + 40), f"every {n}{_ordinal(n)} sample", _BAD, label)
+    sheet[y - 11 : y - 9, x : x + 2 * width + _GAP] = _INK
+    _write(sheet, (x, y), f"scale {comparison.scale}", _INK, _HEADING)
+    _write(sheet, (x, y + 40), f"every {n}{_ordinal(n)} sample", _BAD, _LABEL)
     text = f"low-pass, every {n}{_ordinal(n)}"
-    draw.text((x + width + _GAP, y + 40), text, _GOOD, label)
+    _write(sheet, (x + width + _GAP, y + 40), text, _GOOD, _LABEL)
+
+
+def _write(
+    sheet: NDArray[np.uint8], place: tuple[int, int], text: str, ink: tuple[int, ...], size: int
+) -> None:
+    """Lay text of a height of ``size`` pixels over the sheet, its top left corner at (x, y)."""
+    if not _has_font():
+        return
+    mask = pyvips.Image.text(text, font=f"sans {size}", dpi=64).numpy()
+    x, y = place
+    there = sheet[y : y + mask.shape[0], x : x + mask.shape[1]]
+    opacity = mask[: there.shape[0], : there.shape[1], None] / 255
+    there[:] = np.rint(there + opacity * (np.array(ink) - there))
+
+
+@cache
+def _has_font() -> bool:
+    """See whether letters come out as such: without a font, all are the same box."""
+    one, other = (pyvips.Image.text(letter, font="sans 24").numpy() for letter in "iW")
+    return not np.array_equal(one, other)
+
+
+def _paste(sheet: NDArray[np.uint8], place: tuple[int, int], panel: NDArray[np.uint8]) -> None:
+    x, y = place
+    sheet[y : y + panel.shape[0], x : x + panel.shape[1]] = panel
 
 
 def _ordinal(n: int) -> str:
     return {2: "nd", 3: "rd"}.get(n, "th")
 
 
-def _enlarged(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
-    """Each pixel as a square."""
-    image = Image.fromarray(pixels).convert("RGB")
-    return image.resize((size[1], size[0]), Image.Resampling.NEAREST)
+def _enlarged(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Show each pixel as a square, in RGB."""
+    rgb = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, -1)
+    rows, columns = (
+        np.arange(n) * length // n for n, length in zip(size, pixels.shape, strict=False)
+    )
+    return rgb[np.ix_(rows, columns)]

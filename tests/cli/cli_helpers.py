@@ -44,9 +44,9 @@ def samples(shape, dtype="uint8", seed=0):
     return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
 
 
-def expected(pixels, scale=0.25, **options):
+def expected(pixels, scale=0.25, boundary="reflect", **options):
     """What the library makes of a picture."""
-    return aa_ref.downsample(pixels, scale, axes=(0, 1), **options)
+    return aa_ref.downsample(pixels, scale, axes=(0, 1), boundary=boundary, **options)
 
 
 def png_chunk(name, data):

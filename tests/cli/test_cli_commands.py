@@ -77,7 +77,7 @@ def test_info_tells_versions_and_backends():
     told = [aa_ref.__version__, platform.python_version(), np.__version__, platform.platform()]
     told += [b.name for b in aa_ref.list_backends()]
     told += [b.reason for b in aa_ref.list_backends()]
-    told += [f"{name} {version(name)}" for name in ("Pillow", "tifffile", "typer", "rich")]
+    told += [f"{name} {version(name)}" for name in ("pyvips", "tifffile", "typer", "rich")]
     for fact in told:
         assert fact in " ".join(stdout.split())
 

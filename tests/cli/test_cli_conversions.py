@@ -72,13 +72,6 @@ def test_one_transparent_colour(tmp_path, downsampled):
     np.testing.assert_array_equal(result[0, :, :3], [[0, 0, 255]] * 6)
 
 
-@pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (4, 2), (6, 4)])
-def test_16_bit_png_that_pillow_would_cut(tmp_path, refused, colour_type, channels):
-    rows = samples((9, 14 * channels * 2))
-    path = write_png(tmp_path / "input.png", 16, colour_type, 14, rows)
-    refused(path, tmp_path / "o.png", ["16-bit", "TIFF"], status=1)
-
-
 @pytest.mark.parametrize("mode", ["CMYK", "YCCK"])
 def test_cmyk(tmp_path, refused, mode):
     path = tmp_path / "input.jpg"
@@ -90,12 +83,33 @@ def test_cmyk(tmp_path, refused, mode):
     refused(path, tmp_path / "o.jpg", ["CMYK", "RGB"])
 
 
-@pytest.mark.parametrize("suffix", [".png", ".webp"])
-def test_animation(tmp_path, refused, suffix):
+def animation(path, **options):
     frames = [Image.fromarray(samples((20, 30, 3), seed=s)) for s in range(3)]
-    path = tmp_path / f"input{suffix}"
-    frames[0].save(path, save_all=True, append_images=frames[1:])
-    refused(path, tmp_path / "o.png", ["animation", "frame"])
+    frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+    return np.stack([np.asarray(frame) for frame in frames])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".gif"])
+def test_an_animation_is_no_single_picture(tmp_path, refused, suffix):
+    animation(tmp_path / f"input{suffix}")
+    refused(tmp_path / f"input{suffix}", tmp_path / "o.png", ["anima", "frame"])
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".gif"])
+def test_every_frame_of_an_animation_is_filtered(tmp_path, downsampled, suffix):
+    frames = animation(tmp_path / "input.webp", lossless=True, duration=[100, 200, 300], loop=3)
+    output, ending = downsampled(tmp_path / "input.webp", suffix)
+    assert "(3, 20, 30, 3)" in ending.stdout
+    assert "(3, 5, 8, 3)" in ending.stdout
+    with Image.open(output) as image:
+        assert (image.n_frames, image.size) == (3, (8, 5))
+        assert image.info["loop"] == (3 if suffix == ".webp" else 2)  # GIF counts repetitions
+        for index, frame in enumerate(frames):
+            image.seek(index)
+            image.load()
+            assert image.info["duration"] == 100 * (index + 1)
+            if suffix == ".webp":
+                np.testing.assert_array_equal(np.asarray(image.convert("RGB")), expected(frame))
 
 
 def test_a_picture_with_a_second_inside_gives_the_first(tmp_path, downsampled):
@@ -103,7 +117,7 @@ def test_a_picture_with_a_second_inside_gives_the_first(tmp_path, downsampled):
     path = tmp_path / "input.jpg"
     frames[0].save(path, "MPO", save_all=True, append_images=frames[1:])
     output, ending = downsampled(path, ".png")
-    assert "holds 2 pictures" in ending.stderr
+    assert "holds several pictures; the first" in ending.stderr
     np.testing.assert_array_equal(pixels_of(output), expected(pixels_of(path)))
 
 
@@ -170,12 +184,6 @@ def test_tiff_compressions(tmp_path, downsampled, shape, compression):
     np.testing.assert_array_equal(tifffile.imread(output), pixels_of(wanted))
 
 
-def test_tiff_compression_that_nothing_here_reads(tmp_path, refused):
-    image = Image.fromarray(samples((37, 22)) > 100)
-    image.save(tmp_path / "input.tif", compression="group4")
-    refused(tmp_path / "input.tif", tmp_path / "o.tif", ["CCITTFAX4", "imagecodecs"])
-
-
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_tiff_with_white_as_zero(tmp_path, downsampled, dtype):
     pixels = samples((37, 22), dtype)
@@ -185,21 +193,22 @@ def test_tiff_with_white_as_zero(tmp_path, downsampled, dtype):
     np.testing.assert_array_equal(tifffile.imread(output), expected(~pixels))
 
 
-@pytest.mark.parametrize(("factor", "dtype"), [(257, "uint8"), (256, "uint8"), (251, "uint16")])
-def test_tiff_palette(tmp_path, downsampled, factor, dtype):
+@pytest.mark.parametrize("factor", [257, 256, 251])
+def test_tiff_palette(tmp_path, downsampled, factor):
     indices, table = samples((37, 22)), samples((3, 256)).astype(np.uint16)
     tifffile.imwrite(
         tmp_path / "input.tif", indices, photometric="palette", colormap=table * np.uint16(factor)
     )
     output, ending = downsampled(tmp_path / "input.tif")
     assert "palette" in ending.stderr
-    colours = table.T if dtype == "uint8" else table.T * np.uint16(factor)
-    np.testing.assert_array_equal(tifffile.imread(output), expected(colours[indices].astype(dtype)))
+    colours = (table.T * np.uint16(factor) >> 8).astype(np.uint8)
+    np.testing.assert_array_equal(tifffile.imread(output), expected(colours[indices]))
 
 
-def test_tiff_of_one_bit(tmp_path, downsampled):
+@pytest.mark.parametrize("compression", [None, "group4"])
+def test_tiff_of_one_bit(tmp_path, downsampled, compression):
     image = Image.fromarray(samples((37, 22)) > 100)
-    image.save(tmp_path / "input.tif")
+    image.save(tmp_path / "input.tif", compression=compression)
     output, ending = downsampled(tmp_path / "input.tif")
     assert "1-bit" in ending.stderr
     wanted = expected(np.asarray(image.convert("L")))
@@ -248,10 +257,8 @@ def test_tiff_samples_of_unknown_meaning_stay_such(tmp_path, downsampled):
     [
         ((20, 30, 4), "uint8", ".jpg", ["alpha", ".png"]),
         ((20, 30, 2), "uint8", ".jpg", ["alpha", ".png"]),
-        ((20, 30), "uint16", ".jpg", ["16-bit grey", ".tif"]),
+        ((20, 30), "uint16", ".jpg", ["16-bit grey", ".png"]),
         ((20, 30, 3), "uint16", ".jpg", ["16-bit RGB", ".tif"]),
-        ((20, 30, 3), "uint16", ".png", ["16-bit RGB", ".tif"]),
-        ((20, 30, 2), "uint16", ".png", ["16-bit grey with alpha", ".tif"]),
         ((20, 30, 3), "uint16", ".webp", ["16-bit RGB", ".tif"]),
         ((20, 30), "float32", ".png", ["32-bit float grey", ".tif"]),
         ((20, 30, 3), "float32", ".webp", ["32-bit float RGB", ".tif"]),

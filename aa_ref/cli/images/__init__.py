@@ -1,29 +1,30 @@
-"""Picture files, read and written faithfully: what cannot be kept is told or refused.
+"""Picture files through libvips: what cannot be kept is told or refused.
 
-==============  ============================================================================
-`picture`       what a picture is: samples and what to know about them
-`filtering`     downsampling one, transparency and all
-`files`         which module reads or writes which file
-`png`           what Pillow does not tell of a PNG: its depth, its colour chunks
-`jpeg`          nor of a JPEG: whether all of it is there
-`decoding`      what other libraries say while they decode
-`pillow`        PNG, JPEG and WebP
-`tiff`          TIFF
-`npy`           NumPy's own format, which holds arrays and no pictures
-`exif`          the few fields of EXIF that must change when the picture does
-==============  ============================================================================
+============  ============================================================================
+`formats`     which formats are taken, what each holds and keeps
+`picture`     what a file says of a picture before anything is decoded
+`reading`     the header, with all refusals, and the samples
+`unseen`      what libvips passes over in a PNG or JPEG
+`tiff`        and in a TIFF
+`filtering`   downsampling samples, transparency and all
+`writing`     samples and metadata into a file's bytes
+============  ============================================================================
 """
 
-from .files import check_output, encode, format_of, read
-from .filtering import downsample_picture
-from .picture import Metadata, Picture
+from .filtering import downsample_samples
+from .formats import FORMATS, check_holds, format_of
+from .picture import Picture
+from .reading import decode, open_picture
+from .writing import encode, encode_png
 
 __all__ = [
-    "Metadata",
+    "FORMATS",
     "Picture",
-    "check_output",
-    "downsample_picture",
+    "check_holds",
+    "decode",
+    "downsample_samples",
     "encode",
+    "encode_png",
     "format_of",
-    "read",
+    "open_picture",
 ]

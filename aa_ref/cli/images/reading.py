@@ -1,0 +1,234 @@
+"""Pictures into samples: the header first, with all that is refused, then the samples.
+
+Rows come in one pass from the top. Nothing here needs a folder for temporary files.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from ..endings import FileError, note
+from ..inputs import Input
+from .formats import FORMATS, recognised
+from .picture import Picture
+from .tiff import read_doubles, read_facts
+from .unseen import notes_of_jpeg, notes_of_png
+
+__all__ = ["decode", "listening", "open_picture"]
+
+os.environ.setdefault("VIPS_DISC_THRESHOLD", str(1 << 62))  # memory, not a temporary file
+pyvips.cache_set_max(0)  # no operation is asked for twice, and a cached one keeps its file open
+_DTYPES = {"uchar": "uint8", "ushort": "uint16", "float": "float32", "double": "float64"}
+_COLOURS = ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb", "multiband")
+_STRICT = {"JPEG": "warning", "TIFF": "warning"}  # libjpeg only warns where samples are missing
+_HARMLESS = re.compile(r"extraneous bytes before marker 0x(?!d[0-7])")  # but restarts are samples
+_NOISE = re.compile(r"error in tile|read gave \d+ warnings|^$")
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
+_UNSEEN = {"PNG": notes_of_png, "JPEG": notes_of_jpeg}
+_LONGEST = 200
+
+
+def open_picture(source: Input, max_pixels: int) -> Picture:
+    """Read the header of a picture.
+
+    Raises
+    ------
+    FileError
+        If it is broken, too large, or would not be read faithfully.
+    """
+    name = source.name
+    with source.open() as file:
+        fmt = recognised(file.read(16))
+        if fmt is None:
+            raise FileError(
+                f"cannot read {name}: its contents are not {', '.join(FORMATS)} or .npy"
+            )
+    load, tiff = _loader(source, fmt), None
+    if fmt == "TIFF":
+        with source.open() as file:
+            tiff = read_facts(name, file)
+        if tiff.doubles:
+            load = _loader_of_doubles(source)
+    with listening(f"cannot read {name}") as said:
+        image = _with_exif(load(_STRICT.get(fmt, "error")), fmt)
+    notes = [*(tiff.notes if tiff else ()), *_conversions(name, fmt, image)]
+    if fmt in _UNSEEN:
+        with source.open() as file:
+            notes += _UNSEEN[fmt](name, file, image.bands)
+    frames = _frames(image) if FORMATS[fmt].frames else 1
+    if image.width * image.height > max_pixels:
+        raise FileError(
+            f"{name} is refused, since {image.width}×{image.height} is more than {max_pixels:,} "
+            "pixels, which may be an attack; if you trust it, raise --max-pixels"
+        )
+    _refuse_what_is_not_understood(name, image)
+    orientation = _orientation(image)
+    height, width = image.height // frames, image.width
+    if orientation >= 5:
+        height, width = width, height
+    return Picture(
+        name, fmt, load, image, height, width, frames, image.bands,
+        np.dtype(_DTYPES[image.format]),
+        tiff.colours if tiff else 3 if image.bands >= 3 else 1,
+        tiff.alpha if tiff else image.bands in (2, 4),
+        orientation,
+        tiff.compressed if tiff else True,
+        (*notes, *(f"{name} may be damaged: {text}" for text in said)),
+    )  # fmt: skip
+
+
+def _loader(source: Input, fmt: str) -> Callable[[str], Any]:
+    operation = getattr(pyvips.Image, f"{FORMATS[fmt].loader}_source")
+    options: dict[str, Any] = {"n": -1} if FORMATS[fmt].frames else {}
+    if fmt in ("PNG", "JPEG", "TIFF", "AVIF"):
+        options["unlimited"] = True  # --max-pixels is the limit
+
+    def load(fail_on: str) -> Any:
+        if source.content is not None:
+            stream = pyvips.Source.new_from_memory(source.content)
+            return operation(stream, access="sequential", fail_on=fail_on, **options)
+        with source.open() as file:  # by descriptor: names may hold any bytes, and brackets
+            stream = pyvips.Source.new_from_descriptor(file.fileno())
+            return operation(stream, access="sequential", fail_on=fail_on, **options)
+
+    return load
+
+
+def _loader_of_doubles(source: Input) -> Callable[[str], Any]:
+    def load(_: str) -> Any:
+        with source.open() as file:
+            return pyvips.Image.new_from_array(np.ascontiguousarray(read_doubles(file)))
+
+    return load
+
+
+def _frames(image: Any) -> int:
+    height: int = image.get("page-height") if image.get_typeof("page-height") else image.height
+    return max(1, int(image.height) // height)
+
+
+def _refuse_what_is_not_understood(name: str, image: Any) -> None:
+    if image.interpretation not in _COLOURS:
+        kind = str(image.interpretation).upper()
+        raise FileError(
+            f"{name} has colours of the kind {kind}, which cannot be filtered faithfully; convert "
+            "it to RGB first, with its colour profile"
+        )
+    if image.format not in _DTYPES:
+        raise FileError(f"{name} has samples of the type {image.format}; convert it first")
+
+
+def _conversions(name: str, fmt: str, image: Any) -> Iterator[str]:
+    bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") else 8
+    if fmt == "PNG" and image.get_typeof("palette"):
+        yield f"{name} has a palette; it is converted to RGB"
+    elif fmt == "PNG" and bits < 8:
+        yield f"{name} is {bits}-bit grey; it is converted to 8-bit grey"
+    elif fmt == "AVIF" and image.get_typeof("n-pages") and image.get("n-pages") > 1:
+        yield f"{name} holds several pictures; the primary one is taken"
+
+
+def _with_exif(image: Any, fmt: str) -> Any:
+    """Take over EXIF that libvips only carries: its resolution in a WebP, all of it in text.
+
+    ImageMagick writes the EXIF of a PNG as text, in hexadecimal digits.
+    """
+    exif = image.get("exif-data") if image.get_typeof("exif-data") else b""
+    for field in image.get_fields() if fmt == "PNG" and not exif else ():
+        if field.endswith("Raw profile type exif"):
+            with suppress(ValueError):
+                exif = bytes.fromhex("".join(image.get(field).split()[2:]))
+    if exif and fmt != "JPEG":
+        image = image.copy()
+        image.set_type(pyvips.GValue.blob_type, "exif-data", exif)  # which libvips then reads
+    return image
+
+
+def _orientation(image: Any) -> int:
+    if image.get_typeof("orientation"):
+        value = int(image.get("orientation"))
+        return value if 1 <= value <= 8 else 1
+    xmp = image.get("xmp-data") if image.get_typeof("xmp-data") else b""
+    found = _XMP_ORIENTATION.search(xmp)
+    return int(found[1]) if found else 1
+
+
+def decode(picture: Picture) -> NDArray[Any]:
+    """Read all samples, upright.
+
+    Raises
+    ------
+    FileError
+        If some are missing or damaged, as far as that can be told: a JPEG has no checksum.
+    """
+    name, notes = picture.name, list(picture.notes)
+    with listening(f"cannot read {name}: it is cut off or damaged") as said:
+        try:
+            pixels = _decoded(picture, picture.header)
+        except pyvips.Error as error:
+            if not _HARMLESS.search(error.detail):
+                raise
+            notes.append(f"{name} may be damaged: {_in_one_line(error.detail)}")
+            pixels = _decoded(picture, picture.load("error"))
+    notes += (f"{name} may be damaged: {text}" for text in said)
+    for text in dict.fromkeys(notes):
+        note(text)
+    return pixels
+
+
+def _decoded(picture: Picture, image: Any) -> NDArray[Any]:
+    if picture.orientation != 1:
+        image = image.copy_memory().copy()
+        image.set_type(pyvips.GValue.gint_type, "orientation", picture.orientation)
+        image = image.autorot()
+    pixels: NDArray[Any] = image.numpy().reshape(picture.shape)
+    return pixels
+
+
+class _Listener(logging.Handler):
+    """Collects what libvips and the libraries behind it warn of, in the order of saying."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one message."""
+        self.said.append(record.getMessage().removeprefix("VIPS: "))
+
+
+@contextmanager
+def listening(failure: str) -> Iterator[list[str]]:
+    """Turn libvips's errors into a `FileError` that begins so, and collect what it warns of."""
+    logger, listener, warned = logging.getLogger("pyvips"), _Listener(), list[str]()
+    logger.addHandler(listener)
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield warned
+    except pyvips.Error as error:
+        said = _in_one_line(f"{error.detail}\n" + "\n".join(listener.said)) or error.message
+        if "out of memory" in said:
+            raise MemoryError(said) from None
+        raise FileError(f"{failure}; {said}") from None
+    finally:
+        logger.removeHandler(listener)
+        logger.propagate = before
+        if said := _in_one_line("\n".join(listener.said)):
+            warned.append(said)
+
+
+def _in_one_line(text: str) -> str:
+    """Say each thing once, without the names of libvips's own parts."""
+    lines = (
+        re.sub(r"^(\w*vips\w*): ", "", line.strip(), flags=re.I).rstrip(".")
+        for line in text.splitlines()
+    )
+    said = "; ".join(dict.fromkeys(line for line in lines if not _NOISE.search(line)))
+    return said if len(said) <= _LONGEST else said[:_LONGEST] + "..."

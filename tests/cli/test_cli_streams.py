@@ -1,0 +1,138 @@
+"""Standard input and output, pipes, names of any bytes, machines without a temporary folder."""
+
+import io
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_helpers import PHOTOS, call, expected, pixels_of, samples
+from PIL import Image
+
+import aa_ref
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(aa_ref.__file__).parents[1])}
+PHOTO = PHOTOS / "motorcycle_left.png"
+
+
+def run(*arguments, stdin=b"", environment=None, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "aa_ref.cli", "run", *arguments, "-s", "1/4", "--backend", "numpy"],
+        env=ENVIRONMENT | (environment or {}), input=stdin, check=False,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [("/dev/stdin", "png"), *(("-", s) for s in ("png", "jpg", "webp", "tif", "gif", "avif"))],
+)
+def test_standard_input_and_output(tmp_path, name, suffix):
+    pixels = samples((40, 56, 3))
+    Image.fromarray(pixels).save(tmp_path / f"input.{suffix}")
+    data = (tmp_path / f"input.{suffix}").read_bytes()
+    result = run(name, "-o", "-", "--format", "png", stdin=data)
+    assert result.returncode == 0, result.stderr
+    with Image.open(io.BytesIO(result.stdout)) as image:
+        assert image.size == (14, 10)
+        if suffix in ("png", "tif"):
+            np.testing.assert_array_equal(np.asarray(image), expected(pixels))
+    assert b"(40, 56, " in result.stderr
+
+
+def test_arrays_through_pipes():
+    x = samples((3, 40, 56), "float32")
+    stream = io.BytesIO()
+    np.save(stream, x)
+    result = run("-", "-o", "-", "--format", "npy", stdin=stream.getvalue())
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_array_equal(np.load(io.BytesIO(result.stdout)), aa_ref.downsample(x, 0.25))
+    assert b"boundary zeros" in result.stderr
+
+
+def test_a_named_pipe_is_read_as_a_stream(tmp_path):
+    pipe = tmp_path / "input"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(PHOTO.read_bytes()))
+    writer.start()
+    ending = call("run", pipe, "-o", tmp_path / "o.png", "--scale", "1/4")
+    writer.join(10)
+    assert ending.status == 0, ending.stderr
+    np.testing.assert_array_equal(pixels_of(tmp_path / "o.png"), expected(pixels_of(PHOTO)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "words"),
+    [
+        (["-", "-o", "-"], b"", ["OUTPUT is -", "--format png"]),
+        (["-", "-o", "-", "--format", "png"], b"", ["standard input", "empty"]),
+        (["-", "-o", "-", "--format", "png"], b"no picture", ["standard input", "are not PNG"]),
+        ([PHOTO, "-o", "-", "--format", "npz"], b"", ["--format is npz", "npy"]),
+    ],
+)
+def test_streams_that_cannot_be(arguments, stdin, words):
+    result = run(*arguments, stdin=stdin)
+    assert result.returncode in (1, 2)
+    assert result.stdout == b""
+    assert len(result.stderr.splitlines()) == 1
+    for word in words:
+        assert word in result.stderr.decode()
+
+
+def test_the_format_may_be_named_apart_from_the_suffix(tmp_path, downsampled):
+    output, _ = downsampled(PHOTO, ".picture", "--format", "tiff")
+    with Image.open(output) as image:
+        assert image.format == "TIFF"
+        np.testing.assert_array_equal(np.asarray(image), expected(pixels_of(PHOTO)))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_behind_standard_output():
+    with Path("/dev/full").open("w") as full:
+        result = run(PHOTO, "-o", "-", "--format", "png", stdout=full)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert b"cannot write standard output: No space left" in result.stderr
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"a[1].png", b"%d \\ '.png", b"-x.png"])
+def test_names_of_any_bytes(tmp_path, name):
+    """Names that are not UTF-8, and such as libvips would take for options."""
+    folder = os.fsencode(tmp_path)
+    Path(os.fsdecode(folder + b"/" + name)).write_bytes(PHOTO.read_bytes())
+    output = folder + b"/small-" + name
+    result = run(folder + b"/" + name, "-o", output, environment={"LC_ALL": "C.UTF-8"})
+    assert result.returncode == 0, result.stderr
+    assert os.path.exists(output)  # noqa: PTH110
+    shown = result.stdout.decode()
+    assert ("caf\\udce9.png" in shown) == (name[:3] == b"caf")
+    assert result.stderr == b""
+
+
+@pytest.mark.parametrize("command", [["info"], ["--help"], ["plan", "9,9", "-s", "1/2"]])
+def test_output_in_an_encoding_of_few_letters(command):
+    result = subprocess.run(
+        [sys.executable, "-m", "aa_ref.cli", *command],
+        env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout
+
+
+@pytest.mark.parametrize(
+    ("suffix", "orientation"), [(".png", 1), (".tif", 1), (".webp", 1), (".jpg", 6)]
+)
+def test_no_folder_for_temporary_files_is_needed(tmp_path, orientation, suffix):
+    """Above 100 MB libvips would take one, were the rows not read in one pass."""
+    path, output = tmp_path / f"input{suffix}", tmp_path / f"output{suffix}"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (7000, 5000), (9, 8, 7)).save(path, exif=exif)
+    nowhere = str(tmp_path / "nowhere")
+    variables = {"TMPDIR": nowhere, "TMP": nowhere, "TEMP": nowhere}
+    result = run(path, "-o", output, environment=variables)
+    assert result.returncode == 0, result.stderr
+    assert pixels_of(output).shape == ((1250, 1750, 3) if orientation == 1 else (1750, 1250, 3))
