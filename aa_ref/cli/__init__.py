@@ -43,8 +43,11 @@ def _status_of_command() -> int:
     if any(find_spec(name) is None for name in _NEEDED):
         print("aa-ref needs the extra 'cli': pip install 'aa-ref[cli]'", file=sys.stderr)
         return 2
-    from .app import app
-
+    try:
+        from .app import app
+    except OSError as error:  # pyvips is there, the library that it binds is not
+        print(f"aa-ref: {error}; pip install 'pyvips[binary]' brings libvips", file=sys.stderr)
+        return 2
     try:
         app()
     except SystemExit as end:

@@ -283,7 +283,7 @@ def _storable(dtype: str) -> str:
 
 
 def _check_quality(output: str, name: str, quality: int | None) -> None:
-    if quality is not None and not (name in FORMATS and FORMATS[name].lossy):
+    if quality is not None and (name == "npy" or not FORMATS[name].without_quality):
         raise UsageError(
             f"--quality is {quality}, but {output} is written without loss; leave it out"
         )

@@ -252,6 +252,20 @@ def test_tiff_samples_of_unknown_meaning_stay_such(tmp_path, downsampled):
         np.testing.assert_array_equal(file.asarray(), expected(pixels))
 
 
+@pytest.mark.parametrize("bands", [4, 5])
+def test_bands_of_a_satellite_stay_bands(tmp_path, downsampled, bands):
+    pixels = samples((37, 22, bands), "uint16")
+    tifffile.imwrite(
+        tmp_path / "input.tif", pixels, photometric="minisblack", planarconfig="contig",
+        extrasamples=["unspecified"] * (bands - 1),
+    )  # fmt: skip
+    output, _ = downsampled(tmp_path / "input.tif")
+    with tifffile.TiffFile(output) as file:
+        assert file.pages[0].photometric.name == "MINISBLACK"
+        assert tuple(file.pages[0].extrasamples) == (0,) * (bands - 1)
+        np.testing.assert_array_equal(file.asarray(), expected(pixels))
+
+
 @pytest.mark.parametrize(
     ("shape", "dtype", "suffix", "words"),
     [

@@ -265,6 +265,26 @@ def webp_cut_off(path):
     path.write_bytes(path.read_bytes()[:900])
 
 
+@broken("GIF cut off")
+def gif_cut_off(path):
+    Image.fromarray(samples((40, 56))).save(path, "GIF")
+    path.write_bytes(path.read_bytes()[:1500])
+
+
+@broken("AVIF cut off")
+def avif_cut_off(path):
+    Image.fromarray(samples((40, 56, 3))).save(path, "AVIF")
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+@broken("TIFF of doubles with a wrong size")
+def tiff_of_doubles_bomb(path):
+    tifffile.imwrite(path, np.zeros((40, 56)), compression="zlib", photometric="minisblack")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for tag in (256, 257, 278):
+            file.pages[0].tags[tag].overwrite(60_000)
+
+
 @broken("WebP start alone")
 def webp_start(path):
     path.write_bytes(b"RIFF\0\0\0\0WEBP")
@@ -313,7 +333,7 @@ def tiff_bomb(path):
         missing, folder, empty, text, bmp, svg, png_signature, png_header, png_cut_off,
         png_wrong_byte, pytest.param(png_bomb, id="PNG bomb"), jpeg_cut_off, jpeg_start,
         webp_cut_off, webp_start, tiff_cut_off, tiff_start, tiff_wrong_directory,
-        tiff_wrong_bytes, tiff_bomb,
+        tiff_wrong_bytes, tiff_bomb, gif_cut_off, avif_cut_off, tiff_of_doubles_bomb,
     ],
 )  # fmt: skip
 def test_inputs_that_cannot_be_read(tmp_path, refused, make):

@@ -224,6 +224,20 @@ def test_turned_tiff_that_pillow_decompresses(tmp_path, downsampled, orientation
         assert file.pages[0].resolution == (100, 100)
 
 
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_64_bit_floats_are_turned_and_their_profile_is_told(tmp_path, downsampled, orientation):
+    """libvips does not read them, so what it would keep is lost."""
+    upright = samples((40, 56, 3), "float64")
+    tags = [(ORIENTATION, 3, 1, orientation, True)]
+    tifffile.imwrite(
+        tmp_path / "input.tif", stored_as(upright, orientation), photometric="rgb",
+        iccprofile=ICC, extratags=tags,
+    )  # fmt: skip
+    output, ending = downsampled(tmp_path / "input.tif")
+    np.testing.assert_array_equal(tifffile.imread(output), expected(upright))
+    assert "InterColorProfile" in ending.stderr
+
+
 def test_other_tags_of_tiff_are_told(tmp_path, downsampled):
     tags = [(33550, 12, 3, (1.0, 1.0, 0.0), True), (700, 1, 4, b"<x/>", True)]
     tifffile.imwrite(tmp_path / "input.tif", samples((40, 56)), extratags=tags)

@@ -97,6 +97,24 @@ def test_without_the_extra(missing):
     assert result.stderr == "aa-ref needs the extra 'cli': pip install 'aa-ref[cli]'\n"
 
 
+def test_without_libvips():
+    result = python("""
+import sys
+class Missing:
+    def find_spec(self, name, *_):
+        if name == "pyvips.vdecls":
+            raise OSError("cannot load library 'libvips.so.42'")
+sys.meta_path.insert(0, Missing())
+sys.modules["_libvips"] = None
+sys.argv = ["aa-ref", "info"]
+from aa_ref.cli import main
+main()
+""")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "libvips.so.42" in result.stderr
+    assert result.stderr.endswith("pip install 'pyvips[binary]' brings libvips\n")
+
+
 def test_the_library_does_not_load_the_command_line():
     result = python(
         "import sys, aa_ref, numpy\n"

@@ -113,6 +113,19 @@ def test_associated_alpha_is_divided_out(tmp_path, downsampled, suffix):
             assert tuple(file.pages[0].extrasamples) == (2,)
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])
+def test_associated_alpha_of_other_types(tmp_path, downsampled, dtype):
+    straight = samples((37, 22, 4), "float64")
+    straight[..., 3] = 0.5 + straight[..., 3] / 2
+    associated = np.concatenate([straight[..., :3] * straight[..., 3:], straight[..., 3:]], -1)
+    stored = associated * FULL[dtype]
+    stored = (np.rint(stored) if dtype == "uint16" else stored).astype(dtype)
+    tifffile.imwrite(tmp_path / "input.tif", stored, photometric="rgb", extrasamples=["assocalpha"])
+    output, _ = downsampled(tmp_path / "input.tif")
+    difference = tifffile.imread(output) / FULL[dtype] - in_real_numbers(straight)
+    assert np.abs(difference).max() < {"uint16": 4e-5, "float32": 1e-6, "float64": 1e-12}[dtype]
+
+
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
 def test_a_logo_with_alpha_in_every_format(downsampled, suffix):
     output, _ = downsampled(PHOTOS / "logo.png", suffix, "--boundary", "zeros", scale="1/2,1/4")

@@ -10,6 +10,8 @@ from .picture import Picture
 
 __all__ = ["FORMATS", "Format", "check_holds", "format_of", "recognised"]
 
+_ANY = 1 << 31
+
 
 class Format(NamedTuple):
     """One picture format.
@@ -25,32 +27,47 @@ class Format(NamedTuple):
         libvips's names for the metadata that are written.
     side : int
         The most pixels a side.
-    alpha, lossy, frames : bool
-        Whether it holds transparency; takes a quality; holds an animation.
+    settings : dict
+        For libvips's operation that writes it.
+    alpha, frames : bool
+        Whether it holds transparency; an animation.
+    without_quality : dict or None
+        Further settings where a quality could be asked for and is not.
     """
 
     loader: str
     suffixes: tuple[str, ...]
     dtypes: tuple[str, ...]
     keeps: tuple[str, ...]
-    side: int = 1_000_000
+    side: int
+    settings: dict[str, Any]
     alpha: bool = True
-    lossy: bool = False
     frames: bool = False
+    without_quality: dict[str, Any] | None = None
 
 
-_ICC, _EXIF, _XMP, _IPTC = "icc-profile-data", "exif-data", "xmp-data", "iptc-data"
 _BYTE, _WORD, _REAL = ("uint8",), ("uint8", "uint16"), ("uint8", "uint16", "float32", "float64")
+_PHOTO, _LOSSLESS = ("icc-profile-data", "exif-data", "xmp-data"), {"lossless": True}
 FORMATS = {
-    "PNG": Format("pngload", (".png",), _WORD, (_ICC, _EXIF, _XMP, "comments")),
+    "PNG": Format("pngload", (".png",), _WORD, (*_PHOTO, "comments"), _ANY, {"filter": "all"}),
     "JPEG": Format(
-        "jpegload", (".jpg", ".jpeg"), _BYTE, (_ICC, _EXIF, _XMP, _IPTC), 65_500, False, True
+        "jpegload", (".jpg", ".jpeg"), _BYTE, (*_PHOTO, "iptc-data"), 65_500,
+        {"subsample_mode": "off"}, alpha=False, without_quality={"Q": 95},
     ),
-    "WebP": Format("webpload", (".webp",), _BYTE, (_ICC, _EXIF, _XMP), 16_383, True, True, True),
-    "TIFF": Format("tiffload", (".tif", ".tiff"), _REAL, (_ICC, _XMP, _IPTC, "image-description")),
-    "AVIF": Format("heifload", (".avif",), _BYTE, (_ICC, _EXIF, _XMP), 16_384, True, True),
-    "GIF": Format("gifload", (".gif",), _BYTE, (), 65_535, True, False, True),
-}
+    "WebP": Format(
+        "webpload", (".webp",), _BYTE, _PHOTO, 16_383,
+        {"exact": True}, frames=True, without_quality=_LOSSLESS,
+    ),
+    "TIFF": Format(
+        "tiffload", (".tif", ".tiff"), _REAL,
+        ("icc-profile-data", "xmp-data", "iptc-data", "image-description"), _ANY, {},
+    ),
+    "AVIF": Format(
+        "heifload", (".avif",), _BYTE, _PHOTO, 16_384,
+        {"compression": "av1"}, without_quality=_LOSSLESS,
+    ),
+    "GIF": Format("gifload", (".gif",), _BYTE, (), 65_535, {}, frames=True),
+}  # fmt: skip
 _MAGIC = (
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
     (0, b"\xff\xd8\xff", "JPEG"),

@@ -54,8 +54,9 @@ def open_picture(source: Input, max_pixels: int) -> Picture:
     if fmt == "TIFF":
         with source.open() as file:
             tiff = read_facts(name, file)
+        _refuse_what_is_too_large(name, *tiff.size, max_pixels)
         if tiff.doubles:
-            load = _loader_of_doubles(source)
+            load = _loader_of_doubles(source, tiff.orientation)
     with listening(f"cannot read {name}") as said:
         image = _with_exif(load(_STRICT.get(fmt, "error")), fmt)
     notes = [*(tiff.notes if tiff else ()), *_conversions(name, fmt, image)]
@@ -63,11 +64,7 @@ def open_picture(source: Input, max_pixels: int) -> Picture:
         with source.open() as file:
             notes += _UNSEEN[fmt](name, file, image.bands)
     frames = _frames(image) if FORMATS[fmt].frames else 1
-    if image.width * image.height > max_pixels:
-        raise FileError(
-            f"{name} is refused, since {image.width}×{image.height} is more than {max_pixels:,} "
-            "pixels, which may be an attack; if you trust it, raise --max-pixels"
-        )
+    _refuse_what_is_too_large(name, image.width, image.height, max_pixels)
     _refuse_what_is_not_understood(name, image)
     orientation = _orientation(image)
     height, width = image.height // frames, image.width
@@ -101,12 +98,22 @@ def _loader(source: Input, fmt: str) -> Callable[[str], Any]:
     return load
 
 
-def _loader_of_doubles(source: Input) -> Callable[[str], Any]:
+def _loader_of_doubles(source: Input, orientation: int) -> Callable[[str], Any]:
     def load(_: str) -> Any:
         with source.open() as file:
-            return pyvips.Image.new_from_array(np.ascontiguousarray(read_doubles(file)))
+            image = pyvips.Image.new_from_array(read_doubles(file))
+        image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+        return image
 
     return load
+
+
+def _refuse_what_is_too_large(name: str, width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise FileError(
+            f"{name} is refused, since {width}×{height} is more than {most:,} pixels, which may be "
+            "an attack; if you trust it, raise --max-pixels"
+        )
 
 
 def _frames(image: Any) -> int:
@@ -230,5 +237,5 @@ def _in_one_line(text: str) -> str:
         re.sub(r"^(\w*vips\w*): ", "", line.strip(), flags=re.I).rstrip(".")
         for line in text.splitlines()
     )
-    said = "; ".join(dict.fromkeys(line for line in lines if not _NOISE.search(line)))
+    said = "; ".join([*dict.fromkeys(line for line in lines if not _NOISE.search(line))][:3])
     return said if len(said) <= _LONGEST else said[:_LONGEST] + "..."

@@ -21,16 +21,19 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _NAMES = {"SEPARATED": "CMYK", "CIELAB": "CIE L*a*b*"}
 _UNCOMPRESSED = 1
 _UNSPECIFIED, _ASSOCIATED, _STRAIGHT = 0, 1, 2
-_PHOTOMETRIC, _EXTRA_SAMPLES, _NO_DATA = 262, 338, 42113
+_PHOTOMETRIC, _ORIENTATION, _EXTRA_SAMPLES, _NO_DATA = 262, 274, 338, 42113
 _KEPT = {*range(254, 260), 262, 266, 270, *range(273, 285), 296, 297, 317, *range(320, 326)}
 _KEPT |= {*range(338, 342), 347, *range(530, 533), 700, 33723, 34675}
+_FOR_LIBVIPS = {270, 700, 33723, 34675}  # which must have read the file to keep them
 
 
 class TiffFacts(NamedTuple):
-    """What the tags say: colours and alpha of a pixel, and how the samples are stored."""
+    """What the tags say: size, colours and alpha of a pixel, and how the samples are stored."""
 
+    size: tuple[int, int]
     colours: int
     alpha: bool
+    orientation: int
     compressed: bool
     doubles: bool
     notes: list[str]
@@ -50,8 +53,10 @@ def read_facts(name: str, file: IO[bytes]) -> TiffFacts:
             page = _only_page(name, tiff)
             _refuse_what_is_not_understood(name, page)
             return TiffFacts(
+                (page.imagewidth, page.imagelength),
                 3 if int(page.photometric) in (_RGB, _PALETTE, _YCBCR) else 1,
                 bool({_ASSOCIATED, _STRAIGHT} & set(page.extrasamples)),
+                page.tags.valueof(_ORIENTATION, 1),
                 int(page.compression) != _UNCOMPRESSED,
                 np.dtype(page.dtype) == np.float64,
                 _notes(name, tiff, page),
@@ -105,7 +110,8 @@ def _refuse_what_is_not_understood(name: str, page: Any) -> None:
 
 def _notes(name: str, tiff: Any, page: Any) -> list[str]:
     """Tell what is converted, and which tags are not kept."""
-    notes, lost = [], [tag.name for tag in page.tags if tag.code not in _KEPT]
+    kept = _KEPT - _FOR_LIBVIPS if page.dtype == np.float64 else _KEPT
+    notes, lost = [], [tag.name for tag in page.tags if tag.code not in kept]
     if page.is_imagej or page.is_ome:
         lost.append(f"the description, which is {'ImageJ' if page.is_imagej else 'OME'}'s")
     if len(tiff.pages) > 1:
@@ -126,11 +132,15 @@ def _notes(name: str, tiff: Any, page: Any) -> list[str]:
 
 
 def read_doubles(file: IO[bytes]) -> NDArray[Any]:
-    """Read 64-bit samples of shape (H, W) or (H, W, C) as stored."""
+    """Read 64-bit samples of shape (H, W) or (H, W, C) as stored, with straight colours."""
     with tifffile.TiffFile(file) as tiff:
-        planes = tiff.pages.first.asarray(squeeze=False)[:, 0]  # (planes, H, W, C), one of them 1
-    pixels = planes[0] if len(planes) == 1 else np.moveaxis(planes[..., 0], 0, -1)
-    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+        page = tiff.pages.first
+        planes = page.asarray(squeeze=False)[:, 0]  # (planes, H, W, C), where one of them is 1
+        pixels = planes[0] if len(planes) == 1 else np.moveaxis(planes[..., 0], 0, -1)
+        if _ASSOCIATED in page.extrasamples:
+            colours, alpha = pixels[..., :-1], pixels[..., -1:]
+            np.divide(colours, alpha, out=colours, where=alpha != 0)
+    return np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def with_tags(data: bytes, picture: Picture) -> bytes | memoryview:

@@ -15,7 +15,6 @@ from .tiff import with_tags
 
 __all__ = ["encode", "encode_png"]
 
-_JPEG_QUALITY = 95
 _UNKNOWN = 72 / 25.4  # samples a millimetre, where a format must state some resolution
 _LEAST, _MOST = 0.001, 1e6  # beyond, formats' integers end
 _LABELS = {
@@ -26,7 +25,7 @@ _LABELS = {
     "image-description": "description",
     "comments": "texts",
 }
-_ANIMATION = ("delay", "loop")
+_OLD_SIZES = re.compile(r"ImageJ=|\{\"shape\"|<\?xml.*OME", re.DOTALL)
 _XMP_FIELD = rb"((?:tiff|exif):(?:%b)(?:\s*=\s*[\"']|>)\s*)\d+"
 _BIG = (1 << 32) - (1 << 26)  # bytes that the offsets of a plain TIFF reach
 
@@ -58,22 +57,30 @@ def encode(
     FileError
         If libvips cannot write it.
     """
-    keeps = _kept(output, name, picture)
+    fields = _kept(output, name, picture)
     if name in ("WebP", "AVIF") and picture.colours == 1:
         note(f"{output}: {name} has no grey; it is written as RGB")
-        pixels = _as_rgb(pixels, picture.alpha)
-        if "icc-profile-data" in keeps:
+        pixels = pixels[..., [0, 0, 0, 1]] if picture.alpha else np.stack([pixels] * 3, -1)
+        if fields.pop("icc-profile-data", None) is not None:
             note(f"{output}: the profile for grey is not kept")
-            keeps.remove("icc-profile-data")
     if name == "GIF":
         note(f"{output}: GIF holds 256 colours a frame and no soft edges; they are chosen anew")
+    settings = dict(FORMATS[name].settings)
+    if name == "TIFF":
+        settings["compression"] = "deflate" if picture.compressed else "none"
+        settings["predictor"] = "horizontal" if pixels.dtype.kind == "u" else "none"
+        settings["bigtiff"] = pixels.nbytes > _BIG
+    settings |= {"Q": quality} if quality else FORMATS[name].without_quality or {}
+    across, down, unit = _resolution(picture, spacing)
+    exif = "exif-data" in fields or (name == "JPEG" and bool(unit))
     with listening(f"cannot write {output}") as said:
-        image = _image(pixels, len(pixels) if picture.frames == 1 else pixels.shape[1])
-        _give_metadata(image, picture, keeps)
-        image = _with_resolution(image, picture, spacing)
-        keep = "icc|xmp|iptc|other" + ("|exif" if "exif-data" in keeps or name == "JPEG" else "")
+        image = _image(pixels, 1 if picture.frames == 1 else pixels.shape[0])
+        _give_metadata(image, picture, fields)
+        image = image.copy(xres=across, yres=down)
+        if unit:
+            image.set_type(pyvips.GValue.refstr_type, "resolution-unit", unit)
         save = getattr(image, FORMATS[name].loader.replace("load", "save_buffer"))
-        data: bytes = save(keep=keep, **_settings(name, picture, pixels, quality))
+        data: bytes = save(keep="icc|xmp|iptc|other" + "|exif" * exif, **settings)
     for text in said:
         note(f"{output}: {text}")
     return [with_tags(data, picture) if name == "TIFF" else data]
@@ -81,54 +88,49 @@ def encode(
 
 def encode_png(pixels: NDArray[np.uint8]) -> list[bytes | memoryview]:
     """Give the bytes of a PNG of samples alone, of shape (H, W, 3)."""
-    data: bytes = _image(pixels, len(pixels)).pngsave_buffer(filter="all", keep="none")
+    data: bytes = _image(pixels, 1).pngsave_buffer(filter="all", keep="none")
     return [data]
 
 
-def _image(pixels: NDArray[Any], rows: int) -> Any:
+def _image(pixels: NDArray[Any], frames: int) -> Any:
     """Hand samples to libvips: the frames of an animation one below the other."""
-    grey = pixels.ndim == 2 or pixels.shape[-1] == 2
-    words = {"uint8": ("b-w", "srgb"), "uint16": ("grey16", "rgb16")}
-    interpretation = words.get(pixels.dtype.name, ("b-w", "srgb"))[not grey]
-    if pixels.ndim == 4:
-        pixels = pixels.reshape(-1, *pixels.shape[2:])
-    image = pyvips.Image.new_from_array(
-        np.ascontiguousarray(pixels), interpretation=interpretation
-    ).copy()
-    if image.height > rows:
-        image.set_type(pyvips.GValue.gint_type, "page-height", rows)
+    if pixels.ndim == 4 or frames > 1:
+        pixels = pixels.reshape(pixels.shape[0] * pixels.shape[1], *pixels.shape[2:])
+    grey, deep = pixels.ndim == 2 or pixels.shape[-1] == 2, pixels.dtype == np.uint16
+    interpretation = ("grey16" if deep else "b-w") if grey else "rgb16" if deep else "srgb"
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation=interpretation)
+    if frames > 1:
+        image.set_type(pyvips.GValue.gint_type, "page-height", image.height // frames)
     return image
 
 
-def _as_rgb(pixels: NDArray[Any], alpha: bool) -> NDArray[Any]:
-    return pixels[..., [0, 0, 0, 1]] if alpha else np.stack([pixels] * 3, -1)
-
-
-def _kept(output: str, name: str, picture: Picture) -> set[str]:
+def _kept(output: str, name: str, picture: Picture) -> dict[str, Any]:
     """Find the metadata that the format keeps, and note what it does not."""
-    header = picture.header
-    there = {field for field in _LABELS if header.get_typeof(field)}
-    if any(f.startswith("png-comment-") and "Raw profile" not in f for f in header.get_fields()):
-        there.add("comments")
-    if "image-description" in there and re.match(
-        r"ImageJ=|\{\"shape\"|<\?xml.*OME", header.get("image-description"), re.DOTALL
-    ):
-        there.remove("image-description")  # it tells the old size, which has been noted
-    if lost := sorted(_LABELS[field] for field in there - set(FORMATS[name].keeps)):
-        note(f"{output}: not kept in {name}: {', '.join(lost)}")
-    return there & set(FORMATS[name].keeps)
+    keeps, kept, lost = FORMATS[name].keeps, {}, set()
+    for field in picture.header.get_fields():
+        kind = "comments" if field.startswith("png-comment-") else field
+        if field in ("delay", "loop"):
+            kept[field] = picture.header.get(field)
+        elif kind in _LABELS and "Raw profile" not in field:
+            value = picture.header.get(field)
+            if field == "image-description" and _OLD_SIZES.match(value):
+                continue  # which has been noted
+            if kind in keeps:
+                kept[field] = value
+            else:
+                lost.add(_LABELS[kind])
+    if lost:
+        note(f"{output}: not kept in {name}: {', '.join(sorted(lost))}")
+    return kept
 
 
-def _give_metadata(image: Any, picture: Picture, keeps: set[str]) -> None:
+def _give_metadata(image: Any, picture: Picture, fields: dict[str, Any]) -> None:
     """Copy what is kept. libvips writes sizes and resolution into the EXIF by itself."""
-    header = picture.header
-    for field in header.get_fields():
-        comment = field.startswith("png-comment-") and "Raw profile" not in field
-        if field in keeps or field in _ANIMATION or (comment and "comments" in keeps):
-            image.set_type(header.get_typeof(field), field, header.get(field))
-    if "xmp-data" in keeps:
-        xmp = _adapted(header.get("xmp-data"), image.width, image.height)
-        image.set_type(pyvips.GValue.blob_type, "xmp-data", xmp)
+    if "xmp-data" in fields:
+        height = image.height // picture.frames
+        fields["xmp-data"] = _adapted(fields["xmp-data"], image.width, height)
+    for field, value in fields.items():
+        image.set_type(picture.header.get_typeof(field), field, value)
     if image.get_typeof("jpeg-thumbnail-data"):
         image.remove("jpeg-thumbnail-data")  # it shows the old picture
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)
@@ -145,37 +147,14 @@ def _adapted(xmp: bytes, width: int, height: int) -> bytes:
     return xmp
 
 
-def _with_resolution(image: Any, picture: Picture, spacing: tuple[float, float]) -> Any:
-    """Keep printed lengths what they are."""
+def _resolution(picture: Picture, spacing: tuple[float, float]) -> tuple[float, float, str]:
+    """Keep printed lengths what they are: samples a millimetre across and down, and the unit."""
     header = picture.header
     stated = bool(header.get_typeof("resolution-unit")) and picture.format != "AVIF"
-    if not stated and not (picture.format == "PNG" and header.xres != 2.834):  # libvips's default
-        return image.copy(xres=_UNKNOWN, yres=_UNKNOWN)
+    if not stated and (picture.format != "PNG" or header.xres == 2.834):  # libvips's default
+        return _UNKNOWN, _UNKNOWN, ""
     across, down = header.xres, header.yres
     if picture.orientation >= 5:
         across, down = down, across
     across, down = (min(max(v, _LEAST), _MOST) for v in (across / spacing[1], down / spacing[0]))
-    image = image.copy(xres=across, yres=down)
-    if header.get_typeof("resolution-unit"):
-        unit = header.get("resolution-unit")
-        image.set_type(pyvips.GValue.refstr_type, "resolution-unit", unit)
-    return image
-
-
-def _settings(
-    name: str, picture: Picture, pixels: NDArray[Any], quality: int | None
-) -> dict[str, Any]:
-    if name == "PNG":
-        return {"filter": "all"}
-    if name == "JPEG":
-        return {"Q": quality or _JPEG_QUALITY, "subsample_mode": "off"}
-    if name == "TIFF":
-        return {
-            "compression": "deflate" if picture.compressed else "none",
-            "predictor": "horizontal" if pixels.dtype.kind == "u" else "none",
-            "bigtiff": pixels.nbytes > _BIG,
-        }
-    if name == "GIF":
-        return {}
-    also = {"exact": True} if name == "WebP" else {"compression": "av1"}
-    return {"lossless": True, **also} if quality is None else {"Q": quality, **also}
+    return across, down, header.get("resolution-unit") if stated else "in"
