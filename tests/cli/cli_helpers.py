@@ -29,6 +29,13 @@ def call(*arguments):
     return Ending(result.exit_code, result.stdout, result.stderr)
 
 
+def call_with_input(data, *arguments):
+    """Run ``aa-ref`` with these bytes as standard input; standard output comes as bytes."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments], input=data)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Ending(result.exit_code, result.stdout_bytes, result.stderr)
+
+
 def pixels_of(path, mode=None):
     """A file's samples, as Pillow reads them."""
     with Image.open(path) as image:

@@ -13,8 +13,9 @@ from cli_helpers import call, pixels_of
 import aa_ref
 from aa_ref.backends.numba import caching
 from aa_ref.backends.numba.variants import GENERIC, VARIANTS
-from aa_ref.cli import demo_command, scenes
+from aa_ref.cli import demo_command, scenes, sheet
 from aa_ref.cli.app import app
+from aa_ref.cli.sheet import Comparison, compose
 
 
 @pytest.mark.parametrize(
@@ -189,6 +190,16 @@ def holds(sheet, panel):
         if x >= 0 and np.array_equal(sheet[y : y + height, x : x + width], panel):
             return True
     return False
+
+
+def test_demo_has_no_words_where_the_machine_has_no_font(monkeypatch):
+    """Without fonts, libvips draws the same box for every letter."""
+    panels = [[Comparison(2, "0.5", np.zeros((4, 6), np.uint8), np.ones((4, 6), np.uint8))]]
+    with_words = compose(panels, (8, 12), "title", ["subtitle"])
+    monkeypatch.setattr(sheet, "_has_font", lambda: False)
+    without = compose(panels, (8, 12), "title", ["subtitle"])
+    assert without.shape == with_words.shape
+    assert (without[:150] == 255).all()
 
 
 def test_demo_does_not_replace_a_file_that_it_was_given(tmp_path):

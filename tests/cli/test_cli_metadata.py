@@ -298,6 +298,7 @@ def test_texts_of_png_are_kept_and_other_chunks_told(tmp_path, downsampled):
     }
     pixels = samples((40, 56, 3))
     path = write_png(tmp_path / "input.png", 8, 2, 56, pixels.reshape(40, -1), *chunks.items())
+    path.write_bytes(path.read_bytes() + png_chunk(b"more", b"behind the end"))
     output, ending = downsampled(path)
     with Image.open(output) as image:
         assert image.info["Title"] == "A title"

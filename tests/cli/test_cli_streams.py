@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_helpers import PHOTOS, call, expected, pixels_of, samples
+from cli_helpers import PHOTOS, call, call_with_input, expected, pixels_of, samples
 from PIL import Image
 
 import aa_ref
@@ -26,31 +26,37 @@ def run(*arguments, stdin=b"", environment=None, **options):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "suffix"),
-    [("/dev/stdin", "png"), *(("-", s) for s in ("png", "jpg", "webp", "tif", "gif", "avif"))],
-)
-def test_standard_input_and_output(tmp_path, name, suffix):
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "gif", "avif"])
+def test_standard_input_and_output(tmp_path, suffix):
     pixels = samples((40, 56, 3))
     Image.fromarray(pixels).save(tmp_path / f"input.{suffix}")
     data = (tmp_path / f"input.{suffix}").read_bytes()
-    result = run(name, "-o", "-", "--format", "png", stdin=data)
-    assert result.returncode == 0, result.stderr
-    with Image.open(io.BytesIO(result.stdout)) as image:
+    ending = call_with_input(data, "run", "-", "-o", "-", "--format", "png", "-s", "1/4")
+    assert ending.status == 0, ending.stderr
+    with Image.open(io.BytesIO(ending.stdout)) as image:
         assert image.size == (14, 10)
         if suffix in ("png", "tif"):
             np.testing.assert_array_equal(np.asarray(image), expected(pixels))
-    assert b"(40, 56, " in result.stderr
+    assert "(40, 56, " in ending.stderr
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_pipes_of_a_shell(name):
+    result = run(name, "-o", "-", "--format", "png", stdin=PHOTO.read_bytes())
+    assert result.returncode == 0, result.stderr
+    with Image.open(io.BytesIO(result.stdout)) as image:
+        np.testing.assert_array_equal(np.asarray(image), expected(pixels_of(PHOTO)))
 
 
 def test_arrays_through_pipes():
     x = samples((3, 40, 56), "float32")
     stream = io.BytesIO()
     np.save(stream, x)
-    result = run("-", "-o", "-", "--format", "npy", stdin=stream.getvalue())
-    assert result.returncode == 0, result.stderr
-    np.testing.assert_array_equal(np.load(io.BytesIO(result.stdout)), aa_ref.downsample(x, 0.25))
-    assert b"boundary zeros" in result.stderr
+    arguments = ("run", "-", "-o", "-", "--format", "npy", "-s", "1/4")
+    ending = call_with_input(stream.getvalue(), *arguments)
+    assert ending.status == 0, ending.stderr
+    np.testing.assert_array_equal(np.load(io.BytesIO(ending.stdout)), aa_ref.downsample(x, 0.25))
+    assert "boundary zeros" in ending.stderr
 
 
 def test_a_named_pipe_is_read_as_a_stream(tmp_path):
@@ -74,12 +80,11 @@ def test_a_named_pipe_is_read_as_a_stream(tmp_path):
     ],
 )
 def test_streams_that_cannot_be(arguments, stdin, words):
-    result = run(*arguments, stdin=stdin)
-    assert result.returncode in (1, 2)
-    assert result.stdout == b""
-    assert len(result.stderr.splitlines()) == 1
+    ending = call_with_input(stdin, "run", *arguments, "-s", "1/4")
+    assert (ending.status in (1, 2), ending.stdout) == (True, b"")
+    assert len(ending.stderr.splitlines()) == 1
     for word in words:
-        assert word in result.stderr.decode()
+        assert word in ending.stderr
 
 
 def test_the_format_may_be_named_apart_from_the_suffix(tmp_path, downsampled):
@@ -98,7 +103,7 @@ def test_a_full_disk_behind_standard_output():
     assert b"cannot write standard output: No space left" in result.stderr
 
 
-@pytest.mark.parametrize("name", [b"caf\xe9.png", b"a[1].png", b"%d \\ '.png", b"-x.png"])
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"a[1] %d.png"])
 def test_names_of_any_bytes(tmp_path, name):
     """Names that are not UTF-8, and such as libvips would take for options."""
     folder = os.fsencode(tmp_path)
@@ -112,7 +117,7 @@ def test_names_of_any_bytes(tmp_path, name):
     assert result.stderr == b""
 
 
-@pytest.mark.parametrize("command", [["info"], ["--help"], ["plan", "9,9", "-s", "1/2"]])
+@pytest.mark.parametrize("command", [["info"], ["plan", "9,9", "-s", "1/2"]])
 def test_output_in_an_encoding_of_few_letters(command):
     result = subprocess.run(
         [sys.executable, "-m", "aa_ref.cli", *command],

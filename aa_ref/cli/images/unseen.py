@@ -41,6 +41,8 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     while len(head := (file.seek(at), file.read(8))[1]) == 8:
         length, chunk = struct.unpack(">I4s", head)
         yield chunk
+        if chunk == b"IEND":
+            return
         at += 12 + length
 
 
@@ -66,7 +68,7 @@ def _segments(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             continue
         if head[1] in (_SCAN, _END):
             return
-        yield head[1], file.read(int.from_bytes(head[2:]) - 2)
+        yield head[1], file.read(max(int.from_bytes(head[2:]) - 2, 0))
 
 
 def _lost(name: str, parts: list[str]) -> list[str]:
