@@ -307,6 +307,33 @@ def test_texts_of_png_are_kept_and_other_chunks_told(tmp_path, downsampled):
     assert "not kept in JPEG: texts" in ending.stderr
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        (b"tEXt", b"Title\0\xc4pfel"),
+        (b"iTXt", b"Title\0\0\0\0\0\xc3\x84pfel"),
+        (b"tEXt", b"Tit\xe9le\0apples"),
+    ],
+)
+def test_texts_of_png_beyond_ascii_are_told(tmp_path, downsampled, text):
+    """libvips would write them in another encoding than they are in."""
+    chunks = [text, (b"tEXt", b"Author\0Ada")]
+    path = write_png(tmp_path / "input.png", 8, 2, 56, samples((40, 168)), *chunks)
+    output, ending = downsampled(path)
+    assert "not kept in PNG: texts" in ending.stderr
+    with Image.open(output) as image:
+        assert set(image.text.items()) <= {("Author", "Ada")}
+
+
+def test_a_description_that_is_no_utf_8_is_told(tmp_path, downsampled):
+    description = (270, 2, 0, b"\xc4pfel", True)
+    tifffile.imwrite(
+        tmp_path / "input.tif", samples((40, 56)), metadata=None, extratags=[description]
+    )
+    _, ending = downsampled(tmp_path / "input.tif")
+    assert "not kept in TIFF: description" in ending.stderr
+
+
 def test_comment_and_iptc_of_jpeg_are_kept_or_told(tmp_path, downsampled):
     path = tmp_path / "input.jpg"
     Image.fromarray(samples((40, 56, 3))).save(path, comment=b"a comment")

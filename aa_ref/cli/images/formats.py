@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..endings import UsageError
-from .picture import Picture
+from .picture import COMMENT, Picture
 
 __all__ = ["FORMATS", "Format", "check_holds", "format_of", "recognised"]
 
@@ -49,7 +49,7 @@ class Format(NamedTuple):
 _BYTE, _WORD, _REAL = ("uint8",), ("uint8", "uint16"), ("uint8", "uint16", "float32", "float64")
 _PHOTO, _LOSSLESS = ("icc-profile-data", "exif-data", "xmp-data"), {"lossless": True}
 FORMATS = {
-    "PNG": Format("pngload", (".png",), _WORD, (*_PHOTO, "comments"), _ANY, {"filter": "all"}),
+    "PNG": Format("pngload", (".png",), _WORD, (*_PHOTO, COMMENT), _ANY, {"filter": "all"}),
     "JPEG": Format(
         "jpegload", (".jpg", ".jpeg"), _BYTE, (*_PHOTO, "iptc-data"), 65_500,
         {"subsample_mode": "off"}, alpha=False, without_quality={"Q": 95},

@@ -6,7 +6,18 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Picture", "full_scale"]
+__all__ = ["COMMENT", "METADATA", "Picture", "fields_of", "full_scale"]
+
+COMMENT = "png-comment-"
+METADATA = {
+    "icc-profile-data": "colour profile",
+    "exif-data": "EXIF",
+    "xmp-data": "XMP",
+    "iptc-data": "IPTC",
+    "image-description": "description",
+    COMMENT: "texts",
+}
+"""libvips's names of what a file says beside its samples, and ours; further letters may follow."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,15 @@ class Picture:
         if self.unnamed:
             words.append(f"with {self.unnamed} further sample(s)")
         return " ".join(words)
+
+
+def fields_of(header: Any) -> list[str]:
+    """Return the names of all metadata; `COMMENT` alone where a text's name cannot be read."""
+    try:
+        names: list[str] = header.get_fields()
+        return names
+    except UnicodeDecodeError:  # pyvips takes the keywords of a PNG for UTF-8
+        return [*(name for name in METADATA if header.get_typeof(name)), COMMENT]
 
 
 def full_scale(dtype: np.dtype[Any]) -> float:

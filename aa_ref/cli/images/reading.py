@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..endings import FileError, note
 from ..inputs import Input
 from .formats import FORMATS, recognised
-from .picture import Picture
+from .picture import Picture, fields_of
 from .tiff import read_doubles, read_facts
 from .unseen import notes_of_jpeg, notes_of_png
 
@@ -148,7 +148,7 @@ def _with_exif(image: Any, fmt: str) -> Any:
     ImageMagick writes the EXIF of a PNG as text, in hexadecimal digits.
     """
     exif = image.get("exif-data") if image.get_typeof("exif-data") else b""
-    for field in image.get_fields() if fmt == "PNG" and not exif else ():
+    for field in fields_of(image) if fmt == "PNG" and not exif else ():
         if field.endswith("Raw profile type exif"):
             with suppress(ValueError):
                 exif = bytes.fromhex("".join(image.get(field).split()[2:]))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..endings import note
 from .formats import FORMATS
-from .picture import Picture
+from .picture import COMMENT, METADATA, Picture, fields_of
 from .reading import listening
 from .tiff import with_tags
 
@@ -17,14 +17,6 @@ __all__ = ["encode", "encode_png"]
 
 _UNKNOWN = 72 / 25.4  # samples a millimetre, where a format must state some resolution
 _LEAST, _MOST = 0.001, 1e6  # beyond, formats' integers end
-_LABELS = {
-    "icc-profile-data": "colour profile",
-    "exif-data": "EXIF",
-    "xmp-data": "XMP",
-    "iptc-data": "IPTC",
-    "image-description": "description",
-    "comments": "texts",
-}
 _OLD_SIZES = re.compile(r"ImageJ=|\{\"shape\"|<\?xml.*OME", re.DOTALL)
 _XMP_FIELD = rb"((?:tiff|exif):(?:%b)(?:\s*=\s*[\"']|>)\s*)\d+"
 _BIG = (1 << 32) - (1 << 26)  # bytes that the offsets of a plain TIFF reach
@@ -106,22 +98,29 @@ def _image(pixels: NDArray[Any], frames: int) -> Any:
 
 def _kept(output: str, name: str, picture: Picture) -> dict[str, Any]:
     """Find the metadata that the format keeps, and note what it does not."""
-    keeps, kept, lost = FORMATS[name].keeps, {}, set()
-    for field in picture.header.get_fields():
-        kind = "comments" if field.startswith("png-comment-") else field
+    header, kept, lost = picture.header, {}, set()
+    for field in fields_of(header):
+        kind = COMMENT if field.startswith(COMMENT) else field
         if field in ("delay", "loop"):
-            kept[field] = picture.header.get(field)
-        elif kind in _LABELS and "Raw profile" not in field:
-            value = picture.header.get(field)
+            kept[field] = header.get(field)
+        elif kind in METADATA and "Raw profile" not in field:
+            value = header.get(field) if header.get_typeof(field) else "\N{REPLACEMENT CHARACTER}"
             if field == "image-description" and _OLD_SIZES.match(value):
                 continue  # which has been noted
-            if kind in keeps:
+            if kind in FORMATS[name].keeps and _is_readable(kind, value):
                 kept[field] = value
             else:
-                lost.add(_LABELS[kind])
+                lost.add(METADATA[kind])
     if lost:
         note(f"{output}: not kept in {name}: {', '.join(sorted(lost))}")
     return kept
+
+
+def _is_readable(kind: str, value: Any) -> bool:
+    """See whether pyvips could read a text, and libvips writes it in the encoding of its format."""
+    if kind == COMMENT:
+        return bool(value.isascii())
+    return not isinstance(value, str) or "\N{REPLACEMENT CHARACTER}" not in value
 
 
 def _give_metadata(image: Any, picture: Picture, fields: dict[str, Any]) -> None:
