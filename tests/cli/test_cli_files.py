@@ -277,6 +277,12 @@ def avif_cut_off(path):
     path.write_bytes(path.read_bytes()[:-500])
 
 
+@broken("TIFF of doubles cut off")
+def tiff_of_doubles_cut_off(path):
+    tifffile.imwrite(path, samples((40, 56), "float64"), compression="zlib")
+    path.write_bytes(path.read_bytes()[:-900])
+
+
 @broken("TIFF of doubles with a wrong size")
 def tiff_of_doubles_bomb(path):
     tifffile.imwrite(path, np.zeros((40, 56)), compression="zlib", photometric="minisblack")
@@ -334,6 +340,7 @@ def tiff_bomb(path):
         png_wrong_byte, pytest.param(png_bomb, id="PNG bomb"), jpeg_cut_off, jpeg_start,
         webp_cut_off, webp_start, tiff_cut_off, tiff_start, tiff_wrong_directory,
         tiff_wrong_bytes, tiff_bomb, gif_cut_off, avif_cut_off, tiff_of_doubles_bomb,
+        tiff_of_doubles_cut_off,
     ],
 )  # fmt: skip
 def test_inputs_that_cannot_be_read(tmp_path, refused, make):
@@ -492,7 +499,7 @@ def test_tiff_with_a_short_jpeg_strip(tmp_path, refused, grey):
 
 
 @pytest.mark.parametrize("start", range(0, 200, 5))
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "AVIF"])
 def test_no_garbled_file_ends_in_a_traceback(tmp_path, kind, start):
     path = tmp_path / "input"
     Image.fromarray(samples((20, 28, 3))).save(path, kind)
@@ -521,6 +528,15 @@ def test_how_large_a_picture_may_be_is_for_the_user_to_say(tmp_path, refused, do
     downsampled(PHOTO, ".png", "--max-pixels", 240_000)
     png_bomb(tmp_path / "bomb.png")
     refused(tmp_path / "bomb.png", tmp_path / "o.png", ["30000×30000", "--max-pixels"], status=1)
+
+
+def test_a_message_that_quotes_a_damaged_file_is_shown_with_escapes():
+    """pyvips takes libvips's messages for UTF-8, and would fail again at the next one."""
+    with (
+        pytest.raises(reading.FileError, match=r"cannot read it; heif: \\xff"),
+        reading.listening("cannot read it"),
+    ):
+        raise UnicodeDecodeError("utf-8", b"heif: \xff", 6, 7, "invalid start byte")
 
 
 def test_no_memory_is_one_line(tmp_path, monkeypatch, refused):

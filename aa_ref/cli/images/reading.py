@@ -101,7 +101,7 @@ def _loader(source: Input, fmt: str) -> Callable[[str], Any]:
 def _loader_of_doubles(source: Input, orientation: int) -> Callable[[str], Any]:
     def load(_: str) -> Any:
         with source.open() as file:
-            image = pyvips.Image.new_from_array(read_doubles(file))
+            image = pyvips.Image.new_from_array(read_doubles(source.name, file))
         image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
         return image
 
@@ -223,6 +223,10 @@ def listening(failure: str) -> Iterator[list[str]]:
         said = _in_one_line(f"{error.detail}\n" + "\n".join(listener.said)) or error.message
         if "out of memory" in said:
             raise MemoryError(said) from None
+        raise FileError(f"{failure}; {said}") from None
+    except UnicodeDecodeError as error:  # pyvips, of a message that quotes a damaged file
+        pyvips.vips_lib.vips_error_clear()
+        said = _in_one_line(error.object.decode(errors="backslashreplace"))
         raise FileError(f"{failure}; {said}") from None
     finally:
         logger.removeHandler(listener)

@@ -6,6 +6,8 @@ at all.
 
 import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -48,19 +50,25 @@ def read_facts(name: str, file: IO[bytes]) -> TiffFacts:
         If there are several pictures, or one that would not be read faithfully.
     """
     logging.getLogger("tifffile").disabled = True  # what matters comes as an exception
+    with _readable(name), tifffile.TiffFile(file) as tiff:
+        page = _only_page(name, tiff)
+        _refuse_what_is_not_understood(name, page)
+        return TiffFacts(
+            (page.imagewidth, page.imagelength),
+            3 if int(page.photometric) in (_RGB, _PALETTE, _YCBCR) else 1,
+            bool({_ASSOCIATED, _STRAIGHT} & set(page.extrasamples)),
+            page.tags.valueof(_ORIENTATION, 1),
+            int(page.compression) != _UNCOMPRESSED,
+            np.dtype(page.dtype) == np.float64,
+            _notes(name, tiff, page),
+        )
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Turn whatever tifffile and zlib raise into a `FileError`."""
     try:
-        with tifffile.TiffFile(file) as tiff:
-            page = _only_page(name, tiff)
-            _refuse_what_is_not_understood(name, page)
-            return TiffFacts(
-                (page.imagewidth, page.imagelength),
-                3 if int(page.photometric) in (_RGB, _PALETTE, _YCBCR) else 1,
-                bool({_ASSOCIATED, _STRAIGHT} & set(page.extrasamples)),
-                page.tags.valueof(_ORIENTATION, 1),
-                int(page.compression) != _UNCOMPRESSED,
-                np.dtype(page.dtype) == np.float64,
-                _notes(name, tiff, page),
-            )
+        yield
     except (FileError, MemoryError):
         raise
     except Exception as error:
@@ -131,9 +139,15 @@ def _notes(name: str, tiff: Any, page: Any) -> list[str]:
     return notes
 
 
-def read_doubles(file: IO[bytes]) -> NDArray[Any]:
-    """Read 64-bit samples of shape (H, W) or (H, W, C) as stored, with straight colours."""
-    with tifffile.TiffFile(file) as tiff:
+def read_doubles(name: str, file: IO[bytes]) -> NDArray[Any]:
+    """Read 64-bit samples of shape (H, W) or (H, W, C) as stored, with straight colours.
+
+    Raises
+    ------
+    FileError
+        If some are missing, or compressed in a way that tifffile alone does not read.
+    """
+    with _readable(name), tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
         planes = page.asarray(squeeze=False)[:, 0]  # (planes, H, W, C), where one of them is 1
         pixels = planes[0] if len(planes) == 1 else np.moveaxis(planes[..., 0], 0, -1)
