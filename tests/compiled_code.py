@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,10 +30,11 @@ EVERY: list[tuple[str, type, Variant]] = [
 """All that are compiled, what takes longest first."""
 
 
-def fill() -> None:
+def fill(say: Callable[[str], None]) -> None:
     """Compile on all cores, each in a process of its own, what is not on disk yet."""
     missing = [function for function in EVERY if not _kept(*function)]
     if missing:
+        say(f"compiling {len(missing)} functions of the Numba backend, once for all tests")
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
             list(pool.map(_compile, missing))
 

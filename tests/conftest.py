@@ -1,19 +1,17 @@
 """How much hypothesis tries, what is skipped without a GPU, and how tests are shared out.
 
 ``HYPOTHESIS_PROFILE`` is dev (the default), ci, deep or simulator. `pytest` runs on as many workers
-as there are cores (``-n 0``: none, to debug). A worker takes whole groups: the tests of one file,
-unless the file says otherwise by a mark ``xdist_group``, or is in `APART`.
+as there are cores (``-n 0``: none, to debug). A worker takes whole groups: see `group_of`.
 """
 
+import gc
 import os
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import aa_ref
-
-HERE = Path(__file__).parent
 
 # The machine may be busy with other work: neither deadlines nor slow generation are failures.
 for _name, _examples in {"dev": 15, "ci": 60, "deep": 1000, "simulator": 8}.items():
@@ -26,11 +24,27 @@ for _name, _examples in {"dev": 15, "ci": 60, "deep": 1000, "simulator": 8}.item
     )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
-FIRST = ("cuda/test_simulator.py",)
-"""Long tests and groups, the longest first: begun last, one would keep a worker busy alone."""
+FIRST = (
+    "cuda/test_simulator.py",
+    "plugins/test_torch_compiling.py",
+    "oracle/test_integer_diagnosis.py",
+    "test_numba.py",
+    "test_numba_variants.py",
+    "cli/test_cli_process.py",
+    "bench/test_bench_command.py",
+    "cuda/test_kernel_code.py",
+)
+"""The longest groups, which go first: begun last, one would keep a worker busy alone."""
 
-APART = {"cuda/test_simulator.py", "meta/test_mutants.py"}
-"""Files whose tests are long and need nothing of one another: each is a group of its own."""
+APART = {
+    "cuda/test_simulator.py",
+    "meta/test_mutants.py",
+    "oracle/test_check.py",
+    "oracle/test_diagnosis.py",
+    "test_backends.py",
+    "test_parts.py",
+}
+"""Files whose tests need nothing of one another, and take long together: each is a group."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -40,7 +54,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if whole and not (hasattr(config, "workerinput") or config.option.collectonly):
         from compiled_code import fill
 
-        fill()
+        fill(config.get_terminal_writer().line)
 
 
 def pytest_report_header() -> str:
@@ -52,18 +66,44 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a GPU where there is none; put tests into groups, long ones first."""
+    """Skip what needs a GPU where there is none; begin with what takes longest."""
     _skip_without_a_gpu([item for item in items if item.get_closest_marker("gpu")])
-    for item in items:
-        file = _file_of(item)
-        if file not in APART and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(file))
     places = {file: place for place, file in enumerate(FIRST)}
-    items.sort(key=lambda item: places.get(_file_of(item), len(places)))
+    items.sort(key=lambda item: places.get(_file_of(item.nodeid), len(places)))
 
 
-def _file_of(item: pytest.Item) -> str:
-    return item.path.relative_to(HERE).as_posix()
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal out groups. (Marks ``xdist_group`` do nothing with pytest-xdist 3.8 and pytest 9.2.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Scheduling(config, log)
+
+
+def group_of(nodeid: str) -> str:
+    """Return which tests one worker runs, one after the other, together with this one.
+
+    Those of its file, so that what forks, counts threads or shares a fixture stays together. Of
+    kernels, those that look at the same one, which is compiled once. Of files in `APART`, none.
+    """
+    file, parameter = _file_of(nodeid), nodeid.partition("[")[2].rstrip("]")
+    if file in APART:
+        return nodeid
+    return f"{file} {parameter}" if file == "cuda/test_kernel_code.py" else file
+
+
+def pytest_collection_finish() -> None:
+    """Keep what stays until the end from Python's collector, which would look at it ever again."""
+    gc.collect()
+    gc.freeze()
+
+
+def _file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0].removeprefix("tests/")
 
 
 def _skip_without_a_gpu(items: list[pytest.Item]) -> None:

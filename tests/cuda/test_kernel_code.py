@@ -48,15 +48,9 @@ PYRAMID = NAMED["pyramid_uint8_planar_aligned"]
 ELEMENTS = NAMED["forward_float32_axes_2"]
 
 
-def group_of(kernel: Kernel) -> pytest.MarkDecorator:
-    """The mark that keeps all tests of a kernel on one worker, which compiles it once."""
-    return pytest.mark.xdist_group(f"kernel {kernel.name}")
-
-
 def of_kernels(*kernels: Kernel) -> pytest.MarkDecorator:
-    """The same test for each kernel."""
-    parameters = [pytest.param(k, marks=group_of(k), id=k.name) for k in kernels]
-    return pytest.mark.parametrize("kernel", parameters)
+    """The same test for each kernel, whose name says which tests share a worker."""
+    return pytest.mark.parametrize("kernel", kernels, ids=[kernel.name for kernel in kernels])
 
 
 @cache
