@@ -19,6 +19,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ParamSpec
 
 import typer
@@ -26,13 +27,26 @@ import typer
 from ..errors import AaRefError
 from .wording import for_command_line
 
-__all__ = ["FileError", "UsageError", "ends_cleanly", "note"]
+__all__ = [
+    "FileError",
+    "NoSpaceError",
+    "UsageError",
+    "collecting_notes",
+    "ends_cleanly",
+    "note",
+    "reason_of",
+]
 
 P = ParamSpec("P")
+_collected: ContextVar[list[str] | None] = ContextVar("the notes of one file", default=None)
 
 
 class FileError(Exception):
     """A file that cannot be read or written."""
+
+
+class NoSpaceError(FileError):
+    """A file that cannot be written, since the disk or a quota is full."""
 
 
 class UsageError(Exception):
@@ -40,8 +54,34 @@ class UsageError(Exception):
 
 
 def note(message: str) -> None:
-    """Tell, on stderr, what the result does not show."""
-    typer.echo(f"note: {_one_line(message)}", err=True)
+    """Tell, on stderr, what the result does not show; or keep it inside `collecting_notes`."""
+    notes = _collected.get()
+    if notes is None:
+        typer.echo(f"note: {_one_line(message)}", err=True)
+    else:
+        notes.append(_one_line(message))
+
+
+@contextmanager
+def collecting_notes() -> Iterator[list[str]]:
+    """Collect the notes of this thread in place of showing them."""
+    notes = list[str]()
+    token = _collected.set(notes)
+    try:
+        yield notes
+    finally:
+        _collected.reset(token)
+
+
+def reason_of(error: Exception) -> str:
+    """Return what went wrong in one line, in the command line's language."""
+    if isinstance(error, AaRefError):
+        return _one_line(for_command_line(str(error)))
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {error}" if str(error) else "not enough memory"
+    if isinstance(error, FileError | UsageError | OSError):
+        return _one_line(str(error))
+    return _one_line(f"{type(error).__name__}: {error}")
 
 
 def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
@@ -53,18 +93,14 @@ def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
             with warnings.catch_warnings(), _terminated_in_order():
                 _show_warnings_as_notes()
                 command(*args, **kwargs)
-        except AaRefError as error:
-            _fail(for_command_line(str(error)), 2)
-        except UsageError as error:
-            _fail(str(error), 2)
-        except FileError as error:
-            _fail(str(error), 1)
-        except MemoryError as error:
-            _fail(f"not enough memory: {error}" if str(error) else "not enough memory", 1)
+        except (AaRefError, UsageError) as error:
+            _fail(reason_of(error), 2)
+        except (FileError, MemoryError) as error:
+            _fail(reason_of(error), 1)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # the reader of stdout has left, which typer ends quietly
-            _fail(str(error), 1)
+            _fail(reason_of(error), 1)
         except KeyboardInterrupt:
             _fail("interrupted", 130)
         except _Terminated:

@@ -9,16 +9,18 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .endings import FileError, UsageError
+from .endings import FileError, NoSpaceError, UsageError
 
 __all__ = [
+    "Draft",
     "begins_with",
     "check_destination",
     "check_standard_output",
+    "worded",
     "write_file",
     "write_standard_output",
 ]
@@ -60,39 +62,90 @@ def begins_with(path: Path, line: str) -> bool:
         return False
 
 
-def write_file(path: Path, parts: Iterable[bytes | memoryview], overwrite: bool) -> None:
-    """Write ``parts``, one after the other, as the file ``path``.
+class Draft:
+    """A file under a temporary name, which gets its own in one step.
 
-    A file that is replaced hands on its permissions and, where that is allowed, owner and group.
+    Parameters
+    ----------
+    path : Path
+        Its own name. A link is followed, as opening it would.
+    overwrite : bool
+        Whether it may replace a file, whose permissions and, where that is allowed, owner and group
+        it then gets.
+    folder : Path or None
+        Where the temporary file lies: None is beside ``path``.
+    """
+
+    def __init__(self, path: Path, overwrite: bool, folder: Path | None = None) -> None:
+        check_destination(path, overwrite)
+        self.path, self.overwrite, self.target = path, overwrite, path.resolve()
+        self.temporary = (folder or self.target.parent) / f".aa_ref-{secrets.token_hex(8)}.tmp"
+
+    def write(self, parts: Iterable[bytes | memoryview], *, durably: bool = True) -> None:
+        """Write ``parts``, one after the other, and have them on the disk if ``durably``.
+
+        Raises
+        ------
+        FileError
+            If that cannot be done; the message says why.
+        """
+        with worded(self.path):
+            replaced = self.target.stat() if self.overwrite and self.target.exists() else None
+            with open(self.temporary, "xb", opener=replaced and _open_for_me) as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                if replaced is not None:
+                    _hand_on_permissions(replaced, file.fileno())
+                if durably:
+                    os.fsync(file.fileno())
+
+    def publish(self) -> None:
+        """Give the file its own name.
+
+        Raises
+        ------
+        FileError
+            If that cannot be done, or the name has been taken meanwhile.
+        """
+        with worded(self.path):
+            if self.overwrite:
+                self.temporary.replace(self.target)
+            else:
+                _give_new_name(self.temporary, self.target)
+
+    def discard(self) -> None:
+        """Take the temporary file away, if there is one."""
+        with suppress(OSError):
+            self.temporary.unlink(missing_ok=True)
+
+
+def write_file(path: Path, parts: Iterable[bytes | memoryview], overwrite: bool) -> None:
+    """Write ``parts``, one after the other, as the file ``path``: whole or not at all.
 
     Raises
     ------
     FileError
         If that cannot be done; the message says why. Nothing is then left behind.
     """
-    check_destination(path, overwrite)
-    target = path.resolve()  # through a link, as opening it would
-    temporary = target.with_name(f".aa_ref-{secrets.token_hex(8)}.tmp")
+    draft = Draft(path, overwrite)
     try:
-        replaced = target.stat() if overwrite and target.exists() else None
-        try:
-            with open(temporary, "xb", opener=replaced and _open_for_me) as file:
-                for part in parts:
-                    file.write(part)
-                file.flush()
-                if replaced is not None:
-                    _hand_on_permissions(replaced, file.fileno())
-                os.fsync(file.fileno())
-            if overwrite:
-                temporary.replace(target)
-            else:
-                _give_new_name(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        draft.write(parts)
+        draft.publish()
+    finally:
+        draft.discard()
+
+
+@contextmanager
+def worded(path: Path) -> Iterator[None]:
+    """Turn an `OSError` into a `FileError` about writing ``path``."""
+    try:
+        yield
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+        worded = NoSpaceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else FileError
+        raise worded(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def check_standard_output() -> None:

@@ -1,35 +1,24 @@
-"""``aa-ref run``: downsample a picture file or a ``.npy`` file."""
+"""``aa-ref run``: downsample pictures and arrays: one file, several, or folders of them."""
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-import numpy as np
 import pyvips
 import typer
-from numpy.typing import NDArray
-from rich.console import Console
 
 import aa_ref
-from aa_ref.backends import default_backend, get_backend
-from aa_ref.dtypes import ARRAYS_TYPE, name_of
+from aa_ref.backends import get_backend
+from aa_ref.dtypes import name_of
 
-from .endings import UsageError, ends_cleanly, note
-from .images import (
-    FORMATS,
-    check_holds,
-    decode,
-    downsample_samples,
-    encode,
-    format_of,
-    open_picture,
-)
-from .images.filtering import check_full_scale
-from .inputs import STANDARD, Input, open_input
-from .npy import encode_npy, is_npy, read_npy
+from .batch import Batch, Outcome
+from .conversion import Request, convert
+from .endings import UsageError, ends_cleanly, note, reason_of
+from .images import FORMATS, format_of
+from .inputs import STANDARD, open_input
 from .options import (
     Axes,
     Dtype,
@@ -43,23 +32,25 @@ from .options import (
     parse_words,
 )
 from .output import check_destination, check_standard_output, write_file, write_standard_output
+from .progress import Progress, json_line
+from .record import Record
+from .selection import is_several, select
 
 __all__ = ["run"]
 
 _MAX_PIXELS = 1 << 28
-_LONG = 1 << 40  # no scale that is right otherwise leaves nothing of it
-
-
-Parts = list[bytes | memoryview]
+_MOST_JOBS = 8  # more files at a time want much memory, and disks that answer slowly
 
 
 @ends_cleanly
 def run(
-    source: Annotated[
-        str,
+    inputs: Annotated[
+        list[str],
         typer.Argument(
-            metavar="INPUT",
-            help="PNG, JPEG, WebP, TIFF, AVIF, GIF or .npy; - is standard input.",
+            metavar="INPUT...",
+            help="PNG, JPEG, WebP, TIFF, AVIF, GIF or .npy; folders and patterns of them; "
+            "- is standard input.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -68,7 +59,8 @@ def run(
             "--output",
             "-o",
             metavar="OUTPUT",
-            help="The suffix says the format; - is standard output.",
+            help="The suffix says the format; - is standard output. For several inputs and "
+            "folders: a folder.",
             show_default=False,
         ),
     ],
@@ -93,6 +85,14 @@ def run(
     threads: Annotated[
         int | None, typer.Option("--threads", metavar="N", help="How many threads at most.")
     ] = None,
+    linear_light: Annotated[
+        bool,
+        typer.Option(
+            "--linear-light",
+            help="Filter the light that a picture's samples stand for by sRGB's curve, not the "
+            "samples as stored.",
+        ),
+    ] = False,
     quality: Annotated[
         int | None,
         typer.Option(
@@ -106,16 +106,34 @@ def run(
     file_format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="NAME", help="The output's format, whatever its suffix: png, tif."
+            "--format",
+            metavar="NAME",
+            help="The output's format, whatever its suffix: png, tif. In a folder, the results' "
+            "suffix, too.",
         ),
     ] = None,
     max_pixels: Annotated[
         int,
         typer.Option("--max-pixels", metavar="N", min=1, help="Refuse larger pictures unread."),
     ] = _MAX_PIXELS,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            min=1,
+            help="How many files at a time, each with its share of the threads. "
+            "By default one for each thread, at most 8.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON for each file.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Low-pass a picture or array and keep every stride-th sample.
+    """Low-pass pictures or arrays and keep every stride-th sample.
 
     Pictures are filtered along rows and columns as a viewer shows them, on the values as stored,
     with transparency taken into account; of an animation, every frame. Their colour profile is
@@ -125,153 +143,120 @@ def run(
     The boundary of pictures is reflect, so that a white edge stays white; that of arrays is zeros,
     the layer's own.
 
+    The results of a folder lie under OUTPUT as their inputs do in the folder, those of several
+    files side by side. The same command again makes what is missing there, older than its input, or
+    made with other options. It replaces what a record in OUTPUT says an earlier run made; anything
+    else needs --overwrite. A file that fails is named, and the rest goes on.
+
     A file that is cut off or damaged is refused as far as that can be told: a JPEG has no checksum,
     and wrong samples in it are filtered like right ones.
     """
-    name, target = _named(source, "INPUT"), _named(output, "--output")
-    target_format = format_of(target, file_format)
-    _check_quality(target, target_format, quality)
-    if target == STANDARD:
+    for name in (*inputs, output):
+        parse_path(name, "--output" if name is output else "INPUT")
+    request = Request(
+        {
+            "scale": parse_numbers(scale, "--scale"),
+            "sigma": None if sigma is None else parse_numbers(sigma, "--sigma"),
+            "boundary": None if boundary is None else parse_words(boundary),
+            "sampling": parse_words(sampling),
+            "dtype": None if dtype is None else _storable(dtype),
+        },
+        None if axes is None else parse_integers(axes, "--axes"),
+        backend,
+        file_format,
+        quality,
+        linear_light,
+        max_pixels,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of scales that keep all, which is noted
+        if is_several(inputs, output):
+            _run_many(inputs, output, request, _Work(jobs, threads, overwrite, json))
+        else:
+            _run_one(inputs[0], output, request, _Work(jobs, threads, overwrite, json))
+
+
+class _Work(NamedTuple):
+    """How it is to be done, which changes no result."""
+
+    jobs: int | None
+    threads: int | None
+    overwrite: bool
+    json: bool
+
+    def prepare(self, request: Request) -> None:
+        """Check the options, and set how many threads there are."""
+        request.check()
+        if self.threads is not None:
+            aa_ref.set_num_threads(self.threads)
+            pyvips.concurrency_set(self.threads)
+        if request.backend is not None:
+            get_backend(request.backend)
+
+
+def _run_one(source: str, output: str, request: Request, work: _Work) -> None:
+    name, target = str(Path(source)), str(Path(output))
+    format_name = format_of(target, request.format)
+    request.check_quality(target, format_name)
+    piped = target == STANDARD
+    if piped:
         check_standard_output()
     else:
-        check_destination(Path(target), overwrite)
-    numbers = None if axes is None else parse_integers(axes, "--axes")
-    options: dict[str, Any] = {
-        "scale": parse_numbers(scale, "--scale"),
-        "sigma": None if sigma is None else parse_numbers(sigma, "--sigma"),
-        "boundary": "zeros" if boundary is None else parse_words(boundary),
-        "sampling": parse_words(sampling),
-        "dtype": None if dtype is None else _storable(dtype),
-    }
-    _check_options(options, 2 if numbers is None else len(numbers))
-    if threads is not None:
-        aa_ref.set_num_threads(threads)
-        pyvips.concurrency_set(threads)
-    if backend is not None:
-        get_backend(backend)
-    origin = open_input(name)
-    job = _Job(origin, target, target_format, options, backend, quality, max_pixels)
-    if is_npy(origin):
-        parts, said = _of_array(job, numbers)
-    else:
-        if boundary is None:
-            options["boundary"] = "reflect"
-        parts, said = _of_picture(job, numbers)
-    if target == STANDARD:
-        write_standard_output(parts)
-    else:
-        write_file(Path(target), parts, overwrite)
-    typer.echo(said, err=target == STANDARD)
+        check_destination(Path(target), work.overwrite)
+    work.prepare(request)
+    try:
+        conversion = convert(open_input(name), target, format_name, request)
+        if piped:
+            write_standard_output(conversion.parts)
+        else:
+            write_file(Path(target), conversion.parts, work.overwrite)
+    except Exception as error:
+        if work.json:
+            failed = Outcome(name, target, "failed", reason_of(error))
+            typer.echo(json_line(failed), err=piped)
+        raise
+    done = Outcome(name, target, "done", None, conversion.said)
+    typer.echo(json_line(done) if work.json else done.said, err=piped)
 
 
-class _Job(NamedTuple):
-    """One input, and what is to be made of it."""
-
-    origin: Input
-    target: str
-    format: str
-    options: dict[str, Any]
-    backend: str | None
-    quality: int | None
-    max_pixels: int
-
-
-def _of_array(job: _Job, axes: tuple[int, ...] | None) -> tuple[Parts, str]:
-    """Give the bytes of the result, and what to say of it."""
-    if job.format != "npy":
-        raise UsageError(
-            f"OUTPUT is {job.target}, but the input is a .npy file, which does not say how its "
-            "numbers are to be seen; write a .npy"
-        )
-    x = read_npy(job.origin)
-    options = {**job.options, "axes": (-2, -1) if axes is None else axes}
-    p = aa_ref.plan(x.shape, input_dtype=name_of(x.dtype, ARRAYS_TYPE), **options)
-    _tell_of_kept_axes(p, "samples along {}".format, "axis {}".format)
-    with _filtering(job, p) as filtering:
-        y = aa_ref.downsample(x, **options, backend=filtering.backend)
-    return encode_npy(y), _report(job, x, y, filtering)
-
-
-def _of_picture(job: _Job, axes: tuple[int, ...] | None) -> tuple[Parts, str]:
-    """Give the bytes of the result, and what to say of it. What can be told is, before decoding."""
-    if axes is not None:
-        raise UsageError(
-            f"--axes is {','.join(map(str, axes))}, but a picture has rows and columns only; "
-            "leave it out"
-        )
-    picture = open_picture(job.origin, job.max_pixels)
-    options = {**job.options, "axes": picture.axes}
-    p = aa_ref.plan(picture.shape, input_dtype=picture.dtype.name, **options)
-    check_full_scale(picture, np.dtype(p.dtype))
-    if job.format != "npy":
-        check_holds(job.target, job.format, picture, p.out_shape, p.dtype)
-    rows = dict(zip(picture.axes, ("rows", "columns"), strict=True))
-    _tell_of_kept_axes(p, str, rows.__getitem__)
-    pixels = decode(picture)
-    with _filtering(job, p) as filtering:
-        result = downsample_samples(picture, pixels, **options, backend=filtering.backend)
-    said = _report(job, pixels, result, filtering)
-    if job.format == "npy":
-        if picture.header.get_typeof("icc-profile-data"):
-            note(f"{job.target}: .npy holds samples only; the colour profile is not kept")
-        return encode_npy(result), said
-    spacing = tuple(
-        float(1 / a.scale) if a.sampling == "nearest" else float(a.stride) for a in p.axes
-    )
-    return encode(
-        job.target, job.format, picture, result, (spacing[0], spacing[1]), job.quality
-    ), said
-
-
-def _check_options(options: dict[str, Any], axes: int) -> None:
-    """See, before a large file is read, what is wrong with them whatever is in it."""
-    with suppress(aa_ref.errors.LengthError):
-        aa_ref.plan((_LONG,) * axes, axes=range(axes), **options)
-
-
-def _tell_of_kept_axes(
-    p: aa_ref.Plan, sentence: Callable[[str], str], named: Callable[[int], str]
-) -> None:
-    """Note what the library would warn of, for all axes and in this command's words."""
-    if p.keeps_all:
-        kept = sentence(" and ".join(named(a.axis) for a in p.keeps_all))
-        does = "only blurs" if any(a.radius for a in p.keeps_all) else "changes nothing"
-        note(
-            f"all {kept} are kept, since int(1/scale) is 1, so the filter {does} there; "
-            "--sampling nearest gives floor(n * scale) samples"
-        )
-
-
-class _Filtering:
-    """Which backend computes, and how long it took."""
-
-    def __init__(self, backend: str) -> None:
-        self.backend, self.milliseconds = backend, 0.0
+def _run_many(inputs: list[str], output: str, request: Request, work: _Work) -> None:
+    suffix = None
+    if request.format is not None:
+        format_name = format_of(output, request.format)
+        request.check_quality(output, format_name)
+        suffix = ".npy" if format_name == "npy" else FORMATS[format_name].suffixes[0]
+    work.prepare(request)
+    selection = select(inputs, output, suffix)
+    for text in selection.notes:
+        note(text)
+    threads = aa_ref.get_num_threads()
+    jobs = min(work.jobs or min(threads, _MOST_JOBS), max(1, len(selection.items)))
+    record, total = Record(Path(output)), len(selection.items) + len(selection.failures)
+    with record.opened(), Progress(total, work.json) as progress:
+        for source, reason in selection.failures:
+            progress.show(Outcome(source, "", "failed", reason))
+        batch = Batch(record, request, work.overwrite)
+        share = max(1, threads // jobs)
+        with _share_of_libvips(share), ThreadPoolExecutor(jobs, "aa_ref") as pool:
+            try:
+                for outcome in batch.outcomes(selection.items, pool, 3 * jobs, share):
+                    progress.show(outcome)
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    progress.summarise(selection.passed_over)
+    if progress.failed:
+        raise typer.Exit(1)
 
 
 @contextmanager
-def _filtering(job: _Job, p: aa_ref.Plan) -> Iterator[_Filtering]:
-    """Time what happens inside. On a terminal, something moves where it may take seconds."""
-    filtering = _Filtering(job.backend or default_backend(p).name)
-    start = perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # told already
-        if filtering.backend == "numba":
-            with Console(stderr=True).status("filtering; the first time, numba compiles"):
-                yield filtering
-        else:
-            yield filtering
-    filtering.milliseconds = 1000 * (perf_counter() - start)
-
-
-def _report(job: _Job, x: NDArray[Any], y: NDArray[Any], filtering: _Filtering) -> str:
-    rule = job.options["boundary"]
-    included = filtering.backend == "numba" and ", compiling or loading what was compiled included"
-    return (
-        f"{job.origin.name} {x.shape} {x.dtype} -> {job.target} {y.shape} {y.dtype}: boundary "
-        f"{rule if isinstance(rule, str) else ','.join(rule)}, filtered in "
-        f"{filtering.milliseconds:.1f} ms by {filtering.backend}{included or ''}"
-    )
+def _share_of_libvips(threads: int) -> Iterator[None]:
+    before = pyvips.concurrency_get()
+    pyvips.concurrency_set(threads)
+    try:
+        yield
+    finally:
+        pyvips.concurrency_set(before)
 
 
 def _storable(dtype: str) -> str:
@@ -280,14 +265,3 @@ def _storable(dtype: str) -> str:
     if name == "bfloat16":
         raise UsageError("--dtype is bfloat16, which no file here can name; write float32")
     return name
-
-
-def _check_quality(output: str, name: str, quality: int | None) -> None:
-    if quality is not None and (name == "npy" or not FORMATS[name].without_quality):
-        raise UsageError(
-            f"--quality is {quality}, but {output} is written without loss; leave it out"
-        )
-
-
-def _named(text: str, option: str) -> str:
-    return str(parse_path(text, option))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-__all__ = ["for_command_line"]
+__all__ = ["counted", "for_command_line"]
 
 _NAMES = r"(axes|scale|sigma|boundary|sampling|dtype|backend)"
 _Replacement = str | Callable[[re.Match[str]], str]
@@ -26,6 +26,11 @@ def for_command_line(message: str) -> str:
     for pattern, replacement in _REPLACED:
         message = re.sub(pattern, replacement, message)
     return message
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 file``, ``2 files``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _joined(values: str) -> str:

@@ -14,7 +14,7 @@ from cli_helpers import PHOTOS, call, expected, pixels_of, png_chunk, samples, w
 from PIL import Image
 
 from aa_ref.cli import output as output_module
-from aa_ref.cli.images import reading
+from aa_ref.cli.images import messages, reading
 
 PHOTO = PHOTOS / "coffee.png"
 
@@ -195,11 +195,6 @@ def missing(path):
     pass
 
 
-@broken("folder")
-def folder(path):
-    path.mkdir()
-
-
 @broken("empty")
 def empty(path):
     path.write_bytes(b"")
@@ -336,7 +331,7 @@ def tiff_bomb(path):
 @pytest.mark.parametrize(
     "make",
     [
-        missing, folder, empty, text, bmp, svg, png_signature, png_header, png_cut_off,
+        missing, empty, text, bmp, svg, png_signature, png_header, png_cut_off,
         png_wrong_byte, pytest.param(png_bomb, id="PNG bomb"), jpeg_cut_off, jpeg_start,
         webp_cut_off, webp_start, tiff_cut_off, tiff_start, tiff_wrong_directory,
         tiff_wrong_bytes, tiff_bomb, gif_cut_off, avif_cut_off, tiff_of_doubles_bomb,
@@ -533,8 +528,8 @@ def test_how_large_a_picture_may_be_is_for_the_user_to_say(tmp_path, refused, do
 def test_a_message_that_quotes_a_damaged_file_is_shown_with_escapes():
     """pyvips takes libvips's messages for UTF-8, and would fail again at the next one."""
     with (
-        pytest.raises(reading.FileError, match=r"cannot read it; heif: \\xff"),
-        reading.listening("cannot read it"),
+        pytest.raises(messages.FileError, match=r"cannot read it; heif: \\xff"),
+        messages.listening("cannot read it"),
     ):
         raise UnicodeDecodeError("utf-8", b"heif: \xff", 6, 7, "invalid start byte")
 

@@ -4,15 +4,18 @@
 `formats`     which formats are taken, what each holds and keeps
 `picture`     what a file says of a picture before anything is decoded
 `reading`     the header, with all refusals, and the samples
+`messages`    what libvips says of a file, in one line
 `unseen`      what libvips passes over in a PNG or JPEG
 `tiff`        and in a TIFF
 `filtering`   downsampling samples, transparency and all
+`light`       samples as linear light, by sRGB's curve
 `writing`     samples and metadata into a file's bytes
 ============  ============================================================================
 """
 
 from .filtering import downsample_samples
 from .formats import FORMATS, check_holds, format_of
+from .messages import in_own_words
 from .picture import Picture
 from .reading import decode, open_picture
 from .writing import encode, encode_png
@@ -26,5 +29,6 @@ __all__ = [
     "encode",
     "encode_png",
     "format_of",
+    "in_own_words",
     "open_picture",
 ]

@@ -2,7 +2,8 @@
 
 What is filtered is what a pixel contributes: its colour times its opacity. Otherwise the colour
 that a fully transparent pixel happens to store would bleed into its neighbours. Afterwards the
-colour is divided by the opacity again, and rounded once.
+colour is divided by the opacity again, and rounded once. In linear light the colour is the light
+that a sample stands for.
 """
 
 from typing import Any
@@ -13,13 +14,19 @@ from numpy.typing import NDArray
 import aa_ref
 
 from ..endings import UsageError
+from .light import light_of, samples_of
 from .picture import Picture, full_scale
 
 __all__ = ["check_full_scale", "downsample_samples"]
 
 
 def downsample_samples(
-    picture: Picture, pixels: NDArray[Any], *, dtype: Any, **options: Any
+    picture: Picture,
+    pixels: NDArray[Any],
+    *,
+    dtype: Any,
+    linear_light: bool = False,
+    **options: Any,
 ) -> NDArray[Any]:
     """Call `aa_ref.downsample` along rows and columns.
 
@@ -28,14 +35,41 @@ def downsample_samples(
     picture : Picture
     pixels : ndarray
         Its samples.
+    linear_light : bool
+        Whether the light that they stand for is filtered, in binary32.
     dtype, options
         As in `aa_ref.downsample`.
     """
+    if linear_light:
+        return _filtered_light(picture, pixels, options)
     if not picture.alpha:
         plain: NDArray[Any] = aa_ref.downsample(pixels, dtype=dtype, **options)
         return plain
     filtered = aa_ref.downsample(_contributions(pixels), **options)
     return _separated(filtered, picture.dtype if dtype is None else np.dtype(dtype))
+
+
+def _filtered_light(
+    picture: Picture, pixels: NDArray[Any], options: dict[str, Any]
+) -> NDArray[Any]:
+    """Filter the light of colours; alpha, and samples of unknown meaning, as they are."""
+    if picture.channels == 1:
+        grey = aa_ref.downsample(light_of(pixels), **options)
+        return samples_of(grey, picture.dtype)
+    full = np.float32(full_scale(picture.dtype))
+    colours, others = pixels[..., : picture.colours], pixels[..., picture.colours :]
+    values = np.concatenate([light_of(colours), others.astype(np.float32) / full], -1)
+    if picture.alpha:
+        values[..., : picture.colours] *= values[..., -1:]
+    values = aa_ref.downsample(values, **options)
+    light, others = values[..., : picture.colours], values[..., picture.colours :]
+    if picture.alpha:
+        light = np.divide(light, others, out=np.zeros_like(light), where=others != 0)
+    rounded = np.clip(np.rint(others * full), 0, full).astype(picture.dtype)
+    together = np.concatenate([samples_of(light, picture.dtype), rounded], -1)
+    if picture.alpha:
+        together[together[..., -1] == 0] = 0
+    return together
 
 
 def check_full_scale(picture: Picture, target: np.dtype[Any]) -> None:

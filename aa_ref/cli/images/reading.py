@@ -3,11 +3,10 @@
 Rows come in one pass from the top. Nothing here needs a folder for temporary files.
 """
 
-import logging
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,12 @@ from numpy.typing import NDArray
 from ..endings import FileError, note
 from ..inputs import Input
 from .formats import FORMATS, recognised
+from .messages import in_one_line, listening
 from .picture import Picture, fields_of
 from .tiff import read_doubles, read_facts
 from .unseen import notes_of_jpeg, notes_of_png
 
-__all__ = ["decode", "listening", "open_picture"]
+__all__ = ["decode", "open_picture"]
 
 os.environ.setdefault("VIPS_DISC_THRESHOLD", str(1 << 62))  # memory, not a temporary file
 pyvips.cache_set_max(0)  # no operation is asked for twice, and a cached one keeps its file open
@@ -29,10 +29,8 @@ _DTYPES = {"uchar": "uint8", "ushort": "uint16", "float": "float32", "double": "
 _COLOURS = ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb", "multiband")
 _STRICT = {"JPEG": "warning", "TIFF": "warning"}  # libjpeg only warns where samples are missing
 _HARMLESS = re.compile(r"extraneous bytes before marker 0x(?!d[0-7])")  # but restarts are samples
-_NOISE = re.compile(r"error in tile|read gave \d+ warnings|^$")
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
 _UNSEEN = {"PNG": notes_of_png, "JPEG": notes_of_jpeg}
-_LONGEST = 200
 
 
 def open_picture(source: Input, max_pixels: int) -> Picture:
@@ -182,7 +180,7 @@ def decode(picture: Picture) -> NDArray[Any]:
         except pyvips.Error as error:
             if not _HARMLESS.search(error.detail):
                 raise
-            notes.append(f"{name} may be damaged: {_in_one_line(error.detail)}")
+            notes.append(f"{name} may be damaged: {in_one_line(error.detail)}")
             pixels = _decoded(picture, picture.load("error"))
     notes += (f"{name} may be damaged: {text}" for text in said)
     for text in dict.fromkeys(notes):
@@ -197,49 +195,3 @@ def _decoded(picture: Picture, image: Any) -> NDArray[Any]:
         image = image.autorot()
     pixels: NDArray[Any] = image.numpy().reshape(picture.shape)
     return pixels
-
-
-class _Listener(logging.Handler):
-    """Collects what libvips and the libraries behind it warn of, in the order of saying."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one message."""
-        self.said.append(record.getMessage().removeprefix("VIPS: "))
-
-
-@contextmanager
-def listening(failure: str) -> Iterator[list[str]]:
-    """Turn libvips's errors into a `FileError` that begins so, and collect what it warns of."""
-    logger, listener, warned = logging.getLogger("pyvips"), _Listener(), list[str]()
-    logger.addHandler(listener)
-    before, logger.propagate = logger.propagate, False
-    try:
-        yield warned
-    except pyvips.Error as error:
-        said = _in_one_line(f"{error.detail}\n" + "\n".join(listener.said)) or error.message
-        if "out of memory" in said:
-            raise MemoryError(said) from None
-        raise FileError(f"{failure}; {said}") from None
-    except UnicodeDecodeError as error:  # pyvips, of a message that quotes a damaged file
-        pyvips.vips_lib.vips_error_clear()
-        said = _in_one_line(error.object.decode(errors="backslashreplace"))
-        raise FileError(f"{failure}; {said}") from None
-    finally:
-        logger.removeHandler(listener)
-        logger.propagate = before
-        if said := _in_one_line("\n".join(listener.said)):
-            warned.append(said)
-
-
-def _in_one_line(text: str) -> str:
-    """Say each thing once, without the names of libvips's own parts."""
-    lines = (
-        re.sub(r"^(\w*vips\w*): ", "", line.strip(), flags=re.I).rstrip(".")
-        for line in text.splitlines()
-    )
-    said = "; ".join([*dict.fromkeys(line for line in lines if not _NOISE.search(line))][:3])
-    return said if len(said) <= _LONGEST else said[:_LONGEST] + "..."

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ..endings import note
 from .formats import FORMATS
+from .messages import listening
 from .picture import COMMENT, METADATA, Picture, fields_of
-from .reading import listening
 from .tiff import with_tags
 
 __all__ = ["encode", "encode_png"]

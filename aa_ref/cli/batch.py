@@ -1,0 +1,200 @@
+"""Many inputs into a folder: what is missing there, several at a time."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import aa_ref
+
+from .conversion import Request, convert
+from .endings import FileError, NoSpaceError, collecting_notes, reason_of
+from .images import format_of, in_own_words
+from .inputs import open_input
+from .output import Draft, worded
+from .record import Entry, Fingerprint, Record, fingerprint
+from .selection import Item
+
+__all__ = ["Batch", "Made", "Outcome", "make"]
+
+
+class Outcome(NamedTuple):
+    """What became of one input.
+
+    Attributes
+    ----------
+    input, output : str
+        As paths from where the command runs; no output where it has no place.
+    status : {"done", "kept", "failed"}
+    reason : str or None
+        Why it failed.
+    said : str
+        A line on what was done.
+    notes : list of str
+    """
+
+    input: str
+    output: str
+    status: Literal["done", "kept", "failed"]
+    reason: str | None = None
+    said: str = ""
+    notes: Iterable[str] = ()
+
+
+class Made(NamedTuple):
+    """A result under a temporary name, its bytes and SHA-256, and what is to be said of it."""
+
+    draft: Draft
+    size: int
+    sha256: str
+    said: str
+    notes: list[str]
+
+
+def make(source: str, draft: Draft, request: Request, threads: int) -> Made:
+    """Convert one input into a temporary file: in any thread, or in a worker elsewhere.
+
+    Raises
+    ------
+    AaRefError, FileError, UsageError, MemoryError
+    """
+    target = str(draft.path)
+    format_name = format_of(target, request.format)
+    request.check_quality(target, format_name)
+
+    def work() -> tuple[list[bytes | memoryview], str, list[str]]:
+        with collecting_notes() as notes:
+            made = convert(open_input(source), target, format_name, request, alone=False)
+        return made.parts, made.said, notes
+
+    with aa_ref.limit_threads(threads):
+        parts, said, notes = in_own_words(work)
+    checksum, size = hashlib.sha256(), 0
+    for part in parts:
+        checksum.update(part)
+        size += len(part)
+    try:
+        draft.write(parts, durably=False)
+    except BaseException:
+        draft.discard()
+        raise
+    return Made(draft, size, checksum.hexdigest(), said, notes)
+
+
+class Batch:
+    """Conversions of many inputs by one request.
+
+    Parameters
+    ----------
+    record : Record
+        Opened.
+    request : Request
+    overwrite : bool
+        Whether results may replace what others made.
+    """
+
+    def __init__(self, record: Record, request: Request, overwrite: bool) -> None:
+        self.record, self.request, self.overwrite = record, request, overwrite
+        self.parameters = request.parameters()
+        self.root = record.out.resolve()
+        self.is_full = False
+
+    def outcomes(
+        self, items: Iterable[Item], pool: Executor, ahead: int, threads: int
+    ) -> Iterator[Outcome]:
+        """Have ``pool`` convert ``items``, and give what became of each as it ends.
+
+        Parameters
+        ----------
+        items : iterable of Item
+        pool : concurrent.futures.Executor
+        ahead : int
+            How many are handed to it before the first has ended.
+        threads : int
+            For each.
+        """
+        running = dict[Future[Made], tuple[Item, Fingerprint]]()
+        for item in items:
+            try:
+                task = self._begin(item)
+            except Exception as error:
+                yield self._failed(item, error)
+                continue
+            if task is None:
+                target = self.record.out / item.place
+                said = f"{item.source}: {target} is up to date"
+                yield Outcome(item.source, str(target), "kept", None, said)
+                continue
+            found, draft = task
+            future = pool.submit(make, item.source, draft, self.request, threads)
+            running[future] = (item, found)
+            while len(running) >= ahead:
+                yield from self._ended(running)
+        while running:
+            yield from self._ended(running)
+
+    def _begin(self, item: Item) -> tuple[Fingerprint, Draft] | None:
+        """See whether there is anything to be made, and whether it may be written."""
+        source, target = Path(item.source), self.record.out / item.place
+        if self.is_full:
+            raise FileError("not begun, since no space is left on the disk")
+        try:
+            found = fingerprint(source)
+        except OSError as error:
+            raise FileError(f"cannot read {source}: {error.strerror or error}") from None
+        with worded(target):
+            state = self.record.state_of(item.place, source, found, self.parameters)
+            if state == "kept":
+                return None
+            if state == "foreign" and not self.overwrite:
+                raise FileError(
+                    f"{target} exists and is not what an earlier run made there; add --overwrite "
+                    "to replace it, or name another folder"
+                )
+            self._prepare_folder(target)
+        return found, Draft(target, state != "missing", self.record.folder)
+
+    def _prepare_folder(self, target: Path) -> None:
+        """Make the folder of a result, which lies in OUT whatever links are there."""
+        if target.is_symlink():
+            raise FileError(f"{target} is a link, and results are no links; remove it")
+        above = target.parent
+        while not os.path.lexists(above):
+            above = above.parent
+        if not above.resolve().is_relative_to(self.root):
+            raise FileError(f"{above} leads out of {self.record.out} by a link; remove the link")
+        if not above.is_dir():
+            raise FileError(f"{above} is no folder, and {target} would lie in it; rename one")
+        target.parent.mkdir(parents=True, exist_ok=True)
+
+    def _ended(self, running: dict[Future[Made], tuple[Item, Fingerprint]]) -> Iterator[Outcome]:
+        """Wait for the next results, and give them their names."""
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            item, found = running.pop(future)
+            try:
+                made = future.result()
+                self._publish(item, found, made)
+            except Exception as error:  # one file's fault is not another's
+                yield self._failed(item, error)
+            else:
+                target = str(made.draft.path)
+                yield Outcome(item.source, target, "done", None, made.said, made.notes)
+
+    def _publish(self, item: Item, found: Fingerprint, made: Made) -> None:
+        source = os.path.abspath(item.source)  # noqa: PTH100 (keeps links)
+        entry = Entry(item.place, source, *found, self.parameters, made.size, made.sha256)
+        published = False
+        try:
+            self.record.announce(entry)
+            made.draft.publish()
+            published = True
+        finally:
+            self.record.settle(entry, published)
+            made.draft.discard()
+
+    def _failed(self, item: Item, error: Exception) -> Outcome:
+        self.is_full |= isinstance(error, NoSpaceError)
+        target = self.record.out / item.place
+        return Outcome(item.source, str(target), "failed", reason_of(error))

@@ -1,0 +1,244 @@
+"""One input into the bytes of one output, by what is asked of all of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from fractions import Fraction
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+import aa_ref
+from aa_ref.backends import default_backend
+from aa_ref.dtypes import ARRAYS_TYPE, name_of
+
+from .endings import UsageError, note
+from .images import FORMATS, check_holds, decode, downsample_samples, encode, open_picture
+from .images.filtering import check_full_scale
+from .images.light import check_light
+from .inputs import Input
+from .npy import encode_npy, is_npy, read_npy
+
+__all__ = ["Conversion", "Request", "convert"]
+
+_LONG = 1 << 40  # no scale that is right otherwise leaves nothing of it
+Parts = list[bytes | memoryview]
+
+
+class Request(NamedTuple):
+    """What is to be made of every input.
+
+    Attributes
+    ----------
+    options : dict
+        For `aa_ref.downsample`: scale, sigma, boundary, sampling, dtype. A boundary of None is
+        reflect for pictures and zeros for arrays.
+    axes : tuple of int or None
+        Of arrays; None is the last two.
+    backend : str or None
+    format : str or None
+        The outputs' format, whatever their suffixes.
+    quality : int or None
+    linear_light : bool
+        Whether pictures are filtered in linear light.
+    max_pixels : int
+    """
+
+    options: dict[str, Any]
+    axes: tuple[int, ...] | None
+    backend: str | None
+    format: str | None
+    quality: int | None
+    linear_light: bool
+    max_pixels: int
+
+    def check(self) -> None:
+        """See, before a large file is read, what is wrong whatever is in it.
+
+        Raises
+        ------
+        AaRefError
+        """
+        axes = 2 if self.axes is None else len(self.axes)
+        with suppress(aa_ref.errors.LengthError):
+            aa_ref.plan((_LONG,) * axes, axes=range(axes), **self.options_for("zeros"))
+
+    def options_for(self, boundary: str) -> dict[str, Any]:
+        """Return the options with this boundary where none was asked for."""
+        given = self.options["boundary"]
+        return {**self.options, "boundary": boundary if given is None else given}
+
+    def parameters(self) -> dict[str, Any]:
+        """Return, as JSON holds it, all that the bytes of an output depend on beside its input."""
+        said = {name: _plain(value) for name, value in self.options.items()}
+        return {
+            **said,
+            "axes": _plain(self.axes),
+            "format": self.format,
+            "quality": self.quality,
+            "linear_light": self.linear_light,
+        }
+
+    def check_quality(self, output: str, format_name: str) -> None:
+        """See that a quality is asked for only where there is one.
+
+        Raises
+        ------
+        UsageError
+        """
+        lossy = format_name in FORMATS and FORMATS[format_name].without_quality
+        if self.quality is not None and not lossy:
+            raise UsageError(
+                f"--quality is {self.quality}, but {output} is written without loss; leave it out"
+            )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return str(Fraction(value)) if isinstance(value, Fraction | float) else value
+
+
+class Conversion(NamedTuple):
+    """The bytes of an output, and a line that says what was done."""
+
+    parts: Parts
+    said: str
+
+
+class _Job(NamedTuple):
+    """One input, and what is to be made of it."""
+
+    origin: Input
+    target: str
+    format: str
+    request: Request
+    alone: bool
+
+
+def convert(
+    origin: Input, target: str, format_name: str, request: Request, *, alone: bool = True
+) -> Conversion:
+    """Read, filter and encode one picture or array. What can be told is, before decoding.
+
+    Parameters
+    ----------
+    origin : Input
+    target : str
+        The output, for messages.
+    format_name : str
+        Its format: a key of `FORMATS`, or "npy".
+    request : Request
+    alone : bool
+        Whether nothing else is shown meanwhile; then something moves where it may take seconds.
+
+    Raises
+    ------
+    AaRefError, FileError, UsageError, MemoryError
+    """
+    job = _Job(origin, target, format_name, request, alone)
+    return _of_array(job) if is_npy(origin) else _of_picture(job)
+
+
+def _of_array(job: _Job) -> Conversion:
+    if job.format != "npy":
+        raise UsageError(
+            f"OUTPUT is {job.target}, but the input is a .npy file, which does not say how its "
+            "numbers are to be seen; write a .npy"
+        )
+    if job.request.linear_light:
+        raise UsageError(
+            f"--linear-light is given, but {job.origin.name} is a .npy file, which does not say "
+            "how its numbers are to be seen; leave it out"
+        )
+    x = read_npy(job.origin)
+    options = job.request.options_for("zeros")
+    options["axes"] = (-2, -1) if job.request.axes is None else job.request.axes
+    p = aa_ref.plan(x.shape, input_dtype=name_of(x.dtype, ARRAYS_TYPE), **options)
+    _tell_of_kept_axes(p, "samples along {}".format, "axis {}".format)
+    with _filtering(job, p) as filtering:
+        y = aa_ref.downsample(x, **options, backend=filtering.backend)
+    return Conversion(encode_npy(y), _report(job, options, x, y, filtering))
+
+
+def _of_picture(job: _Job) -> Conversion:
+    axes = job.request.axes
+    if axes is not None:
+        raise UsageError(
+            f"--axes is {','.join(map(str, axes))}, but a picture has rows and columns only; "
+            "leave it out"
+        )
+    picture = open_picture(job.origin, job.request.max_pixels)
+    options = {**job.request.options_for("reflect"), "axes": picture.axes}
+    p = aa_ref.plan(picture.shape, input_dtype=picture.dtype.name, **options)
+    check_full_scale(picture, np.dtype(p.dtype))
+    if job.request.linear_light:
+        check_light(picture, job.request.options["dtype"])
+    if job.format != "npy":
+        check_holds(job.target, job.format, picture, p.out_shape, p.dtype)
+    rows = dict(zip(picture.axes, ("rows", "columns"), strict=True))
+    _tell_of_kept_axes(p, str, rows.__getitem__)
+    pixels = decode(picture)
+    with _filtering(job, p) as filtering:
+        result = downsample_samples(
+            picture, pixels, linear_light=job.request.linear_light, backend=filtering.backend,
+            **options,
+        )  # fmt: skip
+    said = _report(job, options, pixels, result, filtering)
+    if job.format == "npy":
+        if picture.header.get_typeof("icc-profile-data"):
+            note(f"{job.target}: .npy holds samples only; the colour profile is not kept")
+        return Conversion(encode_npy(result), said)
+    down, across = (
+        float(1 / a.scale) if a.sampling == "nearest" else float(a.stride) for a in p.axes
+    )
+    quality = job.request.quality
+    parts = encode(job.target, job.format, picture, result, (down, across), quality)
+    return Conversion(parts, said)
+
+
+def _tell_of_kept_axes(
+    p: aa_ref.Plan, sentence: Callable[[str], str], named: Callable[[int], str]
+) -> None:
+    """Note what the library would warn of, for all axes and in this command's words."""
+    if p.keeps_all:
+        kept = sentence(" and ".join(named(a.axis) for a in p.keeps_all))
+        does = "only blurs" if any(a.radius for a in p.keeps_all) else "changes nothing"
+        note(
+            f"all {kept} are kept, since int(1/scale) is 1, so the filter {does} there; "
+            "--sampling nearest gives floor(n * scale) samples"
+        )
+
+
+class _Filtering:
+    """Which backend computes, and how long it took."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend, self.milliseconds = backend, 0.0
+
+
+@contextmanager
+def _filtering(job: _Job, p: aa_ref.Plan) -> Iterator[_Filtering]:
+    """Time what happens inside. On a terminal, something moves where it may take seconds."""
+    filtering = _Filtering(job.request.backend or default_backend(p).name)
+    start = perf_counter()
+    moving = job.alone and filtering.backend == "numba"
+    words = "filtering; the first time, numba compiles"
+    with Console(stderr=True).status(words) if moving else nullcontext():
+        yield filtering
+    filtering.milliseconds = 1000 * (perf_counter() - start)
+
+
+def _report(
+    job: _Job, options: dict[str, Any], x: NDArray[Any], y: NDArray[Any], filtering: _Filtering
+) -> str:
+    rule = options["boundary"]
+    included = filtering.backend == "numba" and ", compiling or loading what was compiled included"
+    return (
+        f"{job.origin.name} {x.shape} {x.dtype} -> {job.target} {y.shape} {y.dtype}: boundary "
+        f"{rule if isinstance(rule, str) else ','.join(rule)}, filtered in "
+        f"{'linear light in ' if job.request.linear_light else ''}"
+        f"{filtering.milliseconds:.1f} ms by {filtering.backend}{included or ''}"
+    )

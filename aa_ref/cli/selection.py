@@ -1,0 +1,222 @@
+"""Which inputs are meant, and where under OUT each one's result goes."""
+
+import glob
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+from .endings import FileError, UsageError
+from .images import FORMATS
+from .record import FOLDER, PARTIAL
+
+__all__ = ["Item", "Selection", "is_several", "select"]
+
+_SUFFIXES = {
+    # suffix: what an input with it is, in folders and patterns
+    **{suffix: "picture" for known in FORMATS.values() for suffix in known.suffixes},
+    ".heic": "picture",
+    ".heif": "picture",
+    ".npy": "array",
+    ".zarr": "array",
+}
+
+
+class Item(NamedTuple):
+    """One input, and the place of its result relative to OUT."""
+
+    source: str
+    place: str
+
+
+class Selection(NamedTuple):
+    """All inputs that are meant.
+
+    Attributes
+    ----------
+    items : list of Item
+        No two with the same place.
+    failures : list of (source, reason)
+        What cannot be read, and inputs whose results would have one place.
+    passed_over : int
+        Files in folders and patterns that are no pictures.
+    notes : list of str
+    """
+
+    items: list[Item]
+    failures: list[tuple[str, str]]
+    passed_over: int
+    notes: list[str]
+
+
+def is_several(inputs: list[str], output: str) -> bool:
+    """Tell whether OUT is a folder: for several inputs, a folder or a pattern, or by its name.
+
+    Raises
+    ------
+    UsageError
+        If OUT would have to be a folder and is named like a file.
+    """
+    why = _why_several(inputs)
+    suffix, exists = Path(output).suffix.lower(), Path(output).is_dir()
+    named = output.endswith(("/", os.sep))
+    if why is None:
+        return suffix != ".zarr" and (named or (exists and suffix not in _SUFFIXES))
+    if output == "-" or (suffix in _SUFFIXES and not named and not exists):
+        raise UsageError(
+            f"OUTPUT is {output}, but {why}, so the results go into a folder; name a folder"
+            + (f", or write {output}/" if output != "-" else "")
+        )
+    return True
+
+
+def _why_several(inputs: list[str]) -> str | None:
+    first = inputs[0]
+    if len(inputs) > 1:
+        return f"there are {len(inputs)} inputs"
+    if _is_pattern(first):
+        return f"{first} is a pattern"
+    return f"{first} is a folder" if _is_walked(Path(first)) else None
+
+
+def select(inputs: list[str], output: str, suffix: str | None) -> Selection:
+    """Find all inputs, in the order of their places.
+
+    Parameters
+    ----------
+    inputs : list of str
+        Files, folders and patterns. The contents of a folder go below OUT as they lie in it, beside
+        other inputs below OUT and the folder's name; those of a pattern as they lie below its part
+        without wildcards.
+    output : str
+        OUT. Where it lies in a folder, it is not walked.
+    suffix : str or None
+        The results', in place of the inputs' own.
+
+    Raises
+    ------
+    UsageError
+        If OUT is itself an input, or a pattern leads out of where it begins.
+    """
+    search = _Search(Path(output))
+    for name in inputs:
+        if _is_pattern(name):
+            search.match(name)
+        elif _is_walked(Path(name)):
+            path = Path(name)
+            if path.exists() and search.out.exists() and path.samefile(search.out):
+                raise UsageError(f"OUTPUT is {output}, which is an INPUT; name another folder")
+            search.walk(path, "" if len(inputs) == 1 else path.resolve().name)
+        elif name == "-":
+            raise UsageError("INPUT is -, standard input, beside others; name it alone")
+        else:
+            search.take(name, Path(name).name)
+    return _without_conflicts(search, suffix)
+
+
+def _is_pattern(name: str) -> bool:
+    return glob.has_magic(name) and not os.path.lexists(name)
+
+
+def _is_walked(path: Path) -> bool:
+    return path.is_dir() and path.suffix.lower() != ".zarr"
+
+
+class _Search:
+    """Collects items, failures and what is passed over."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.items: list[Item] = []
+        self.failures: list[tuple[str, str]] = []
+        self.notes: list[str] = []
+        self.passed_over = 0
+
+    def take(self, source: str, place: str) -> None:
+        """Take one input."""
+        self.items.append(Item(source, place))
+
+    def look_at(self, source: str, place: str) -> None:
+        """Take a file if its suffix says that it is a picture or an array."""
+        if Path(source).suffix.lower() in _SUFFIXES:
+            self.take(source, place)
+        else:
+            self.passed_over += 1
+
+    def match(self, pattern: str) -> None:
+        """Take what a pattern matches."""
+        start = _without_wildcards(pattern)
+        if ".." in Path(pattern[len(start) :]).parts:
+            raise UsageError(f"INPUT is {pattern}, with .. behind a wildcard; begin with it")
+        found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (keeps ./ and //)
+        if not found:
+            raise FileError(f"cannot read {pattern}: nothing matches it")
+        for name in found:
+            place = os.path.relpath(name, start or os.curdir)
+            if not _is_walked(Path(name)):
+                self.look_at(name, place)
+            elif "**" not in pattern:  # which has matched all that is in it
+                self.walk(Path(name), place)
+
+    def walk(self, folder: Path, place: str, above: tuple[tuple[int, int], ...] = ()) -> None:
+        """Take what lies in a folder and in those below. Links are followed, but never round."""
+        try:
+            status = folder.stat()
+            here = (status.st_dev, status.st_ino)
+            if here in above:
+                self.failures.append((str(folder), "it is a link to a folder that it lies in"))
+                return
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            self.failures.append((str(folder), f"cannot read it: {error.strerror or error}"))
+            return
+        for entry in entries:
+            inner = f"{place}/{entry.name}" if place else entry.name
+            if entry.name == FOLDER or entry.name.endswith(PARTIAL):
+                continue
+            try:
+                walked = entry.is_dir() and not entry.name.lower().endswith(".zarr")
+            except OSError as error:
+                self.failures.append((entry.path, f"cannot read it: {error.strerror or error}"))
+                continue
+            if not walked:
+                self.look_at(entry.path, inner)
+            elif self.out.exists() and self.out.samefile(entry.path):
+                self.notes.append(f"{entry.path} is OUTPUT, so it is not taken as input")
+            else:
+                self.walk(Path(entry.path), inner, (*above, here))
+
+
+def _without_wildcards(pattern: str) -> str:
+    """Return the leading folders of a pattern that have no wildcards, as written."""
+    kept: list[str] = []
+    for part in pattern.split("/")[:-1]:
+        if glob.has_magic(part):
+            break
+        kept.append(part)
+    return "/".join(kept) + "/" if kept else ""
+
+
+def _without_conflicts(search: _Search, suffix: str | None) -> Selection:
+    """Leave out inputs whose results would have one place, or would replace an input."""
+    by_place: dict[str, dict[str, str]] = defaultdict(dict)
+    for item in search.items:
+        place = item.place if suffix is None else str(Path(item.place).with_suffix(suffix))
+        place = os.path.normcase(Path(place).as_posix())
+        by_place[place].setdefault(os.path.realpath(item.source), item.source)
+    sources = {real for found in by_place.values() for real in found}
+    out, items, failures = os.path.realpath(search.out), [], search.failures
+    for place, found in sorted(by_place.items()):
+        if len(found) > 1:
+            failures += [(name, _conflict(place, name, found)) for name in found.values()]
+        elif os.path.join(out, place) in sources:  # noqa: PTH118
+            (name,) = found.values()
+            failures.append((name, f"its result {search.out / place} would replace an input"))
+        else:
+            items.append(Item(next(iter(found.values())), place))
+    return Selection(items, failures, search.passed_over, search.notes)
+
+
+def _conflict(place: str, name: str, found: dict[str, str]) -> str:
+    others = [other for other in found.values() if other != name]
+    return f"its result would be {place}, as that of {others[0]}; give each a name of its own"
