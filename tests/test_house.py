@@ -59,10 +59,11 @@ OUTSIDE = {
     "backends.numba": {"numba", "llvmlite"},
     "backends.cuda": {"numba", "llvmlite", "cuda"},
     "oracle": {"ml_dtypes", "pytest"},
-    "cli": {"typer", "rich", "pyvips", "tifffile", "numba", "click"},
+    "cli": {"typer", "rich", "pyvips", "tifffile", "numba", "click", "aa_ref_dask", "dask"},
 }
 LAZY = {
-    ("arrays", "ml_dtypes"), ("oracle", "ml_dtypes"), ("oracle", "pytest"), ("__init__", "cli")
+    ("arrays", "ml_dtypes"), ("oracle", "ml_dtypes"), ("oracle", "pytest"), ("__init__", "cli"),
+    ("cli", "aa_ref_dask"), ("cli", "dask"),
 }  # fmt: skip
 """What may be imported inside functions alone."""
 

@@ -12,6 +12,7 @@ from .check_command import check
 from .demo_command import demo
 from .info_command import info
 from .plan_command import plan
+from .pyramid_command import PyramidCommand, pyramid
 from .run_command import run
 from .scoreboard_command import scoreboard
 from .vectors_command import vectors
@@ -25,9 +26,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, plan, info, demo, bench, check, scoreboard):
+for command in (run, pyramid, plan, info, demo, bench, check, scoreboard):
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
-    app.command(help="\n\n".join(" ".join(p.split()) for p in paragraphs))(command)
+    app.command(
+        help="\n\n".join(" ".join(p.split()) for p in paragraphs),
+        cls=PyramidCommand if command is pyramid else None,
+    )(command)
 app.add_typer(vectors)
 
 
