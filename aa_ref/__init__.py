@@ -7,8 +7,14 @@ backend. Start with `downsample`; ``print(plan(shape, scale))`` tells what it wi
 from . import errors
 from .api import downsample, downsample_adjoint, pyramid
 from .backends import list_backends
-from .backends.numba.threads import get_num_threads, limit_threads, set_num_threads
+from .backends.numba.threads import (
+    get_num_threads,
+    limit_threads,
+    set_num_threads,
+    warn_of_environment,
+)
 from .errors import AaRefError
+from .normalised import downsample_masked
 from .plans import Part, Plan, plan
 
 __all__ = [
@@ -17,6 +23,7 @@ __all__ = [
     "Plan",
     "downsample",
     "downsample_adjoint",
+    "downsample_masked",
     "errors",
     "get_num_threads",
     "limit_threads",
@@ -27,3 +34,6 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+warn_of_environment()
+del warn_of_environment

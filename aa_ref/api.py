@@ -1,5 +1,6 @@
 """The public functions: validate, plan, hand to a backend."""
 
+import atexit
 import os
 import sys
 import warnings
@@ -7,42 +8,56 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from .adapters import adapter_of
+import numpy as np
+
+from .adapters import adapter_of, folders, in_core
 from .arrays import Source, Storage, allocate, check_kind, read, read_out, share_memory, wrap
 from .backends import Backend, default_backend, get_backend
 from .device_arrays import DeviceArray
-from .dtypes import FLOATING
+from .dtypes import FLOATING, NAMES
 from .errors import DeviceError, DtypeError, OutError, ScaleError, ShapeError
+from .explanations import note_of_sizes
 from .options import as_axes, checked_shape
 from .parts import carry_out_part
-from .plans import AxisPlan, Direction, Part, Plan, make_plan, set_executor
+from .plans import Direction, Part, Plan, make_plan, set_executor
+from .special import refuses_scripting
 from .streams import stream_handle
 
-__all__ = ["downsample", "downsample_adjoint", "pyramid", "warn_of_no_decimation"]
+__all__ = ["adapted", "downsample", "downsample_adjoint", "pyramid", "warn_of_sizes"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 (pathlib costs 4 ms to import)
 
 
-def _adapted(function: Callable[P, R]) -> Callable[P, R]:
+def adapted(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let an adapter's function of the same name take a call over, if there is one for its arrays.
 
-    Those of the input come first, those of ``out`` next. See `aa_ref.adapters`.
+    Those of the first of these parameters come first, those of ``out`` last. See `aa_ref.adapters`.
     """
-    name, first = function.__name__, function.__code__.co_varnames[0]
+    first, *others = arrays
 
-    @wraps(function)
-    def call(*arguments: P.args, **options: P.kwargs) -> R:
-        adapter = adapter_of(arguments[0] if arguments else options.get(first))
-        if adapter is None and "out" in options:
-            adapter = _adapter_of_out(options["out"])
-        if adapter is None:
-            return function(*arguments, **options)
-        result: R = getattr(adapter, name)(*arguments, **options)
-        return result
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        name = function.__name__
 
-    return call
+        @refuses_scripting
+        @wraps(function)
+        def call(*arguments: P.args, **options: P.kwargs) -> R:
+            adapter = adapter_of(arguments[0] if arguments else options.get(first))
+            for place, other in enumerate(others, 1):
+                if adapter is None:
+                    array = arguments[place] if place < len(arguments) else options.get(other)
+                    adapter = adapter_of(array)
+            if adapter is None and "out" in options:
+                adapter = _adapter_of_out(options["out"])
+            if adapter is None:
+                return function(*arguments, **options)
+            result: R = getattr(adapter, name)(*arguments, **options)
+            return result
+
+        return call
+
+    return decorate
 
 
 def _adapter_of_out(out: Any) -> Any:
@@ -50,7 +65,7 @@ def _adapter_of_out(out: Any) -> Any:
     return next((found for o in outs if (found := adapter_of(o)) is not None), None)
 
 
-@_adapted
+@adapted("x")
 def downsample(
     x: Any,
     scale: Any,
@@ -74,13 +89,15 @@ def downsample(
     with ``sigma = (1/scale - 1)/2``, ``R = round(4 sigma)``, ``stride = int(1/scale)``: the layer
     ``AntiAliasInterpolation2d`` of the First Order Motion Model (Siarohin et al., 2019). Results
     are the same to the bit for all backends, layouts and thread counts; see ``docs/spec.md``.
+    Output ``i`` lies on input ``i * stride``: see ``docs/where-are-my-samples.md``.
 
     Parameters
     ----------
     x : array
         NumPy, anything on the CPU that exports DLPack, or anything on a CUDA device that exports
         ``__cuda_array_interface__`` (PyTorch, CuPy, Numba). Of type float64, float32, float16,
-        bfloat16, uint8 or uint16. Never written to.
+        bfloat16, uint8 or uint16. Never written to. Refused, with what to write instead: what
+        carries a mask, pictures of PIL, pyvips and wand, and arrays that JAX or torch.fx traces.
     scale : float, Fraction, or one for each axis
         Output size over input size, in (0, 1]. A Fraction is exact: write ``Fraction(1, 3)``.
     axes : int or sequence of int
@@ -113,7 +130,10 @@ def downsample(
     Returns
     -------
     array
-        Of the same kind as ``x``, or ``out`` itself.
+        Of the same kind as ``x``, or ``out`` itself. A plain NumPy array from NumPy's subclasses
+        (``np.matrix``, ``np.memmap``, astropy's ``Quantity``, without its unit) and from what only
+        exports memory or ``__array__`` (pandas, without its index); a plain tensor from torch's
+        subclasses.
 
     Raises
     ------
@@ -123,7 +143,8 @@ def downsample(
     Warns
     -----
     UserWarning
-        If a scale below 1 keeps every sample, as ``"slice"`` does above 0.5.
+        If a size is not what the scale says: ``"slice"`` keeps every sample above 0.5, and at 0.4,
+        of stride 2, every second one. It is told where 1/stride is more than 1 % from the scale.
 
     Examples
     --------
@@ -135,11 +156,11 @@ def downsample(
     source = read(x, handle)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
     call = _Call(p, source, out, _backend(backend, handle, source, p), "forward")
-    warn_of_no_decimation(p)
+    warn_of_sizes(p)
     return call.run()
 
 
-@_adapted
+@adapted("g")
 def downsample_adjoint(
     g: Any,
     scale: Any,
@@ -206,11 +227,11 @@ def downsample_adjoint(
             "give the lengths of the array that was downsampled"
         )
     call = _Call(p, source, out, _backend(backend, handle, source, p), "adjoint")
-    warn_of_no_decimation(p)
+    warn_of_sizes(p)
     return call.run()
 
 
-@_adapted
+@adapted("x")
 def pyramid(
     x: Any,
     scales: Sequence[Any] = (1, 0.5, 0.25, 0.125),
@@ -271,7 +292,7 @@ def pyramid(
     calls = [_Call(p, source, o, chosen, "forward") for p, o in zip(levels, outs, strict=True)]
     results = [call.result for call in calls]
     _check_apart(results)
-    warn_of_no_decimation(*levels)
+    warn_of_sizes(*levels)
     chosen.pyramid(levels, source.storage, results)
     return [call.answer() for call in calls]
 
@@ -359,7 +380,7 @@ def _carry_out(
         chosen = _backend(backend, handle, source, p.inner)
         return carry_out_part(p, source, out, chosen, handle, direction)
     call = _Call(p, source, out, _backend(backend, handle, source, p), direction)
-    warn_of_no_decimation(p)
+    warn_of_sizes(p)
     return call.run()
 
 
@@ -383,32 +404,31 @@ def _check_apart(results: list[Storage]) -> None:
             raise OutError(f"out[{i}] overlaps another level's; give each memory of its own")
 
 
-def warn_of_no_decimation(*plans: Plan, within: str = _PACKAGE) -> None:
-    """Warn, at the caller's line, if any axis of any of them keeps all its samples.
+def warn_of_sizes(*plans: Plan) -> None:
+    """Warn, at the caller's line, if an axis of any of them comes out larger than its scale says.
 
-    An adapter that calls it gives the folder that it is in, whose name ends with a separator.
+    That line is outside of this package and of all adapters.
     """
     for p in plans:  # any() of a generator takes longer than all else here that most calls need
-        if p.keeps_all:
+        if p.keeps_all or p.misses_scale:
             break
     else:
         return
-    kept: dict[int, AxisPlan] = {}
-    for a in (a for p in plans for a in p.keeps_all):
-        kept.setdefault(a.axis, a)
-    one = len(kept) == 1
-    names = " and ".join(map(str, sorted(kept)))
-    scales = " and ".join(dict.fromkeys(str(a.scale) for a in kept.values()))
-    blurred = any(a.radius for a in kept.values())
     level, frame = 2, sys._getframe(1)
-    ours = _PACKAGE, within
+    ours = _PACKAGE, *folders
     while frame.f_back is not None and frame.f_code.co_filename.startswith(ours):
         level, frame = level + 1, frame.f_back
-    warnings.warn(
-        f"scale {scales} has stride int(1/scale) = 1, so "
-        + (f"axis {names} keeps all its samples" if one else f"axes {names} keep all their samples")
-        + (", only blurred" if blurred else ", unchanged")
-        + "; sampling='nearest' gives floor(n * scale) samples",
-        UserWarning,
-        stacklevel=level,
-    )
+    warnings.warn(note_of_sizes(plans), UserWarning, stacklevel=level)
+
+
+@atexit.register
+def _load_for_exit() -> None:
+    """Load what a call needs from a ``__del__`` that runs when nothing can be imported any more.
+
+    NumPy, too, imports parts of itself when they are first used.
+    """
+    for dtype in NAMES:
+        if dtype != "bfloat16":
+            x = np.zeros((2, 2), dtype)
+            in_core(downsample)(x, 0.5, backend="numpy")
+    in_core(downsample_adjoint)(np.zeros((1, 1)), 0.5, (2, 2), backend="numpy")

@@ -26,6 +26,7 @@ from .device_arrays import (
 from .dtypes import ARRAYS_TYPE, STORAGE, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError
 from .pages import LARGE, fetch
+from .special import refuse_special
 
 __all__ = [
     "Source",
@@ -86,23 +87,30 @@ def read(x: Any, stream: int | None = None) -> Source:
     if is_cuda_tensor(x):
         tensor = read_tensor(x, stream)
         return Source(tensor, tensor.dtype, tensor, None)
-    if isinstance(x, np.ndarray):
-        if isinstance(x, np.ma.MaskedArray):
-            raise ContainerError(
-                "masked arrays are not taken, since a filter would read what is masked; "
-                "write x.filled(value) for the value that should stand there"
-            )
-        return read(x.view(np.ndarray))
     if not isinstance(x, type):
+        refuse_special(x)
+        if isinstance(x, np.ndarray):
+            return read(np.asarray(x))
         if hasattr(x, "__dlpack__"):
             return _read_dlpack(x, stream)
         if has_interface(x):
             return _read_device_array(x, stream)
         if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
-            return read(np.asarray(x))
+            return read(_exported(x))
     raise ContainerError(
         f"an array is needed, got {type(x).__name__}; write np.asarray(x, dtype=np.float32)"
     )
+
+
+def _exported(x: Any) -> NDArray[Any]:
+    """The plain array that an object exports by NumPy's protocols, which may be a masked one."""
+    try:
+        array = np.asanyarray(x)
+    except Exception as error:  # of many kinds, as each package has its own
+        raise ContainerError(f"{type(x).__name__} cannot be read as an array: {error}") from None
+    if type(array) is not np.ndarray:
+        refuse_special(array)
+    return np.asarray(array)
 
 
 def read_out(out: Any, shape: tuple[int, ...], dtype: str, source: Source) -> Any:
@@ -181,7 +189,8 @@ def allocate(shape: tuple[int, ...], dtype: str, like: Storage) -> Storage:
     else:
         result = np.empty_like(like, STORAGE[dtype], order="K", subok=False, shape=shape)
     if result.nbytes >= LARGE:
-        fetch(result.ctypes.data, result.nbytes)
+        # not .ctypes.data, which imports: impossible when the interpreter exits
+        fetch(result.__array_interface__["data"][0], result.nbytes)
     return result
 
 

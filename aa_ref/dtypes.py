@@ -4,6 +4,7 @@
 *storage*. The name says which of the two a ``uint16`` array holds.
 """
 
+import re
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = [
     "NAMES",
     "STORAGE",
     "compute_type",
+    "conversion_of",
     "name_of",
     "narrow",
     "widen",
@@ -55,13 +57,47 @@ def name_of(dtype: Any, argument: str = "dtype") -> str:
         shown = repr(dtype) if isinstance(dtype, str) else str(dtype)
         raise DtypeError(
             f"{argument} is {shown}, which is none of the types taken: {', '.join(NAMES)}; "
-            + (
-                "convert first, for instance with x.astype('float32')"
-                if argument == ARRAYS_TYPE
-                else "name one of them"
-            )
+            + (conversion_of(dtype) if argument == ARRAYS_TYPE else "name one of them")
         )
     return name
+
+
+def conversion_of(dtype: Any, array: str = "x") -> str:
+    """Say how an array of a type that is not taken can be converted without losing anything.
+
+    Parameters
+    ----------
+    dtype : dtype
+        NumPy's or another library's.
+    array : str
+        What the array is called.
+    """
+    torch = type(dtype).__module__ == "torch"
+    name = str(dtype).rpartition(".")[2] if torch else str(getattr(dtype, "name", dtype))
+    try:
+        known = np.dtype(name if torch else dtype)
+    except Exception:  # of many kinds, as NumPy parses what other libraries call their types
+        known = np.dtype(object)
+    if known.names:
+        return f"filter each field apart, for instance {array}[{known.names[0]!r}]"
+    parts = {"complex64": "float32", "complex128": "float64"}.get(name)
+    if parts is not None:
+        return f"filter {array}.real and {array}.imag apart, which are {parts}"
+    fitting = "float64" if name in ("int32", "uint32") else ""
+    if name in ("bool", "int8", "int16") or re.match(r"float[468]_|u?int[24]$", name):
+        fitting = "float32"
+    if fitting:
+        cast = f"to(torch.{fitting})" if torch else f"astype({fitting!r})"
+        return f"convert first, with {array}.{cast}, which loses nothing"
+    if name in ("int64", "uint64"):
+        cast = "to(torch.float64)" if torch else "astype('float64')"
+        return (
+            "none of these holds all of its numbers; where yours are at most 2**53, write "
+            f"{array}.{cast}, which then loses nothing"
+        )
+    if known.kind in "fc":
+        return "none of these holds its numbers without a loss, so decide yourself what may go"
+    return "none of these holds what it means; pass an array of numbers"
 
 
 def widen(storage: NDArray[Any], name: str) -> NDArray[Any]:

@@ -13,6 +13,7 @@ __all__ = [
     "DeviceError",
     "DtypeError",
     "LengthError",
+    "MaskError",
     "OutError",
     "SamplingError",
     "ScaleError",
@@ -82,6 +83,10 @@ class UnknownBackendError(AaRefError, ValueError):
 
 class BackendUnavailableError(AaRefError, RuntimeError):
     """A backend that exists but cannot run here; it is never replaced silently."""
+
+
+class MaskError(AaRefError, ValueError):
+    """Weights of a mask outside 0..1, or a ``least`` or ``fill`` that cannot be."""
 
 
 class ThreadsError(AaRefError, ValueError):

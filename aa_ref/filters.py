@@ -24,6 +24,7 @@ __all__ = [
     "as_sigma",
     "enclosed_half",
     "nearest_float",
+    "no_gradient",
     "radius_of",
     "sigma_of",
     "stride_of",
@@ -41,8 +42,11 @@ def as_scale(scale: Any) -> Number:
     Raises
     ------
     ScaleError
-        If it is no number, a bool, NaN, outside (0, 1], or so small that 1/scale overflows.
+        If it is no number, a bool, NaN, outside (0, 1], so small that 1/scale overflows, or
+        requires a gradient.
     """
+    if getattr(scale, "requires_grad", False):
+        raise ScaleError(no_gradient("scale", scale))
     number = _as_number(scale)
     if number is None:
         raise ScaleError(
@@ -68,8 +72,10 @@ def as_sigma(sigma: Any) -> Number:
     Raises
     ------
     SigmaError
-        If it is no number, a bool, NaN, infinite or negative.
+        If it is no number, a bool, NaN, infinite or negative, or requires a gradient.
     """
+    if getattr(sigma, "requires_grad", False):
+        raise SigmaError(no_gradient("sigma", sigma))
     number = _as_number(sigma)
     if number is None:
         raise SigmaError(f"sigma is {sigma!r}, which is not a number; write one like 1.5 or None")
@@ -79,6 +85,14 @@ def as_sigma(sigma: Any) -> Number:
             "leave it out for (1/scale - 1)/2"
         )
     return number
+
+
+def no_gradient(name: str, value: Any) -> str:
+    """Say that none flows to a scale or a sigma, from which integers follow."""
+    return (
+        f"{name} is {value!r}, which requires a gradient, but the radius and the taps' rounding "
+        f"follow from it, so {name} takes none; pass {name}.detach(), or numbers"
+    )
 
 
 def _as_number(value: Any) -> Number | None:

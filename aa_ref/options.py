@@ -11,10 +11,24 @@ from typing import Any
 import numpy as np
 
 from .errors import AaRefError, AxesError, SamplingError, ShapeError
+from .filters import no_gradient
 
-__all__ = ["SAMPLINGS", "as_axes", "as_sampling", "checked_shape", "per_axis"]
+__all__ = ["SAMPLINGS", "as_axes", "as_index", "as_sampling", "checked_shape", "per_axis"]
 
 SAMPLINGS = ("slice", "nearest")
+
+
+def as_index(value: Any) -> int:
+    """Return an integer, of which a truth value is none.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    """
+    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):
+        raise TypeError(f"{value!r} is no integer")
+    return operator.index(value)
 
 
 def as_axes(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -26,7 +40,7 @@ def as_axes(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
         If there are none, one is named twice, or one is out of range.
     """
     try:
-        given = tuple(map(operator.index, axes if np.iterable(axes) else (axes,)))
+        given = tuple(map(as_index, axes if np.iterable(axes) else (axes,)))
     except TypeError:
         raise AxesError(f"axes is {axes!r}; write integers, for instance axes=(-2, -1)") from None
     ndim = len(shape)
@@ -56,7 +70,9 @@ def per_axis(
     AaRefError
         Of the type ``error``, if a sequence has another length.
     """
-    if isinstance(value, np.ndarray) and value.ndim == 1:
+    if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):  # NumPy's, a tensor
+        if getattr(value, "requires_grad", False):
+            raise error(no_gradient(name, value))
         value = value.tolist()
     if not isinstance(value, tuple | list):
         return (value,) * len(axes)
@@ -93,7 +109,7 @@ def checked_shape(shape: Any, what: str = "shape") -> tuple[int, ...]:
         If it is no sequence of non-negative integers.
     """
     try:
-        lengths = tuple(map(operator.index, shape if np.iterable(shape) else (shape,)))
+        lengths = tuple(map(as_index, shape if np.iterable(shape) else (shape,)))
     except TypeError:
         lengths = (-1,)
     if min(lengths, default=0) < 0:

@@ -5,7 +5,6 @@ A plan is plain data: frozen, hashable, picklable. Backends read it, caches are 
 """
 
 import math
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
@@ -25,6 +24,7 @@ from .errors import (
     SigmaError,
 )
 from .excerpts import Excerpt, Range, excerpt_of_inputs, excerpt_of_outputs
+from .explanations import explain
 from .filters import (
     Number,
     as_scale,
@@ -35,7 +35,8 @@ from .filters import (
     stride_of,
     taps_of,
 )
-from .options import as_axes, as_sampling, checked_shape, per_axis
+from .options import as_axes, as_index, as_sampling, checked_shape, per_axis
+from .special import refuses_scripting
 
 __all__ = ["AxisPlan", "Direction", "Part", "Plan", "make_plan", "plan", "set_executor"]
 
@@ -221,13 +222,27 @@ class Plan:
             a for a in self.axes if a.sampling == "slice" and a.stride == 1 and a.scale < 1
         )
 
+    @cached_property
+    def misses_scale(self) -> tuple[AxisPlan, ...]:
+        """The axes with ``"slice"`` whose 1/stride is more than 1 % from the scale asked for.
+
+        Those of `keeps_all` are not among them.
+        """
+        return tuple(
+            a for a in self.axes if a.sampling == "slice" and a.stride > 1 and _misses_scale(a)
+        )
+
     def replace_input_dtype(self, input_dtype: str) -> "Plan":
         """The same plan for another type, of input and result."""
+        return self.replace_array(self.shape, input_dtype)
+
+    def replace_array(self, shape: tuple[int, ...], input_dtype: str) -> "Plan":
+        """The same options for another shape, and another type of input and result."""
         axes = tuple(
             _AxisKey.of(a.axis, a.scale, a.sigma if a.has_pass else None, a.boundary, a.sampling)
             for a in self.axes
         )
-        return _plan(self.shape, input_dtype, input_dtype, axes)
+        return _plan(shape, input_dtype, input_dtype, axes)
 
     def __call__(
         self, x: Any, *, out: Any = None, backend: str | None = None, stream: Any = None
@@ -304,7 +319,7 @@ class Plan:
         return Part(self, _checked_ranges(inputs, self.shape, "inputs"), "adjoint")
 
     def __str__(self) -> str:
-        return _explain(self)
+        return explain(self)
 
 
 @dataclass(frozen=True)
@@ -454,6 +469,11 @@ class Part:
         return ranges
 
 
+def _misses_scale(a: AxisPlan) -> bool:
+    got, asked = Fraction(1, a.stride), Fraction(a.scale)
+    return abs(got - asked) > asked / 100
+
+
 class _Free:
     """A dimension that is not filtered, as `aa_ref.excerpts` sees it."""
 
@@ -469,6 +489,7 @@ def _fields_only(instance: Any) -> dict[str, Any]:
     return {f.name: instance.__dict__[f.name] for f in fields(instance)}
 
 
+@refuses_scripting
 def plan(
     shape: Sequence[int],
     scale: Any,
@@ -624,7 +645,7 @@ def _axis_plan(key: _AxisKey, length: int, compute: np.dtype[Any]) -> AxisPlan:
 
 
 def _checked_range(lo: int, hi: int, length: int, what: str) -> tuple[int, int]:
-    lo, hi = operator.index(lo), operator.index(hi)
+    lo, hi = as_index(lo), as_index(hi)
     if not 0 <= lo <= hi <= length:
         raise LengthError(f"{what} {lo}..{hi} are not a range within 0..{length}")
     return lo, hi
@@ -642,7 +663,7 @@ def _checked_ranges(
     found = []
     for axis, given in zip(axes, ranges.values(), strict=True):
         try:
-            lo, hi = map(operator.index, given)
+            lo, hi = map(as_index, given)
         except (TypeError, ValueError):
             raise LengthError(
                 f"{what} of axis {axis} are {given!r}; write two integers, the first and the one "
@@ -661,57 +682,6 @@ def _less_than_all(
     ranges: Sequence[tuple[int, int, int]], shape: tuple[int, ...]
 ) -> tuple[tuple[int, int, int], ...]:
     return tuple(sorted(r for r in ranges if r[1:] != (0, shape[r[0]])))
-
-
-def _explain(p: Plan) -> str:
-    """A line on the arrays, a row for each axis, the taps, the cost."""
-    rows: list[tuple[str, ...]] = [
-        ("axis", "length", "scale", "stride", "sigma", "radius", "taps", "sampling", "boundary",
-         "outputs", "output i reads")
-    ]  # fmt: skip
-    for a in p.axes:
-        if not a.has_pass:
-            rows.append((str(a.axis), str(a.length), "1", *["-"] * 6, str(a.length), "input i"))
-            continue
-        centre = "c" if a.spacing is None else f"{a.spacing}i" if a.spacing > 1 else "i"
-        reads = f"{centre}-{a.radius} .. {centre}+{a.radius}" if a.radius else f"input {centre}"
-        if a.spacing is None:
-            reads += f", c = min(floor(f32({a.step!r} i)), {a.length - 1})"
-        rows.append(
-            (str(a.axis), str(a.length), _number(a.scale), str(a.stride), _number(a.sigma),
-             str(a.radius), str(len(a.taps)), a.sampling, a.boundary, str(a.out_length), reads)
-        )  # fmt: skip
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [f"{p.input_dtype} {p.shape} -> {p.dtype} {p.out_shape}, computed in {p.compute_dtype}"]
-    lines += [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    filters: dict[Number, list[AxisPlan]] = {}
-    for a in p.passes:
-        filters.setdefault(a.sigma, []).append(a)
-    for same in filters.values():
-        half = same[0].taps[same[0].radius :]
-        shown = ", ".join(f"{t:.4g}" for t in half[:8]) + (", ..." if len(half) > 8 else "")
-        named = "axis " if len(same) == 1 else "axes "
-        named += " and ".join(str(a.axis) for a in same)
-        lines.append(f"taps of {named}, from the middle out: {shown}")
-    ratio = p.full_multiplications / max(p.multiplications, 1)
-    side = "×".join(str(len(a.taps)) for a in p.passes)
-    lines.append(
-        f"{p.multiplications:,} multiplications"
-        + (
-            f"; the full-resolution way ({side} taps at every input sample) takes "
-            f"{p.full_multiplications:,}, {ratio:.3g} times as many"
-            if p.passes
-            else ": no axis is filtered, only the type is converted"
-        )
-    )
-    return "\n".join(lines)
-
-
-def _number(value: Number) -> str:
-    return str(value) if isinstance(value, Fraction) else f"{value:.6g}"
 
 
 _Executor = Callable[[Plan | Part, Any, Any, str | None, Any, Direction], Any]

@@ -12,7 +12,7 @@ from .boundary import fold
 from .dtypes import narrow, widen
 from .plans import Plan
 
-__all__ = ["adjoint", "forward"]
+__all__ = ["adjoint", "forward", "forward_masked"]
 
 
 def forward(plan: Plan, x: NDArray[Any]) -> NDArray[Any]:
@@ -48,3 +48,18 @@ def adjoint(plan: Plan, g: NDArray[Any]) -> NDArray[Any]:
                     result[j] = result[j] + total[e + a.radius]
             x = np.moveaxis(result, 0, a.axis)
     return narrow(x, plan.dtype)
+
+
+def forward_masked(
+    plan: Plan, x: NDArray[Any], mask: NDArray[Any], least: float = 0.5, fill: float = np.nan
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Normalised filtering: ``mask`` is a storage array or bool, of the shape of ``x``."""
+    inner = plan.replace_array(plan.shape, plan.compute_dtype.name)  # 9: D rounds to no other type
+    with np.errstate(all="ignore"):
+        m = mask.astype(plan.compute_dtype)  # 9: rounded once
+        product = np.where(m > 0, widen(x, plan.input_dtype), 0).astype(m.dtype) * m  # 9: rounded
+        weights = forward(inner, m)
+        weight = weights / forward(inner, np.ones_like(m))  # 9: rounded
+        y = narrow(forward(inner, product) / weights, plan.dtype)  # 9: rounded, then 4
+        shown = (weight >= plan.compute_dtype.type(least)) & (weights > 0)
+    return np.where(shown, y, narrow(np.array([fill]), plan.dtype)), weight

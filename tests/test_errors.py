@@ -137,6 +137,12 @@ class Elsewhere(Unexportable):
         return 10, 0
 
 
+class Learned(float):
+    """A number that takes a gradient, as a tensor may."""
+
+    requires_grad = True
+
+
 class NewerStream:
     """A stream by a protocol of the future."""
 
@@ -159,6 +165,11 @@ PER_AXIS = r"write one for all, or one for each of axes"
 BOUNDARIES = "write one of 'zeros', 'replicate', 'reflect', 'circular'"
 SAMPLINGS = "write 'slice' .* or 'nearest'"
 SIX = "none of the types taken: float64, float32, float16, bfloat16, uint8, uint16"
+IN_SINGLE = r"convert first, with x\.astype\('float32'\), which loses nothing$"
+IN_DOUBLE = r"convert first, with x\.astype\('float64'\), which loses nothing$"
+AT_MOST = r"where yours are at most 2\*\*53, write x\.astype\('float64'\)"
+A_LOSS = "none of these holds its numbers without a loss"
+NO_NUMBERS = "none of these holds what it means; pass an array of numbers"
 MAKE_AN_ARRAY = r"np\.asarray\(x, dtype=np\.float32\)"
 
 E = errors
@@ -191,10 +202,20 @@ ROWS: list[Row] = [
     Row(E.SigmaError, OPTIONS, {"sigma": 1e4}, "sigma is 10000", TOO_WIDE, "smaller sigma"),
     Row(E.SigmaError, OPTIONS, {"sigma": 1e308}, r"sigma is 1e\+308", TOO_WIDE, "smaller sigma"),
     Row(E.SigmaError, OPTIONS, {"sigma": (1,)}, r"sigma is \(1,\)", r"1 value.* 2 ", PER_AXIS),
+    Row(
+        E.SigmaError, OPTIONS, {"sigma": Learned(1.5)}, "sigma is", "requires a gradient",
+        r"sigma\.detach\(\)",
+    ),
+    Row(
+        E.ScaleError, OPTIONS, {"scale": (0.5, Learned(0.5))}, "scale is", "requires a gradient",
+        r"scale\.detach\(\)",
+    ),
     Row(E.SigmaError, OPTIONS, {"sigma": (None, -2)}, "sigma is -2", DEVIATION, "leave it out"),
     # Axes
     Row(E.AxesError, OPTIONS, {"axes": ()}, "axes is", "empty", r"axes=\(-2, -1\)"),
     Row(E.AxesError, OPTIONS, {"axes": None}, "axes is None", "integers", r"axes=\(-2, -1\)"),
+    Row(E.AxesError, OPTIONS, {"axes": True}, "axes is True", "integers", r"axes=\(-2, -1\)"),
+    Row(E.AxesError, OPTIONS, {"axes": (0, np.True_)}, "True", "integers", r"axes=\(-2, -1\)"),
     Row(E.AxesError, OPTIONS, {"axes": (0.5, 1)}, r"\(0\.5, 1\)", "integers", r"axes=\(-2, -1\)"),
     Row(E.AxesError, OPTIONS, {"axes": (0, 2)}, "axis 2", r"out of range.*\(", r"axes=\(-1,\)"),
     Row(E.AxesError, OPTIONS, {"axes": (-3, 1)}, "axis -3", "out of range", r"axes=\(-1,\)"),
@@ -243,13 +264,19 @@ ROWS: list[Row] = [
     Row(E.DtypeError, (plan,), {"input_dtype": "i1"}, "input_dtype is .i1.", SIX, "name one of"),
     Row(E.DtypeError, (plan,), {"input_dtype": None}, "input_dtype is None", SIX, "name one of"),
     *(
-        Row(
-            E.DtypeError, ARRAYS, {"array": np.ones(1).astype(kind)}, f"type is {shown}", SIX,
-            r"convert first, for instance with x\.astype\('float32'\)",
-        )
-        for kind, shown in (
-            ("i4", "int32"), ("u8", "uint64"), ("?", "bool"), ("c8", "complex64"),
-            ("O", "object"), ("U3", "<U3"), ("m8[s]", r"timedelta64\[s\]"), ("f4,f4", r".*f4"),
+        Row(E.DtypeError, ARRAYS, {"array": np.ones(1).astype(kind)}, f"type is {shown}", SIX,
+            instead)
+        for kind, shown, instead in (
+            ("i1", "int8", IN_SINGLE), ("i2", "int16", IN_SINGLE), ("?", "bool", IN_SINGLE),
+            ("i4", "int32", IN_DOUBLE), ("u4", "uint32", IN_DOUBLE),
+            ("i8", "int64", AT_MOST), ("u8", "uint64", AT_MOST),
+            ("c8", "complex64", r"filter x\.real and x\.imag apart, which are float32$"),
+            ("c16", "complex128", r"filter x\.real and x\.imag apart, which are float64$"),
+            ("f4,f4", r".*f4", r"filter each field apart, for instance x\['f0'\]$"),
+            ("O", "object", NO_NUMBERS), ("U3", "<U3", NO_NUMBERS), ("S3", r"\|S3", NO_NUMBERS),
+            ("m8[s]", r"timedelta64\[s\]", NO_NUMBERS),
+            *([("g", "float128", A_LOSS), ("G", "complex256", A_LOSS)]
+              if np.dtype("g").itemsize == 16 else []),
         )
     ),
     *(
@@ -274,7 +301,7 @@ ROWS: list[Row] = [
     ),
     Row(
         E.ContainerError, ARRAYS, {"array": np.ma.ones(SHAPE)}, "masked arrays", "what is masked",
-        r"x\.filled\(value\)",
+        r"aa_ref\.downsample_masked\(x\.data, ~np\.ma\.getmaskarray\(x\), scale\), or x\.filled\(",
     ),
     Row(
         E.ContainerError, ARRAYS, {"array": Unexportable()}, "Unexportable",
@@ -287,6 +314,10 @@ ROWS: list[Row] = [
     # Shapes
     Row(E.ShapeError, (plan,), {"shape": (6, -9)}, r"\(6, -9\)", "shape is", "non-negative"),
     Row(E.ShapeError, (plan,), {"shape": (6, 9.5)}, r"\(6, 9\.5\)", "shape is", "non-negative"),
+    Row(
+        E.ShapeError, (plan, downsample_adjoint), {"shape": (6, True)}, r"\(6, True\)",
+        "shape is", "non-negative",
+    ),
     Row(E.ShapeError, (plan,), {"shape": None}, "None", "shape is", "non-negative integers"),
     Row(
         E.ShapeError, (downsample_adjoint,), {"shape": (6, -9)}, r"\(6, -9\)", "shape is",
@@ -464,6 +495,45 @@ CALLS: dict[str, Call] = {
     "input_range: too far": Call(
         E.LengthError, lambda a: aa_ref.plan(SHAPE, 0.5).axes[0].input_range(1, 4),
         r"outputs 1\.\.4", "not a range", r"within 0\.\.3",
+    ),
+    **{
+        f"downsample_masked: {name}": Call(
+            E.MaskError,
+            lambda a, given=given: aa_ref.downsample_masked(  # type: ignore[misc]
+                a.x, **{"mask": np.ones(SHAPE, bool), "scale": 0.5} | given
+            ),
+            passed, why, instead,
+        )
+        for name, given, passed, why, instead in (
+            ("weights", {"mask": np.full(SHAPE, 2.0)}, "from 2.0 to 2.0", "outside 0", "mask != 0"),
+            ("negative", {"mask": np.full(SHAPE, -0.1)}, "from -0.1", "outside 0", "mask != 0"),
+            ("NaN", {"mask": np.full(SHAPE, np.nan)}, "nan", "outside 0", "mask != 0"),
+            ("255", {"mask": np.full(SHAPE, 255, "u1")}, "255", "outside 0", "mask != 0"),
+            ("least", {"least": 1.5}, "least is 1.5", "from 0 to 1", "write one like"),
+            ("least NaN", {"least": np.nan}, "least is nan", "from 0 to 1", "write one like"),
+            ("least text", {"least": "0.5"}, "least is '0.5'", "from 0 to 1", "write one like"),
+            ("fill text", {"fill": "0"}, "fill is '0'", "not a number", "leave it out"),
+            ("fill", {"fill": -1, "dtype": "uint8"}, "fill is -1", "does not have", "dtype="),
+            ("fill NaN", {"fill": np.nan, "dtype": "uint8"}, "nan", "does not have", "dtype="),
+            ("fill 0.1", {"fill": 0.1, "dtype": "uint8"}, r"is 0\.1", "does not have", "dtype="),
+            ("fill 1e39", {"fill": 1e39}, "fill is 1e", "float32 does not have", "dtype="),
+        )
+    },
+    "downsample_masked: shape": Call(
+        E.ShapeError, lambda a: aa_ref.downsample_masked(a.x, np.ones((9, 6), bool), 0.5),
+        r"\(9, 6\)", r"does not broadcast to the array's \(6, 9\)", "pass one of that shape",
+    ),
+    "downsample_masked: type": Call(
+        E.DtypeError, lambda a: aa_ref.downsample_masked(a.x, np.ones(SHAPE, "i8"), 0.5),
+        "int64", SIX, "astype",
+    ),
+    "downsample_masked: list": Call(
+        E.ContainerError, lambda a: aa_ref.downsample_masked(a.x, [[True]], 0.5),
+        "list", "array is needed", "np.asarray",
+    ),
+    "part: a truth value": Call(
+        E.LengthError, lambda a: aa_ref.plan(SHAPE, 0.5).part({0: (False, True)}),
+        r"\(False, True\)", "outputs of axis 0", "two integers",
     ),
     "output_range: backwards": Call(
         E.LengthError, lambda a: aa_ref.plan(SHAPE, 0.5).axes[0].output_range(4, 2),
@@ -648,6 +718,82 @@ def test_no_warning_where_samples_are_dropped_or_the_scale_is_one(options: dict[
         warnings.simplefilter("error")
         aa_ref.plan(SHAPE, **options)
         aa_ref.downsample(fresh().x, **options)
+
+
+# A scale whose stride gives another size: the same kind of warning, with both numbers.
+
+MISSED_CALLS = {name: call.replace("0.75", "0.4") for name, call in WARNING_CALLS.items()} | {
+    "downsample_adjoint": "downsample_adjoint(y, 0.4, (6, 9), backend=backend, out=z)",
+    "Plan.__call__": "plan((6, 9), 0.4)(x, backend=backend, out=y)",
+    "Plan.adjoint": "plan((6, 9), 0.4).adjoint(y, backend=backend, out=z)",
+    "downsample": "downsample(x, 0.4, backend=backend, out=y)",
+    "pyramid": "pyramid(x, (0.5, 0.4, 1), backend=backend, out=[y, None, z])",
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", MISSED_CALLS)
+def test_one_warning_of_a_size_that_the_stride_does_not_give(
+    name: str, backend: str | None
+) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run_at("caller.py", MISSED_CALLS[name], backend, fresh())
+    assert [(w.category, w.filename, w.lineno) for w in caught] == [(UserWarning, "caller.py", 4)]
+    assert re.search(
+        r"scale 0\.4 has stride int\(1/scale\) = 2, so .* out at 1/2 = 0\.5 of the length, not at "
+        r"0\.4; sampling='nearest' gives .*; scale=Fraction\(1, 2\), sigma=0\.75 gives the same",
+        str(caught[0].message),
+    )
+
+
+@pytest.mark.parametrize(
+    ("scale", "stride", "told"),
+    [
+        (0.4, 2, "1/2 = 0.5 of the length, not at 0.4"),
+        (51 / 110, 2, "1/2 = 0.5 of the length, not at 0.4636363636363636"),
+        (Fraction(51, 110), 2, "1/2 = 0.5 of the length, not at 51/110 = 0.4636"),
+        (0.16, 6, "1/6 = 0.1667 of the length, not at 0.16"),
+        (1 / 93, 92, "1/92 = 0.01087 of the length, not at 0.010752688172043012"),
+        (Fraction(100, 202), 2, ""),  # just 1 %
+        (Fraction(1000, 2021), 2, "not at 1000/2021"),
+        (Fraction(1000, 2019), 2, ""),
+        (1 / 3, 3, ""),
+        (Fraction(1, 93), 93, ""),
+        (0.125, 8, ""),
+        (1 / 99, 98, "1/98"),
+        (1 / 105, 104, ""),  # a stride that is short of one, but 1 % is more
+    ],
+)
+def test_where_sizes_are_told_of(scale: Any, stride: int, told: str) -> None:
+    plan = aa_ref.plan((930,), scale, axes=-1)
+    assert plan.axes[0].stride == stride
+    assert [a.axis for a in plan.misses_scale] == [0] * bool(told)
+    lines = [line for line in str(plan).splitlines() if line.startswith("mind: ")]
+    assert len(lines) == bool(told)
+    assert told in "".join(lines)
+    assert not aa_ref.plan((930,), scale, axes=-1, sampling="nearest").misses_scale
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        aa_ref.downsample(np.ones(930, np.float32), scale, axes=-1)
+    assert [f"mind: {w.message}" for w in caught] == lines
+
+
+@pytest.mark.parametrize("scale", [0.4, Fraction(51, 110), 0.16, 1 / 93])
+def test_what_a_warning_of_a_size_says_instead_gives_the_same(scale: Any) -> None:
+    x = np.random.default_rng(0).standard_normal(500)
+    with pytest.warns(UserWarning, match="gives the same as now") as caught:
+        y = aa_ref.downsample(x, scale, axes=-1)
+    found = re.search(r"scale=(Fraction\(.*?\)), sigma=(.*) gives", str(caught[0].message))
+    assert found is not None
+    twin = [eval(text, {"Fraction": Fraction}) for text in found.groups()]
+    assert_same_bits(aa_ref.downsample(x, twin[0], sigma=twin[1], axes=-1), y)
+
+
+def test_both_kinds_of_sizes_are_one_warning() -> None:
+    with pytest.warns(UserWarning, match=r"axis 0 keeps .*; scale 0\.4 .* axis 1 comes") as caught:
+        aa_ref.downsample(fresh().x, (0.75, 0.4))
+    assert len(caught) == 1
 
 
 # No floating-point warning, whatever the values.

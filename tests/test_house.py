@@ -22,22 +22,26 @@ import aa_ref
 PACKAGE = Path(aa_ref.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-CORE = {"errors", "dtypes", "filters", "boundary", "excerpts", "options", "plans"}
+CORE = {
+    "errors", "dtypes", "filters", "boundary", "excerpts", "explanations", "options", "plans"
+}  # fmt: skip
 HOUSE = {
     # room: the rooms that it may import from
     "errors": set(),
     "dtypes": {"errors"},
     "filters": {"errors"},
     "boundary": {"errors"},
-    "options": {"errors"},
+    "options": {"errors", "filters"},
     "excerpts": set(),
+    "explanations": {"filters"},
+    "special": {"errors"},
     "streams": {"errors"},
-    "plans": {"errors", "dtypes", "excerpts", "filters", "boundary", "options"},
+    "plans": CORE - {"plans"} | {"special"},
     "reference": CORE,
     "dlpack": set(),
     "device_arrays": {"errors", "dtypes", "dlpack"},
     "pages": set(),
-    "arrays": {"errors", "dtypes", "device_arrays", "pages"},
+    "arrays": {"errors", "dtypes", "device_arrays", "pages", "special"},
     "parts": CORE | {"arrays", "device_arrays", "backends"},
     "adapters": set(),
     "backends": CORE,  # what all backends share: the base class, the table
@@ -45,8 +49,10 @@ HOUSE = {
     "backends.numpy": CORE | {"backends"},
     "backends.numba": CORE | {"backends"},
     "backends.cuda": CORE | {"backends", "device_arrays"},
-    "api": CORE | {"adapters", "arrays", "device_arrays", "parts", "streams", "backends"},
-    "__init__": CORE | {"api", "backends", "backends.numba"},
+    "api": CORE
+    | {"adapters", "arrays", "device_arrays", "parts", "special", "streams", "backends"},
+    "normalised": CORE | {"api", "arrays", "backends", "device_arrays", "special"},
+    "__init__": CORE | {"api", "backends", "backends.numba", "normalised"},
     "__main__": {"cli"},
     # backends.cuda: for the very driver whose events time what it did
     "bench": CORE | {"__init__", "api", "backends", "backends.numba", "backends.cuda"},
@@ -330,8 +336,8 @@ def test_public_names() -> None:
     assert aa_ref.__all__ == sorted(aa_ref.__all__)
     assert all(hasattr(aa_ref, name) for name in aa_ref.__all__)
     assert set(FUNCTIONS) == {
-        aa_ref.downsample, aa_ref.downsample_adjoint, aa_ref.pyramid, aa_ref.plan,
-        aa_ref.list_backends, aa_ref.get_num_threads, aa_ref.set_num_threads,
+        aa_ref.downsample, aa_ref.downsample_adjoint, aa_ref.downsample_masked, aa_ref.pyramid,
+        aa_ref.plan, aa_ref.list_backends, aa_ref.get_num_threads, aa_ref.set_num_threads,
         aa_ref.limit_threads,
     }  # fmt: skip
 

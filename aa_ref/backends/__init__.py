@@ -1,5 +1,6 @@
 """The backends by name, imported when first asked for."""
 
+import sys
 from importlib import import_module
 from math import prod
 from typing import NamedTuple
@@ -70,9 +71,12 @@ def default_backend(*plans: Plan) -> Backend:
 
     To load Numba takes a process about as long as NumPy takes for `_WORTH_LOADING` multiplications.
     So NumPy does the work of a process until it comes to that much, or until something else has
-    loaded Numba. Without a plan: what a large one would get.
+    loaded Numba. Without a plan: what a large one would get. When the interpreter exits, always
+    NumPy.
     """
     global _done_by_numpy
+    if sys.is_finalizing():  # nothing can be imported any more, and no thread be started
+        return get_backend("numpy")
     if plans and "numba" not in _loaded:
         _done_by_numpy += sum(plan.multiplications + prod(plan.out_shape) for plan in plans)
         if _done_by_numpy < _WORTH_LOADING:

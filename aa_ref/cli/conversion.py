@@ -203,6 +203,11 @@ def _tell_of_kept_axes(
     p: aa_ref.Plan, sentence: Callable[[str], str], named: Callable[[int], str]
 ) -> None:
     """Note what the library would warn of, for all axes and in this command's words."""
+    for scale, stride in dict.fromkeys((a.scale, a.stride) for a in p.misses_scale):
+        note(
+            f"scale {scale} has stride int(1/scale) = {stride}, so 1/{stride} of the length comes "
+            "out; --sampling nearest gives floor(n * scale) samples"
+        )
     if p.keeps_all:
         kept = sentence(" and ".join(named(a.axis) for a in p.keeps_all))
         does = "only blurs" if any(a.radius for a in p.keeps_all) else "changes nothing"

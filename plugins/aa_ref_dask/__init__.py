@@ -11,12 +11,12 @@ import dask.array
 from aa_ref.adapters import register
 
 from . import functional
-from .functional import downsample, downsample_adjoint, pyramid
+from .functional import downsample, downsample_adjoint, downsample_masked, pyramid
 
 if TYPE_CHECKING:
     from .writing import write_pyramid
 
-__all__ = ["downsample", "downsample_adjoint", "pyramid", "write_pyramid"]
+__all__ = ["downsample", "downsample_adjoint", "downsample_masked", "pyramid", "write_pyramid"]
 
 register(dask.array.Array, functional)
 

@@ -1,9 +1,7 @@
 """The core's functions for Dask arrays. `aa_ref.downsample` and the others send them here."""
 
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,7 @@ from dask.array import Array
 from dask.base import tokenize
 
 import aa_ref
-from aa_ref.api import warn_of_no_decimation
+from aa_ref.api import warn_of_sizes
 from aa_ref.backends import get_backend
 from aa_ref.dtypes import ARRAYS_TYPE, FLOATING, name_of
 from aa_ref.errors import (
@@ -23,15 +21,15 @@ from aa_ref.errors import (
     ShapeError,
     StreamError,
 )
+from aa_ref.normalised import checked_limits
 from aa_ref.options import as_axes, checked_shape
 
 from .chunking import chunks_of_inputs, chunks_of_outputs
 from .graph import lazy
+from .normalised import as_lazy, filtered_parts, quotients
 from .tasks import Job
 
-__all__ = ["downsample", "downsample_adjoint", "pyramid"]
-
-_FOLDER = f"{Path(__file__).parent}{os.sep}"
+__all__ = ["downsample", "downsample_adjoint", "downsample_masked", "pyramid"]
 
 
 def downsample(
@@ -90,7 +88,7 @@ def downsample(
             backend=backend,
         )  # fmt: skip
     plan = _plan(x, scale, axes, sigma, boundary, sampling, dtype)
-    warn_of_no_decimation(plan, within=_FOLDER)
+    warn_of_sizes(plan)
     return _forward(x, plan, backend)
 
 
@@ -162,7 +160,7 @@ def downsample_adjoint(
             f"lengths {lengths} lead to shape {plan.out_shape}, but g has {g.shape}; give the "
             "lengths of the array that was downsampled"
         )
-    warn_of_no_decimation(plan, within=_FOLDER)
+    warn_of_sizes(plan)
     chunks = [chunks_of_inputs(plan, axis, sizes) for axis, sizes in enumerate(g.chunks)]
     return lazy(g, _name("adjoint", g, plan, backend), Job(plan, False, backend), chunks,
                 _meta(g, plan))  # fmt: skip
@@ -213,8 +211,52 @@ def pyramid(
     if not isinstance(scales, Iterable):
         raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
     plans = [_plan(x, scale, axes, sigma, boundary, sampling, dtype) for scale in scales]
-    warn_of_no_decimation(*plans, within=_FOLDER)
+    warn_of_sizes(*plans)
     return [_forward(x, plan, backend) for plan in plans]
+
+
+def downsample_masked(
+    x: Any,
+    mask: Any,
+    scale: Any,
+    *,
+    axes: Sequence[int] | int = (-2, -1),
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+    dtype: Any = None,
+    least: float = 0.5,
+    fill: float | None = None,
+    backend: str | None = None,
+) -> Any:
+    """`aa_ref.downsample_masked` for Dask arrays: lazy, with the bits of the whole in memory.
+
+    Parameters
+    ----------
+    x : dask Array
+        Of chunks of NumPy arrays.
+    mask : dask Array or array
+        Whether its weights are from 0 to 1 shows when the result is computed.
+    scale, axes, sigma, boundary, sampling, dtype, least, fill, backend
+        As in `aa_ref.downsample_masked`.
+
+    Returns
+    -------
+    tuple of dask Array
+
+    Raises
+    ------
+    AaRefError
+        As `aa_ref.downsample_masked`, and as `downsample`.
+    """
+    _refuse(None, backend, None)
+    x, mask = as_lazy(x), as_lazy(mask)
+    plan = _plan(x, scale, axes, sigma, boundary, sampling, dtype)
+    _check_chunks(mask)
+    limits, meta = checked_limits(least, fill, plan), _meta(x, plan)
+    parts = filtered_parts(x, mask, plan, lambda a, p: _forward(a, p, backend))
+    warn_of_sizes(plan)
+    return quotients(*parts, plan, limits, meta)
 
 
 def _plan(
@@ -266,8 +308,10 @@ def _check_chunks(x: Array) -> None:
         )
     if isinstance(x._meta, np.ma.MaskedArray):
         raise ContainerError(
-            "masked arrays are not taken, since a filter would read what is masked; write "
-            "dask.array.ma.filled(x, value) for the value that should stand there"
+            "masked arrays are not taken, since a filter would read what is masked, and these "
+            "chunks carry a mask; write aa_ref.downsample_masked(dask.array.ma.getdata(x), "
+            "~dask.array.ma.getmaskarray(x), scale), or dask.array.ma.filled(x, value) for the "
+            "value that should stand there"
         )
 
 

@@ -9,7 +9,7 @@ import torch
 from aa_ref.adapters import register
 
 from . import functional
-from .functional import downsample, downsample_adjoint, pyramid
+from .functional import downsample, downsample_adjoint, downsample_masked, pyramid
 from .modules import AntiAliasInterpolation2d, AntiAliasInterpolation3d, ImagePyramide
 from .replacing import replace
 from .translation import onnx_translations
@@ -20,6 +20,7 @@ __all__ = [
     "ImagePyramide",
     "downsample",
     "downsample_adjoint",
+    "downsample_masked",
     "onnx_translations",
     "pyramid",
     "replace",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 import aa_ref
@@ -17,10 +18,12 @@ from aa_ref.errors import (
     ShapeError,
 )
 from aa_ref.options import checked_shape
+from aa_ref.special import refuse_special, refuses_scripting
 
 from . import convolution, operator
 from .memory import check_readable
-from .options import as_dtype, axes_of, describe, describe_traced
+from .normalised import normalise
+from .options import as_dtype, axes_of, check_dtype, describe, describe_traced
 
 __all__ = [
     "apply",
@@ -28,6 +31,7 @@ __all__ = [
     "convolve",
     "downsample",
     "downsample_adjoint",
+    "downsample_masked",
     "is_jit_tracing",
     "pyramid",
 ]
@@ -37,6 +41,7 @@ _COMPUTED = ("cpu", "cuda", "meta")
 _LONGEST = (1 << 63) - 1
 
 
+@refuses_scripting
 def downsample(
     x: Any,
     scale: Any,
@@ -102,6 +107,7 @@ def downsample(
     return apply(x, text, as_dtype(dtype), backend)
 
 
+@refuses_scripting
 def downsample_adjoint(
     g: Any,
     scale: Any,
@@ -163,6 +169,7 @@ def downsample_adjoint(
     return operator.call(operator.adjoint, g, lengths, text, as_dtype(dtype), backend)
 
 
+@refuses_scripting
 def pyramid(
     x: Any,
     scales: Sequence[Any] = (1, 0.5, 0.25, 0.125),
@@ -206,6 +213,74 @@ def pyramid(
         raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
     texts = [_text(x, scale, axes, sigma, boundary, sampling) for scale in scales]
     return apply_pyramid(x, texts, as_dtype(dtype), backend)
+
+
+@refuses_scripting
+def downsample_masked(
+    x: Any,
+    mask: Any,
+    scale: Any,
+    *,
+    axes: Sequence[int] | int = (-2, -1),
+    sigma: Any = None,
+    boundary: Any = "zeros",
+    sampling: Any = "slice",
+    dtype: Any = None,
+    least: float = 0.5,
+    fill: float | None = None,
+    backend: str | None = None,
+) -> Any:
+    """`aa_ref.downsample_masked` for tensors: differentiable, and on every device.
+
+    What is hidden has the derivative 0, of ``x`` and of ``mask``; NaN there does not leak into
+    gradients either.
+
+    Parameters
+    ----------
+    x : Tensor
+        As in `downsample`.
+    mask : Tensor or array
+        As in `aa_ref.downsample_masked`, on the device of ``x``. It may require a gradient. While
+        a graph is traced, nobody looks whether its weights are from 0 to 1.
+    scale, axes, sigma, boundary, sampling, dtype, least, fill, backend
+        As in `aa_ref.downsample_masked`.
+
+    Returns
+    -------
+    tuple of Tensor
+
+    Raises
+    ------
+    AaRefError
+        As `aa_ref.downsample_masked`.
+    """
+    if not isinstance(x, torch.Tensor):
+        bare = mask.detach() if isinstance(mask, torch.Tensor) else mask
+        return in_core(aa_ref.downsample_masked)(
+            x, bare, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling,
+            dtype=dtype, least=least, fill=fill, backend=backend,
+        )  # fmt: skip
+    text = _text(x, scale, axes, sigma, boundary, sampling)
+    check_dtype(x.dtype)
+    result = as_dtype(dtype) or x.dtype
+    return normalise(x, _as_mask(mask, x), text, result, least, fill, backend)
+
+
+def _as_mask(mask: Any, x: torch.Tensor) -> torch.Tensor:
+    """See a mask as a tensor beside another."""
+    if not isinstance(mask, torch.Tensor):
+        refuse_special(mask)
+        if not hasattr(mask, "__array__"):
+            raise ContainerError(
+                f"an array is needed, got {type(mask).__name__}; write torch.as_tensor(mask)"
+            )
+        mask = torch.as_tensor(np.asarray(mask))
+    check_readable(mask)
+    if mask.dtype != torch.bool:
+        check_dtype(mask.dtype)
+    if mask.device != x.device:
+        raise DeviceError(f"the mask is on {mask.device}, the tensor on {x.device}; move the mask")
+    return mask
 
 
 def apply(

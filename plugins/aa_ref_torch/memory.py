@@ -7,6 +7,7 @@ import torch
 
 from aa_ref.errors import ContainerError
 from aa_ref.pages import LARGE, fetch
+from aa_ref.special import refuse_special
 
 __all__ = [
     "allocate",
@@ -17,6 +18,7 @@ __all__ = [
     "lies_channels_last",
 ]
 
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
@@ -72,8 +74,10 @@ def check_readable(x: torch.Tensor) -> None:
     Raises
     ------
     ContainerError
-        If it is sparse, nested, quantized, or in a format of some library's own.
+        If it is masked, sparse, nested, quantized, or in a format of some library's own.
     """
+    if type(x) not in _PLAIN and not torch.compiler.is_compiling():
+        refuse_special(x)
     if x.layout is torch.strided and not x.is_nested and not x.is_quantized:
         return
     if x.is_nested:

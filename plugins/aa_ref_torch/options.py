@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import torch
 
 import aa_ref
+from aa_ref.dtypes import conversion_of
 from aa_ref.errors import AaRefError, DtypeError, ScaleError
+from aa_ref.explanations import note_of_sizes
 
 __all__ = [
     "LONG",
@@ -43,7 +45,7 @@ _TYPES = {
     name: getattr(torch, name)
     for name in ("float64", "float32", "float16", "bfloat16", "uint8", "uint16")
 }
-_INSIDE = ("aa_ref", "aa_ref_torch", "torch")
+_INSIDE = ("aa_ref", "aa_ref_torch", "aa_ref_xarray", "torch")
 
 
 class Axis(NamedTuple):
@@ -174,12 +176,13 @@ def _fresh(
     )
     parts = []
     for a in plan.axes:
-        # A stride of 1 is that of scale 1, which says of itself that it keeps all samples.
-        number = Fraction(1) if a in plan.keeps_all else a.scale
+        # What has been warned of is written as the scale of its stride, which is not warned of.
+        told = a in plan.keeps_all or a in plan.misses_scale
+        number = Fraction(1, a.stride) if told else a.scale
         width = a.sigma if a.has_pass else None
         written = map(_written, (number, width))
         parts.append(" ".join((str(a.axis - ndim), *written, a.boundary, a.sampling)))
-    return "; ".join(parts), _warning(plan)
+    return "; ".join(parts), note_of_sizes([plan])
 
 
 _kept = lru_cache(maxsize=512, typed=True)(_fresh)
@@ -195,17 +198,6 @@ def _read(text: str) -> float | Fraction | None:
     if text == "None":
         return None
     return Fraction(text) if "/" in text else float(text)
-
-
-def _warning(plan: aa_ref.Plan) -> str:
-    kept = plan.keeps_all
-    if not kept:
-        return ""
-    scales = " and ".join(dict.fromkeys(str(a.scale) for a in kept))
-    return (
-        f"scale {scales} has stride int(1/scale) = 1, so that no sample is dropped along it; "
-        "sampling='nearest' gives floor(n * scale) samples"
-    )
 
 
 def _level_outside() -> int:
@@ -295,7 +287,7 @@ def check_dtype(dtype: torch.dtype) -> None:
     if dtype not in _TYPES.values():
         raise DtypeError(
             f"the tensor's type is {dtype}, which is none of the types taken: {', '.join(_TYPES)}; "
-            "convert it first, for instance with x.float()"
+            + conversion_of(dtype)
         )
 
 

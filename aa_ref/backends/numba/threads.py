@@ -6,14 +6,16 @@ Apart from `crew`, which splits the work, since ``import aa_ref`` needs these an
 import operator
 import os
 import re
+import warnings
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 
 from ...errors import ThreadsError
 
-__all__ = ["get_num_threads", "limit_threads", "set_num_threads"]
+__all__ = ["get_num_threads", "limit_threads", "set_num_threads", "warn_of_environment"]
 
 _VARIABLE = "AA_REF_NUM_THREADS"
+_COUNT = re.compile(r"\s*0*[1-9]\d{0,5}\s*", re.ASCII)
 _chosen: int | None = None
 _limit: ContextVar[int | None] = ContextVar("aa_ref's limit of threads", default=None)
 
@@ -42,9 +44,27 @@ def _number() -> int:
     text = os.environ.get(_VARIABLE)
     if text is None:
         return _processors()
-    if not re.fullmatch(r"\s*0*[1-9]\d{0,5}\s*", text, re.ASCII):
-        raise ThreadsError(f"{_VARIABLE} is {text!r}; set a positive integer, or unset it")
+    if not _COUNT.fullmatch(text):
+        raise ThreadsError(_complaint(text))
     return int(text)
+
+
+def warn_of_environment() -> None:
+    """Warn, at the line that imports the package, if the environment's value is no thread count.
+
+    The first call that wants threads would be too late: a program may run for hours before it.
+    """
+    text = os.environ.get(_VARIABLE)
+    if text is not None and not _COUNT.fullmatch(text):
+        warnings.warn(
+            f"{_complaint(text)}: until then, or until set_num_threads, large calls raise",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _complaint(text: str) -> str:
+    return f"{_VARIABLE} is {text!r}; set a positive integer, or unset it"
 
 
 def set_num_threads(n: int | None) -> None:
@@ -66,6 +86,10 @@ def set_num_threads(n: int | None) -> None:
 
 def limit_threads(n: int | None) -> AbstractContextManager[None]:
     """Within a ``with`` block, let calls of this thread or task use no more than ``n`` threads.
+
+    A generator has its caller's context: one that is suspended inside the block leaves the limit in
+    force for its caller until it is resumed and leaves the block. So do not ``yield`` inside, or
+    hand over results when the block has ended.
 
     Parameters
     ----------

@@ -1,0 +1,130 @@
+"""Containers whose numbers are not all that they mean: masked ones, pictures, traced ones.
+
+To read their memory would lose what they say of it. They are known by what they have and by the
+packages that their types come from; no package is imported for it.
+"""
+
+from collections.abc import Callable, Hashable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .errors import ContainerError
+
+__all__ = ["is_masked", "refuse_special", "refuses_scripting"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PICTURES = {"PIL": "np.asarray({0})", "wand": "np.asarray({0})", "pyvips": "{0}.numpy()"}
+"""Packages of pictures, and what gives the samples of one."""
+
+
+def is_masked(x: Any) -> bool:
+    """Tell whether an object carries a mask beside its data, whatever the mask says.
+
+    As do NumPy's masked arrays, astropy's ``Masked`` and ``NDData``, and torch's ``MaskedTensor``.
+    A method called ``mask``, as of pandas, is none.
+    """
+    if isinstance(x, np.ma.MaskedArray) or hasattr(type(x), "get_mask"):
+        return True
+    if not (isinstance(x, np.ndarray) or hasattr(x, "mask")):
+        interface = getattr(x, "__array_interface__", None)
+        return isinstance(interface, dict) and interface.get("mask") is not None
+    mask = getattr(x, "mask", None)
+    return mask is not None and not callable(mask)
+
+
+def refuse_special(x: Any) -> None:
+    """See that an object's memory says all that it means.
+
+    Raises
+    ------
+    ContainerError
+        If it is traced, masked, or a picture.
+    """
+    packages, names = _origin(type(x))
+    _refuse_traced(x, packages, names)
+    for package, samples in _PICTURES.items():
+        if package in packages:
+            raise _picture(x, samples)
+    if is_masked(x):
+        kind = type(x).__name__
+        data, mask = _data_and_mask(x)
+        ways = [f"x.{name}(value)" for name in ("filled", "to_tensor") if hasattr(x, name)]
+        filled = ways[0] if ways else "fill the array"
+        raise ContainerError(
+            f"masked arrays are not taken, since a filter would read what is masked, and this "
+            f"{kind} carries a mask; write aa_ref.downsample_masked({data}, {mask}, scale), or "
+            + f"{filled} for the value that should stand there"
+        )
+
+
+def _data_and_mask(x: Any) -> tuple[str, str]:
+    """What to write for the numbers of a masked array, and for which of them count."""
+    if isinstance(x, np.ma.MaskedArray):
+        return "x.data", "~np.ma.getmaskarray(x)"
+    if hasattr(type(x), "get_mask"):  # torch's, where True means that a number counts
+        return "x.get_data()", "x.get_mask()"
+    return ("x.unmasked" if hasattr(x, "unmasked") else "np.asarray(x)"), "~x.mask"
+
+
+def _picture(x: Any, samples: str) -> ContainerError:
+    """The error for a picture, whose last axis is often that of its channels."""
+    kind = f"{type(x).__module__.partition('.')[0]} {type(x).__name__}"
+    mode = getattr(x, "mode", "")
+    if mode in ("P", "PA"):
+        why = f"is a picture of mode {mode!r}, whose samples are indices into a palette"
+        image = f"image.convert({'RGB' if mode == 'P' else 'RGBA'!r})"
+    elif mode == "1":
+        why, image = "is a picture of mode '1', whose samples are bits", "image.convert('L')"
+    else:
+        why, image = "is a picture, whose channels may be its last axis", "image"
+    return ContainerError(
+        f"{kind} {why}; write aa_ref.downsample({samples.format(image)}, scale, axes=(0, 1))"
+    )
+
+
+@lru_cache(maxsize=512)
+def _origin(cls: Hashable) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the packages that a type and its bases come from, and their names."""
+    bases = getattr(cls, "__mro__", ())
+    return (
+        frozenset(base.__module__.partition(".")[0] for base in bases),
+        frozenset(base.__name__ for base in bases),
+    )
+
+
+def _refuse_traced(x: Any, packages: frozenset[str], names: frozenset[str]) -> None:
+    """See that an object has numbers, rather than standing for some while a program is traced."""
+    kind = type(x).__name__
+    if "jax" in packages and "Tracer" in names:
+        raise ContainerError(
+            f"{kind} has no numbers yet: JAX traces this function (jit, grad, vmap), and aa_ref "
+            "computes outside of its programs; write jax.pure_callback(lambda x: "
+            "aa_ref.downsample(np.asarray(x), scale), jax.ShapeDtypeStruct(plan.out_shape, "
+            "x.dtype), x), with vmap_method='sequential' for vmap, and for jax.grad a "
+            "jax.custom_vjp whose backward calls aa_ref.downsample_adjoint the same way"
+        )
+    if "torch" in packages and "Proxy" in names:
+        raise ContainerError(
+            f"{kind} has no numbers: torch.fx traces this function with it; write "
+            "torch.export.export(model, (x,)), which knows aa_ref's operators, or torch.fx.wrap "
+            "a function of yours that calls aa_ref"
+        )
+
+
+def refuses_scripting(function: F) -> F:
+    """Let ``torch.jit.script`` say what to write when it comes upon a function.
+
+    It would read the source, and fail at the first thing that its language lacks.
+    """
+
+    def prepare() -> None:
+        raise ContainerError(
+            f"aa_ref.{function.__name__} is Python that torch.jit.script cannot compile; write "
+            "torch.export.export(model, (x,)), or torch.jit.trace(model, x)"
+        )
+
+    function.__prepare_scriptable__ = prepare  # type: ignore[attr-defined]
+    return function
