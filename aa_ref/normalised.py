@@ -117,25 +117,24 @@ def downsample_masked(
            [ 7.,  7.,  7.,  7.]])
     """
     source = read(x)
-    weights = _read_mask(mask)
+    given = _read_mask(mask)
     if isinstance(source.storage, DeviceArray):
         raise DeviceError(
             f"the array, a {type(x).__name__}, is on a GPU, where downsample_masked computes torch "
             "tensors alone; write torch.as_tensor(x, device='cuda'), or copy it to the CPU first"
         )
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
-    shape = mask_shape(weights.shape, p.shape, as_axes(axes, p.shape))
+    shape = mask_shape(given.shape, p.shape, as_axes(axes, p.shape))
     limits = checked_limits(least, fill, p)
     check_kind(source, p.dtype)
     check_kind(source, p.compute_dtype.name)
     chosen = default_backend(p) if backend is None else get_backend(backend)
     warn_of_sizes(p)
-    m = np.broadcast_to(as_weights(weights, p.input_dtype), shape)
+    m = np.broadcast_to(as_weights(given, p.input_dtype), shape)
     hidden = hide(widen(source.storage, p.input_dtype), m)
-    y, weight = divide(
-        *(_filtered(a, p, chosen) for a in (hidden, m, np.ones(_ones(p), p.compute_dtype))),
-        limits, p.dtype,
-    )  # fmt: skip
+    ones = np.ones(_ones(p), p.compute_dtype)
+    data, weights, counts = (_filtered(a, p, chosen) for a in (hidden, m, ones))
+    y, weight = divide(data, weights, counts, limits, p.dtype)
     return wrap(source, y, p.dtype), wrap(source, weight, p.compute_dtype.name)
 
 

@@ -43,7 +43,8 @@ def refuse_special(x: Any) -> None:
     ContainerError
         If it is traced, masked, or a picture.
     """
-    packages, names = _origin(type(x))
+    cls: Any = type(x)
+    packages, names = _origin(cls)
     _refuse_traced(x, packages, names)
     for package, samples in _PICTURES.items():
         if package in packages:

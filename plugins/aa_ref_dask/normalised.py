@@ -38,7 +38,8 @@ def as_lazy(x: Any) -> Array:
     if getattr(x, "dtype", None) != np.bool_:
         read(x)  # which says what is wrong
     refuse_special(x)
-    return dask.array.from_array(np.asarray(x), chunks=-1)
+    lazy: Array = dask.array.from_array(np.asarray(x), chunks=-1)
+    return lazy
 
 
 def filtered_parts(

@@ -275,12 +275,13 @@ def _as_mask(mask: Any, x: torch.Tensor) -> torch.Tensor:
                 f"an array is needed, got {type(mask).__name__}; write torch.as_tensor(mask)"
             )
         mask = torch.as_tensor(np.asarray(mask))
-    check_readable(mask)
-    if mask.dtype != torch.bool:
-        check_dtype(mask.dtype)
-    if mask.device != x.device:
-        raise DeviceError(f"the mask is on {mask.device}, the tensor on {x.device}; move the mask")
-    return mask
+    found: torch.Tensor = mask
+    check_readable(found)
+    if found.dtype != torch.bool:
+        check_dtype(found.dtype)
+    if found.device != x.device:
+        raise DeviceError(f"the mask is on {found.device}, the tensor on {x.device}; move the mask")
+    return found
 
 
 def apply(
