@@ -70,7 +70,7 @@ def per_axis(
     AaRefError
         Of the type ``error``, if a sequence has another length.
     """
-    if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):  # NumPy's, a tensor
+    if getattr(value, "ndim", None) == 1 and hasattr(value, "dtype") and hasattr(value, "tolist"):
         if getattr(value, "requires_grad", False):
             raise error(no_gradient(name, value))
         value = value.tolist()

@@ -362,6 +362,7 @@ def test_orders_of_work(
         assert order_of_work(ran) == order
 
 
+@pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 @pytest.mark.parametrize("sampling", ["slice", "nearest"])
 @pytest.mark.parametrize("scale", [0.3, 0.4, (0.001, 0.5), (0.5, 0.001)])
 @pytest.mark.parametrize("layout", ["C×H×W", "H×W×C", "transposed"])

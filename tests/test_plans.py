@@ -250,6 +250,7 @@ def test_tuples_pair_with_axes_as_written():
     assert [a.axis for a in p.passes] == [1, 2, 3]
 
 
+@pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 @by_backend
 @given(order=st.permutations(range(3)), seed=st.integers(0, 2**32 - 1))
 def test_the_order_in_axes_changes_nothing_but_the_pairing(backend, order, seed):

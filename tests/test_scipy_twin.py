@@ -27,6 +27,7 @@ import aa_ref
 MODES = {"zeros": "constant", "replicate": "nearest", "reflect": "mirror", "circular": "wrap"}
 UNIT = 2.0**-53
 
+pytestmark = pytest.mark.filterwarnings("ignore:scale .* has stride int:UserWarning")
 by_backend = pytest.mark.parametrize("backend", BACKENDS)
 by_boundary = pytest.mark.parametrize("boundary", MODES)
 
@@ -107,7 +108,6 @@ def test_they_agree_along_other_axes(shape, axes, boundary, backend):
     scale=st.floats(0.02, 0.79),
     seed=st.integers(0, 1000),
 )
-@pytest.mark.filterwarnings("ignore:scale .* has stride int:UserWarning")
 def test_they_agree_for_any_scale(backend, boundary, shape, scale, seed):
     assert compare(samples(shape, seed), scale, boundary, backend) <= 1
 

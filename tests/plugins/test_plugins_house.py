@@ -12,11 +12,13 @@ import pytest
 import aa_ref
 import aa_ref_dask
 import aa_ref_torch
+import aa_ref_xarray
 
 OUTSIDE = {
     # plugin: the packages from outside the standard library that it may import
     "aa_ref_dask": {"aa_ref", "dask", "numpy", "ome_zarr_models", "pydantic", "tifffile", "zarr"},
     "aa_ref_torch": {"aa_ref", "numpy", "torch"},
+    "aa_ref_xarray": {"aa_ref", "numpy", "xarray"},
 }
 LAZY = {
     "aa_ref_dask.functional": {"ml_dtypes"},
@@ -28,7 +30,8 @@ ROOMS = {
     "aa_ref_dask.chunking": set(),
     "aa_ref_dask.tasks": {"chunking"},
     "aa_ref_dask.graph": {"chunking", "tasks"},
-    "aa_ref_dask.functional": {"chunking", "graph", "tasks"},
+    "aa_ref_dask.normalised": set(),
+    "aa_ref_dask.functional": {"chunking", "graph", "normalised", "tasks"},
     "aa_ref_dask.errors": set(),
     "aa_ref_dask.calibration": set(),
     "aa_ref_dask.folders": set(),
@@ -45,12 +48,15 @@ ROOMS = {
     "aa_ref_torch.convolution": {"indices", "options"},
     "aa_ref_torch.operator": {"convolution", "memory", "options"},
     "aa_ref_torch.translation": {"convolution", "operator", "options"},
-    "aa_ref_torch.functional": {"convolution", "memory", "operator", "options"},
+    "aa_ref_torch.normalised": {"convolution", "operator", "options"},
+    "aa_ref_torch.functional": {"convolution", "memory", "normalised", "operator", "options"},
     "aa_ref_torch.modules": {"checkpoint", "convolution", "functional", "memory", "options"},
     "aa_ref_torch.replacing": {"checkpoint", "modules"},
     "aa_ref_torch.__init__": {"functional", "modules", "replacing", "translation"},
+    "aa_ref_xarray.functional": set(),
+    "aa_ref_xarray.__init__": {"functional"},
 }
-PLUGINS = (aa_ref_dask, aa_ref_torch)
+PLUGINS = (aa_ref_dask, aa_ref_torch, aa_ref_xarray)
 MODULES = {
     f"{plugin.__name__}.{path.stem}": path
     for plugin in PLUGINS

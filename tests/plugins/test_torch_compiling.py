@@ -40,6 +40,7 @@ with torch.no_grad():
 DYNAMIC = ("downsample", "nearest", "adjoint", "pyramide", "stored weights")
 
 
+@pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 @pytest.mark.parametrize(
     ("name", "dynamic"), [*((f, False) for f in FUNCTIONS), *((f, True) for f in DYNAMIC)]
 )
@@ -125,6 +126,7 @@ def test_a_level_whose_forward_is_replaced_is_compiled_again():
     assert torch.equal(after["prediction_0.25"], before["prediction_0.25"])
 
 
+@pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 def test_a_scale_may_be_an_argument_of_the_graph():
     compiled = torch.compile(aa_ref_torch.downsample, fullgraph=True, backend="aot_eager")
     x = torch.randn(3, 40, 50)
