@@ -296,6 +296,7 @@ CALLS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 @pytest.mark.usefixtures("no_backend_reaches_the_cpu")
 @pytest.mark.parametrize("dtype", CLOSE)
 @pytest.mark.parametrize(("shape", "scale", "options"), CALLS)

@@ -39,7 +39,7 @@ SHAPES = [
     ((1, 3, 40, 31), 0.75),
     ((2, 3, 20, 30), 1),
 ]
-no_decimation = pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
+other_sizes = pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 
 
 def assert_close(ours, theirs, within=CLOSE):
@@ -47,7 +47,7 @@ def assert_close(ours, theirs, within=CLOSE):
     assert (ours - theirs).abs().max() <= within * theirs.abs().max()
 
 
-@no_decimation
+@other_sizes
 @pytest.mark.parametrize("sampling", ["slice", "nearest"])
 @pytest.mark.parametrize(("shape", "scale"), SHAPES)
 def test_results_are_the_originals(shape, scale, sampling):
@@ -255,6 +255,7 @@ def test_copies_and_pickles(layer, tmp_path):
 # ------------------------------------------------------------------------------ checkpoints
 
 
+@other_sizes
 @pytest.mark.parametrize("scale", [0.5, 0.25, 0.125, 1 / 3, 0.4, 1])
 @pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16", "float64"])
 def test_the_originals_checkpoints_are_the_design(scale, kind):
@@ -309,6 +310,7 @@ def test_other_weights_act_as_they_are(scale, factor):
     assert ours.acts_by_plan
 
 
+@other_sizes
 @pytest.mark.parametrize("sampling", ["slice", "nearest"])
 @pytest.mark.parametrize("shape", [(2, 3, 41, 50), (1, 3, 12, 13), (3, 41, 50)])
 @pytest.mark.parametrize("scale", [0.5, 0.25, 0.3])
@@ -453,6 +455,7 @@ def test_replace_sees_a_fixed_sigma():
     assert model[0].acts_by_plan
 
 
+@other_sizes
 @pytest.mark.parametrize("sampling", ["slice", "nearest"])
 @pytest.mark.parametrize("scale", [0.5, 0.25, 0.125, 1 / 3, 0.4])
 def test_replace_tells_samplings_apart(scale, sampling):
