@@ -80,6 +80,7 @@ def test_16_bit_png_stays_16_bit(tmp_path, downsampled, colour_type, channels):
         np.testing.assert_array_equal(tifffile.imread(other), expected(pixels))
 
 
+@pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 @pytest.mark.parametrize(
     ("option", "value", "keywords"),
     [
