@@ -205,6 +205,8 @@ def test_readme_commands_run(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
     picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     image.fromarray(picture).save(tmp_path / "photo.jpg")
+    (tmp_path / "photos").mkdir()
+    image.fromarray(picture).save(tmp_path / "photos" / "one.png")
     port = "import aa_ref\n\n\ndef downsample(x):\n    return aa_ref.downsample(x, 0.25)\n"
     (tmp_path / "my_port.py").write_text(port, "utf-8")
     for arguments in commands():
@@ -214,8 +216,9 @@ def test_readme_commands_run(tmp_path: Path) -> None:
                 assert str(aa_ref.plan((3, 256, 256), Fraction(1, 4))) in printed
             if arguments[0] == "check":
                 assert printed.startswith("my_port:downsample: passed")
-    with image.open(tmp_path / "small.png") as small:
-        assert small.size == (15, 10)
+    for result in ("small.png", "small/one.png"):
+        with image.open(tmp_path / result) as small:
+            assert small.size == (15, 10)
 
 
 def test_readme_lists_the_backends() -> None:

@@ -26,6 +26,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # of a class of its own, when imported
     from ome_zarr.writer import write_image, write_labels
 
+pytestmark = pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
+
 SCALES = (1, 0.5, Fraction(1, 4))
 SHAPE = (3, 2, 53, 41)
 UM = "micrometer"
