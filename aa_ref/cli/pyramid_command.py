@@ -131,7 +131,7 @@ def pyramid(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a pyramid without aliasing as OME-Zarr 0.5, for images larger than memory.
+    """Write a low-passed pyramid as OME-Zarr 0.5, for images larger than memory.
 
     Every level is made from the full resolution, not from the level above, and the input is read
     once for all. Takes Zarr (versions 2 and 3), OME-Zarr (0.4 and 0.5), .npy and TIFF; names,
