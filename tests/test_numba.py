@@ -96,6 +96,7 @@ def small_package(tmp_path: Path) -> Path:
 # ---------------------------------------------------------------------------------- compiling
 
 
+@pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 def test_a_scale_never_seen_before_compiles_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variants, "LITTLE", math.inf)
     x = np.random.default_rng(0).standard_normal((2, 41, 67))

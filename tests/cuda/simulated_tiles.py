@@ -21,6 +21,8 @@ from aa_ref.backends.cuda.steps import steps_of
 from aa_ref.backends.cuda.tiles import room_of
 from aa_ref.device_arrays import c_strides
 
+pytestmark = pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
+
 TILED = [kernel for kernel in shipped() if kernel.tiled]
 ZEROS, OTHERS = "zeros", ("reflect", "circular")
 PLANS: dict[str, Any] = {
