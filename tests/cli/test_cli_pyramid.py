@@ -135,13 +135,14 @@ main()
 
 def test_a_full_disk_is_told(tmp_path):
     """A limit to the size of files stands for it; its signal is ignored by Python."""
-    import resource
-
     np.save(tmp_path / "in.npy", samples((300, 400), "float32"))
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
+        "from aa_ref.cli import main; main()"
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "aa_ref.cli", "pyramid", "in.npy", "-o", "o.zarr", "-s", "1"],
+        [sys.executable, "-B", "-c", limited, "pyramid", "in.npy", "-o", "o.zarr", "-s", "1"],
         env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"aa-ref: cannot write o.zarr: {os.strerror(27)}\n"

@@ -226,7 +226,7 @@ def test_arrays_of_the_host_are_copied_on_the_stream_and_awaited(launches: Launc
 
 def test_taps_are_there_before_any_stream_may_read_them(launches: Launches) -> None:
     called()
-    p = aa_ref.plan((40, 64), 0.3, sigma=1.1875)
+    p = aa_ref.plan((40, 64), 1 / 3, sigma=1.1875)
     p(OnGpu(np.ones(p.shape, np.float32)), out=OnGpu(np.ones(p.out_shape, np.float32)), stream=7)
     order = [n for n in called() if "HtoD" in n or "Launch" in n or "Sync" in n]
     assert order[:2] == ["cuMemcpyHtoD_v2", "cuStreamSynchronize"]
