@@ -77,13 +77,18 @@ def run_pieces(work: Callable[[int, int], Any], pieces: int, threads: int) -> No
     crew = _Crew(work, pieces)
     try:
         try:
-            _pool.call(crew, min(threads, pieces) - 1)
-            crew.take_part(_CALLER)
+            try:
+                _pool.call(crew, min(threads, pieces) - 1)
+                crew.take_part(_CALLER)
+            finally:
+                crew.dismiss()
         finally:
+            # Once more, since an interrupt may come on the way into the first one, which only then
+            # expects any.
             crew.dismiss()
     finally:
-        # Once more, since an interrupt may come on the way into the first one, which only then
-        # expects any. To get past both, three would have to come within a microsecond.
+        # And again: interrupts that wait while the processor is taken away come one at each step
+        # afterwards. To get past all three, four would have to come within a microsecond.
         crew.dismiss()
     if crew.failures:
         raise crew.failures.pop()
