@@ -65,11 +65,14 @@ OUTSIDE = {
     "backends.numba": {"numba", "llvmlite"},
     "backends.cuda": {"numba", "llvmlite", "cuda"},
     "oracle": {"ml_dtypes", "pytest"},
-    "cli": {"typer", "rich", "pyvips", "tifffile", "numba", "click", "aa_ref_dask", "dask"},
+    "cli": {
+        *("typer", "rich", "click", "pyvips", "tifffile", "numba"),
+        *("aa_ref_dask", "dask", "distributed"),
+    },
 }
 LAZY = {
     ("arrays", "ml_dtypes"), ("oracle", "ml_dtypes"), ("oracle", "pytest"), ("__init__", "cli"),
-    ("cli", "aa_ref_dask"), ("cli", "dask"),
+    ("cli", "aa_ref_dask"), ("cli", "dask"), ("cli", "distributed"),
 }  # fmt: skip
 """What may be imported inside functions alone."""
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,8 +14,9 @@ from .endings import FileError, NoSpaceError, collecting_notes, reason_of
 from .images import format_of, in_own_words
 from .inputs import open_input
 from .output import Draft, worded
-from .record import Entry, Fingerprint, Record, fingerprint
+from .record import Entry, Fingerprint, Record, State, digest, fingerprint
 from .selection import Item
+from .stores import Computing, convert_store, two_stores
 
 __all__ = ["Batch", "Made", "Outcome", "make"]
 
@@ -60,6 +61,7 @@ def make(source: str, draft: Draft, request: Request, threads: int) -> Made:
     ------
     AaRefError, FileError, UsageError, MemoryError
     """
+    draft = draft.anew()  # a worker may have died while it wrote the file
     target = str(draft.path)
     format_name = format_of(target, request.format)
     request.check_quality(target, format_name)
@@ -91,12 +93,16 @@ class Batch:
     record : Record
         Opened.
     request : Request
+    computing : Computing
     overwrite : bool
         Whether results may replace what others made.
     """
 
-    def __init__(self, record: Record, request: Request, overwrite: bool) -> None:
+    def __init__(
+        self, record: Record, request: Request, computing: Computing, overwrite: bool
+    ) -> None:
         self.record, self.request, self.overwrite = record, request, overwrite
+        self.computing = computing
         self.parameters = request.parameters()
         self.root = record.out.resolve()
         self.is_full = False
@@ -118,43 +124,61 @@ class Batch:
         running = dict[Future[Made], tuple[Item, Fingerprint]]()
         for item in items:
             try:
-                task = self._begin(item)
-            except Exception as error:
-                yield self._failed(item, error)
-                continue
-            if task is None:
-                target = self.record.out / item.place
-                said = f"{item.source}: {target} is up to date"
-                yield Outcome(item.source, str(target), "kept", None, said)
-                continue
-            found, draft = task
-            future = pool.submit(make, item.source, draft, self.request, threads)
-            running[future] = (item, found)
+                outcome = self._begin(item, pool, threads, running)
+            except Exception as error:  # one file's fault is not another's
+                outcome = self._failed(item, error)
+            if outcome is not None:
+                yield outcome
             while len(running) >= ahead:
                 yield from self._ended(running)
         while running:
             yield from self._ended(running)
 
-    def _begin(self, item: Item) -> tuple[Fingerprint, Draft] | None:
-        """See whether there is anything to be made, and whether it may be written."""
-        source, target = Path(item.source), self.record.out / item.place
+    def _begin(
+        self,
+        item: Item,
+        pool: Executor,
+        threads: int,
+        running: dict[Future[Made], tuple[Item, Fingerprint]],
+    ) -> Outcome | None:
+        """Hand one input to the pool, unless that has an outcome already."""
+        target = self.record.out / item.place
+        found = self._found(item)
+        state = self._state_of(item, found)
+        if state == "kept":
+            said = f"{item.source}: {target} is up to date"
+            return Outcome(item.source, str(target), "kept", None, said)
+        replaces = state != "missing"
+        if two_stores(item.source, item.place):
+            return self._convert_store(item, found, replaces)
+        draft = Draft(target, replaces, self.record.folder)
+        source = item.source
+        if self.computing.client is not None:  # whose workers run in other folders
+            source = os.path.abspath(source)  # noqa: PTH100 (keeps links)
+        running[pool.submit(make, source, draft, self.request, threads)] = (item, found)
+        return None
+
+    def _found(self, item: Item) -> Fingerprint:
         if self.is_full:
             raise FileError("not begun, since no space is left on the disk")
         try:
-            found = fingerprint(source)
+            return fingerprint(Path(item.source))
         except OSError as error:
-            raise FileError(f"cannot read {source}: {error.strerror or error}") from None
+            raise FileError(f"cannot read {item.source}: {error.strerror or error}") from None
+
+    def _state_of(self, item: Item, found: Fingerprint) -> State:
+        """See whether there is anything to be made, and whether it may be written."""
+        source, target = Path(item.source), self.record.out / item.place
         with worded(target):
             state = self.record.state_of(item.place, source, found, self.parameters)
-            if state == "kept":
-                return None
             if state == "foreign" and not self.overwrite:
                 raise FileError(
                     f"{target} exists and is not what an earlier run made there; add --overwrite "
                     "to replace it, or name another folder"
                 )
-            self._prepare_folder(target)
-        return found, Draft(target, state != "missing", self.record.folder)
+            if state != "kept":
+                self._prepare_folder(target)
+        return state
 
     def _prepare_folder(self, target: Path) -> None:
         """Make the folder of a result, which lies in OUT whatever links are there."""
@@ -183,8 +207,7 @@ class Batch:
                 yield Outcome(item.source, target, "done", None, made.said, made.notes)
 
     def _publish(self, item: Item, found: Fingerprint, made: Made) -> None:
-        source = os.path.abspath(item.source)  # noqa: PTH100 (keeps links)
-        entry = Entry(item.place, source, *found, self.parameters, made.size, made.sha256)
+        entry = self._entry(item, found, made.size, made.sha256)
         published = False
         try:
             self.record.announce(entry)
@@ -194,7 +217,36 @@ class Batch:
             self.record.settle(entry, published)
             made.draft.discard()
 
+    def _entry(self, item: Item, found: Fingerprint, size: int, checksum: str) -> Entry:
+        source = os.path.abspath(item.source)  # noqa: PTH100 (keeps links)
+        return Entry(item.place, source, *found, self.parameters, size, checksum)
+
+    def _convert_store(self, item: Item, found: Fingerprint, replaces: bool) -> Outcome:
+        """Convert an array on disk, whose blocks are computed side by side."""
+        target, announced = self.record.out / item.place, list[Entry]()
+
+        def announce(path: Path) -> None:
+            announced.append(self._entry(item, found, *digest(path)))
+            self.record.announce(announced[0])
+
+        done = False
+        try:
+            with collecting_notes() as notes:
+                said = convert_store(
+                    item.source, target, self.request, self.computing, replaces,
+                    announce=announce,
+                )  # fmt: skip
+            done = True
+        finally:
+            for entry in announced:
+                self.record.settle(entry, done)
+        return Outcome(item.source, str(target), "done", None, said, notes)
+
     def _failed(self, item: Item, error: Exception) -> Outcome:
         self.is_full |= isinstance(error, NoSpaceError)
+        if isinstance(error, CancelledError):
+            error = FileError("not done, since the cluster has ended")
+        elif type(error).__name__ == "KilledWorker":  # of distributed, which need not be there
+            error = FileError("worker after worker ended while it was worked on; see their logs")
         target = self.record.out / item.place
         return Outcome(item.source, str(target), "failed", reason_of(error))

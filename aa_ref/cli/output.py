@@ -4,6 +4,7 @@ Bytes go to a temporary file beside the destination, which then gets the destina
 step. Whatever goes wrong, or Ctrl-C, leaves what was there before.
 """
 
+import copy
 import errno
 import os
 import secrets
@@ -79,7 +80,13 @@ class Draft:
     def __init__(self, path: Path, overwrite: bool, folder: Path | None = None) -> None:
         check_destination(path, overwrite)
         self.path, self.overwrite, self.target = path, overwrite, path.resolve()
-        self.temporary = (folder or self.target.parent) / f".aa_ref-{secrets.token_hex(8)}.tmp"
+        self.temporary = _new_name_in(folder.resolve() if folder else self.target.parent)
+
+    def anew(self) -> "Draft":
+        """Return a draft for the same file under another temporary name."""
+        other = copy.copy(self)
+        other.temporary = _new_name_in(self.temporary.parent)
+        return other
 
     def write(self, parts: Iterable[bytes | memoryview], *, durably: bool = True) -> None:
         """Write ``parts``, one after the other, and have them on the disk if ``durably``.
@@ -176,6 +183,10 @@ def write_standard_output(parts: Iterable[bytes | memoryview]) -> None:
         raise
     except OSError as error:
         raise FileError(f"cannot write standard output: {error.strerror or error}") from None
+
+
+def _new_name_in(folder: Path) -> Path:
+    return folder / f".aa_ref-{secrets.token_hex(8)}.tmp"
 
 
 def _open_for_me(path: str, flags: int) -> int:

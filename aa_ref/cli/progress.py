@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from types import TracebackType
 
@@ -12,7 +14,7 @@ from rich.console import Console
 from .batch import Outcome
 from .wording import counted
 
-__all__ = ["Progress", "json_line"]
+__all__ = ["Progress", "bar_of_blocks", "json_line"]
 
 
 def json_line(outcome: Outcome) -> str:
@@ -25,6 +27,23 @@ def json_line(outcome: Outcome) -> str:
             "reason": outcome.reason,
         }
     )
+
+
+@contextmanager
+def bar_of_blocks() -> Iterator[Callable[[int, int], None]]:
+    """Show, on a terminal, how many blocks of an array are done, as the function given is told."""
+    console = Console(stderr=True)
+    with bars.Progress(
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("blocks"),
+        bars.TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 class Progress:

@@ -1,8 +1,8 @@
 """``aa-ref run``: downsample pictures and arrays: one file, several, or folders of them."""
 
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -32,9 +32,10 @@ from .options import (
     parse_words,
 )
 from .output import check_destination, check_standard_output, write_file, write_standard_output
-from .progress import Progress, json_line
+from .progress import Progress, bar_of_blocks, json_line
 from .record import Record
 from .selection import is_several, select
+from .stores import Computing, computing_on, convert_store, two_stores
 
 __all__ = ["run"]
 
@@ -48,7 +49,7 @@ def run(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="PNG, JPEG, WebP, TIFF, AVIF, GIF or .npy; folders and patterns of them; "
+            help="PNG, JPEG, WebP, TIFF, AVIF, GIF, .npy or .zarr; folders and patterns of them; "
             "- is standard input.",
             show_default=False,
         ),
@@ -72,7 +73,7 @@ def run(
             "--boundary",
             metavar="RULE[,RULE]",
             help="What stands beyond the ends: zeros, replicate, reflect or circular. "
-            "By default reflect for pictures and zeros for .npy.",
+            "By default reflect for pictures and zeros for arrays.",
         ),
     ] = None,
     sampling: Sampling = "slice",
@@ -128,6 +129,15 @@ def run(
             show_default=False,
         ),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Of a Dask cluster that sees the same files, to do the work: tcp://host:8786.",
+            show_default=False,
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON for each file.")
     ] = False,
@@ -147,6 +157,9 @@ def run(
     files side by side. The same command again makes what is missing there, older than its input, or
     made with other options. It replaces what a record in OUTPUT says an earlier run made; anything
     else needs --overwrite. A file that fails is named, and the rest goes on.
+
+    Arrays in .zarr, and large ones in .npy, are read and written in blocks; a .zarr that was broken
+    off goes on where it ended.
 
     A file that is cut off or damaged is refused as far as that can be told: a JPEG has no checksum,
     and wrong samples in it are filtered like right ones.
@@ -168,12 +181,15 @@ def run(
         linear_light,
         max_pixels,
     )
+    work = _Work(jobs, threads, scheduler, overwrite, json)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of scales that keep all, which is noted
         if is_several(inputs, output):
-            _run_many(inputs, output, request, _Work(jobs, threads, overwrite, json))
+            _run_many(inputs, output, request, work)
+        elif two_stores(inputs[0], output):
+            _run_store(inputs[0], output, request, work)
         else:
-            _run_one(inputs[0], output, request, _Work(jobs, threads, overwrite, json))
+            _run_one(inputs[0], output, request, work)
 
 
 class _Work(NamedTuple):
@@ -181,6 +197,7 @@ class _Work(NamedTuple):
 
     jobs: int | None
     threads: int | None
+    scheduler: str | None
     overwrite: bool
     json: bool
 
@@ -204,19 +221,44 @@ def _run_one(source: str, output: str, request: Request, work: _Work) -> None:
     else:
         check_destination(Path(target), work.overwrite)
     work.prepare(request)
-    try:
+    if work.scheduler is not None:
+        note("one file alone is worked on here, not by the cluster")
+    with _told(name, target, work, err=piped) as told:
         conversion = convert(open_input(name), target, format_name, request)
         if piped:
             write_standard_output(conversion.parts)
         else:
             write_file(Path(target), conversion.parts, work.overwrite)
+        told(conversion.said)
+
+
+def _run_store(source: str, output: str, request: Request, work: _Work) -> None:
+    name, target = str(Path(source)), str(Path(output))
+    work.prepare(request)
+    with (
+        _told(name, target, work) as told,
+        computing_on(work.scheduler) as computing,
+        bar_of_blocks() as show,
+    ):
+        said = convert_store(name, Path(target), request, computing, work.overwrite, show=show)
+        told(said)
+
+
+@contextmanager
+def _told(
+    source: str, target: str, work: _Work, *, err: bool = False
+) -> Iterator[Callable[[str], None]]:
+    """Tell what became of a file: by what is said of it, or by its error."""
+    said = list[str]()
+    try:
+        yield said.append
     except Exception as error:
         if work.json:
-            failed = Outcome(name, target, "failed", reason_of(error))
-            typer.echo(json_line(failed), err=piped)
+            failed = Outcome(source, target, "failed", reason_of(error))
+            typer.echo(json_line(failed), err=err)
         raise
-    done = Outcome(name, target, "done", None, conversion.said)
-    typer.echo(json_line(done) if work.json else done.said, err=piped)
+    done = Outcome(source, target, "done", None, *said)
+    typer.echo(json_line(done) if work.json else done.said, err=err)
 
 
 def _run_many(inputs: list[str], output: str, request: Request, work: _Work) -> None:
@@ -229,15 +271,19 @@ def _run_many(inputs: list[str], output: str, request: Request, work: _Work) -> 
     selection = select(inputs, output, suffix)
     for text in selection.notes:
         note(text)
-    threads = aa_ref.get_num_threads()
-    jobs = min(work.jobs or min(threads, _MOST_JOBS), max(1, len(selection.items)))
     record, total = Record(Path(output)), len(selection.items) + len(selection.failures)
-    with record.opened(), Progress(total, work.json) as progress:
+    with (
+        computing_on(work.scheduler) as computing,
+        record.opened(),
+        Progress(total, work.json) as progress,
+    ):
         for source, reason in selection.failures:
             progress.show(Outcome(source, "", "failed", reason))
-        batch = Batch(record, request, work.overwrite)
-        share = max(1, threads // jobs)
-        with _share_of_libvips(share), ThreadPoolExecutor(jobs, "aa_ref") as pool:
+        most = _MOST_JOBS if computing.client is None else computing.threads
+        jobs = min(work.jobs or min(computing.threads, most), max(1, len(selection.items)))
+        share = max(1, computing.threads // jobs) if computing.client is None else 1
+        batch = Batch(record, request, computing, work.overwrite)
+        with _share_of_libvips(share), _pool(jobs, computing) as pool:
             try:
                 for outcome in batch.outcomes(selection.items, pool, 3 * jobs, share):
                     progress.show(outcome)
@@ -247,6 +293,13 @@ def _run_many(inputs: list[str], output: str, request: Request, work: _Work) -> 
     progress.summarise(selection.passed_over)
     if progress.failed:
         raise typer.Exit(1)
+
+
+def _pool(jobs: int, computing: Computing) -> Executor:
+    if computing.client is not None:
+        pool: Executor = computing.client.get_executor(pure=False)
+        return pool
+    return ThreadPoolExecutor(jobs, "aa_ref")
 
 
 @contextmanager

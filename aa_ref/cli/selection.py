@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .endings import FileError, UsageError
 from .images import FORMATS
 from .record import FOLDER, PARTIAL
+from .stores import is_store
 
 __all__ = ["Item", "Selection", "is_several", "select"]
 
@@ -119,7 +120,7 @@ def _is_pattern(name: str) -> bool:
 
 
 def _is_walked(path: Path) -> bool:
-    return path.is_dir() and path.suffix.lower() != ".zarr"
+    return path.is_dir() and not is_store(path)
 
 
 class _Search:
@@ -137,8 +138,8 @@ class _Search:
         self.items.append(Item(source, place))
 
     def look_at(self, source: str, place: str) -> None:
-        """Take a file if its suffix says that it is a picture or an array."""
-        if Path(source).suffix.lower() in _SUFFIXES:
+        """Take what is a picture or an array by its suffix, or a folder of Zarr."""
+        if Path(source).suffix.lower() in _SUFFIXES or is_store(Path(source)):
             self.take(source, place)
         else:
             self.passed_over += 1
@@ -175,7 +176,7 @@ class _Search:
             if entry.name == FOLDER or entry.name.endswith(PARTIAL):
                 continue
             try:
-                walked = entry.is_dir() and not entry.name.lower().endswith(".zarr")
+                walked = entry.is_dir() and not is_store(Path(entry.path))
             except OSError as error:
                 self.failures.append((entry.path, f"cannot read it: {error.strerror or error}"))
                 continue

@@ -25,7 +25,7 @@ from .calibration import dimensions_named
 from .errors import SourceError
 from .ngff import Described, describes_image, read_image
 
-__all__ = ["Blocks", "Source", "as_dask", "open_source"]
+__all__ = ["Blocks", "Source", "as_dask", "open_array", "open_source"]
 
 _BLOCK = 64 << 20
 """Bytes of a block that is read at once, if the stored chunks are no larger."""
@@ -75,6 +75,9 @@ class Blocks:
         self.shape: tuple[int, ...] = self._array.shape
         self.dtype: np.dtype[Any] = self._array.dtype
         self.ndim = len(self.shape)
+        self.stored: zarr.Array[Any] | None = (
+            self._array if isinstance(self._array, zarr.Array) else None
+        )
         chunks = getattr(self._array, "chunks", None) or (1,) * self.ndim
         self.chunks: tuple[int, ...] = tuple(chunks)
 
@@ -140,6 +143,25 @@ def open_source(source: Any, dims: Sequence[str] | None) -> Source:
     )
 
 
+def open_array(path: str) -> Blocks:
+    """Open an array of Zarr or a ``.npy``, whatever its axes are.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, or is a group of arrays.
+    """
+    if not Path(path).is_dir():
+        return _blocks_of_npy(path)
+    found = _opened_zarr(path)
+    if isinstance(found, zarr.Group):
+        inside = ", ".join(f"{path}/{key}" for key in sorted(found.array_keys())[:8])
+        raise SourceError(
+            f"{path} holds a group of arrays; name one of them" + (f": {inside}" if inside else "")
+        )
+    return Blocks(path, _Opened(found))
+
+
 def as_dask(source: Source, axes: Sequence[int]) -> dask.array.Array:
     """Return a source's array with blocks of whole chunks, long along the filtered axes."""
     x = source.array
@@ -178,15 +200,19 @@ def _named(x: Any, dims: Any, found: Sequence[str | None] | None, name: str) -> 
 
 
 def _of_zarr(where: str, dims: Any) -> Source:
+    found = _opened_zarr(where)
+    if isinstance(found, zarr.Array):
+        return _of_zarr_array(found, dims, where)
+    return _of_zarr_group(found, dims, where)
+
+
+def _opened_zarr(where: str) -> zarr.Array[Any] | zarr.Group:
     try:
-        found = zarr.open(where, mode="r")
+        return zarr.open(where, mode="r")
     except Exception as error:
         raise SourceError(
             f"cannot read {where}: it is no Zarr array or group ({type(error).__name__}: {error})"
         ) from None
-    if isinstance(found, zarr.Array):
-        return _of_zarr_array(found, dims, where)
-    return _of_zarr_group(found, dims, where)
 
 
 def _of_zarr_array(x: zarr.Array[Any], dims: Any, name: str) -> Source:
@@ -271,11 +297,15 @@ class _MappedAnew:
 
 
 def _of_npy(path: Path, dims: Any) -> Source:
+    blocks = _blocks_of_npy(str(path))
+    return Source(str(path), blocks, _named(blocks, dims, None, str(path)))
+
+
+def _blocks_of_npy(path: str) -> Blocks:
     try:
-        blocks = Blocks(str(path), _Mapped(str(path)))
+        return Blocks(path, _Mapped(path))
     except (ValueError, OSError, EOFError, SyntaxError, TypeError, OverflowError) as error:
         raise SourceError(f"cannot read {path}: {error}") from None
-    return Source(str(path), blocks, _named(blocks, dims, None, str(path)))
 
 
 def _of_tiff(path: Path, dims: Any) -> Source:

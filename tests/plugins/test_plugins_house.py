@@ -16,11 +16,15 @@ import aa_ref_xarray
 
 OUTSIDE = {
     # plugin: the packages from outside the standard library that it may import
-    "aa_ref_dask": {"aa_ref", "dask", "numpy", "ome_zarr_models", "pydantic", "tifffile", "zarr"},
+    "aa_ref_dask": {
+        *("aa_ref", "dask", "distributed", "numpy"),
+        *("ome_zarr_models", "pydantic", "tifffile", "zarr"),
+    },
     "aa_ref_torch": {"aa_ref", "numpy", "torch"},
     "aa_ref_xarray": {"aa_ref", "numpy", "xarray"},
 }
 LAZY = {
+    "aa_ref_dask.blockwise": {"distributed"},
     "aa_ref_dask.functional": {"ml_dtypes"},
     "aa_ref_torch.translation": {"onnxscript"},
 }
@@ -39,6 +43,7 @@ ROOMS = {
     "aa_ref_dask.labels": {"ngff"},
     "aa_ref_dask.tiff": {"calibration", "errors"},
     "aa_ref_dask.sources": {"calibration", "errors", "ngff", "tiff"},
+    "aa_ref_dask.blockwise": {"errors", "functional", "sources"},
     "aa_ref_dask.writing": {"calibration", "folders", "functional", "labels", "ngff", "sources"},
     "aa_ref_dask.__init__": {"functional", "writing"},
     "aa_ref_torch.memory": set(),

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pyvips
+import zarr
 
 
 def command(*arguments: object) -> list[str]:
@@ -55,12 +56,22 @@ def write(folder: Path, number: int, suffixes: tuple[str, ...] = ("jpg", "png", 
         picture(rng, height, width).write_to_file(str(path))
 
 
+def write_array(path: Path, chunks: int) -> None:
+    """Write chunks so large that each is worked on alone."""
+    shape = (2 * chunks, 2048, 2048)
+    array = zarr.create_array(str(path), shape=shape, dtype="f4", chunks=(2, *shape[1:]))
+    rng = np.random.default_rng(6)
+    for i in range(0, shape[0], 2):
+        array[i : i + 2] = rng.integers(0, 256, (2, *shape[1:]))
+
+
 def kills(times: int) -> int:
     """Kill a run after a random time, again and again; then let it end."""
     faults, seeds = 0, random.Random(3)
     with tempfile.TemporaryDirectory() as above:
         source, whole = Path(above, "in"), Path(above, "whole")
         write(source, 150)
+        write_array(source / "3" / "stack.zarr", 12)
         start = time.perf_counter()
         run(source, "-o", whole)
         seconds = time.perf_counter() - start
@@ -80,7 +91,10 @@ def kills(times: int) -> int:
             done = run(source, "-o", out)
             same = done.returncode == 0 and contents(out) == wanted
             faults += not same
-            print(f"{number}: killed with {kept} of 150 there, then", "equal" if same else "WRONG")
+            print(
+                f"{number}: killed with {kept} files of {len(wanted)} there, then",
+                "equal" if same else "WRONG",
+            )
     return faults
 
 
