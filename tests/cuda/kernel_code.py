@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, files, version
 from itertools import permutations
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -40,6 +41,7 @@ from aa_ref.dtypes import FLOATING, NAMES, STORAGE, compute_type
 if SIMULATOR:
     raise RuntimeError("NUMBA_ENABLE_CUDASIM is set: the simulator compiles nothing; unset it")
 
+from numba.cuda import dispatcher
 from numba.cuda.cudadrv import nvvm
 
 ARCHITECTURES = (75, 80, 90, 100)
@@ -102,9 +104,27 @@ def ptx_of(function: Any, arguments: Any, architectures: Sequence[int]) -> dict[
             made[architecture] = text.decode().strip("\0").strip()
         return text
 
-    with mock.patch.object(nvvm, "compile_ir", translate_for_each):
+    with _no_device(), mock.patch.object(nvvm, "compile_ir", translate_for_each):
         cuda.compile_ptx(function, arguments, cc=divmod(architectures[0], 10))
     return made
+
+
+def ptx_for(function: Any, arguments: Any, architecture: int) -> str:
+    """PTX for one architecture, by Numba's own way."""
+    with _no_device():
+        ptx, _ = cuda.compile_ptx(function, arguments, cc=divmod(architecture, 10))
+    return str(ptx)
+
+
+@contextmanager
+def _no_device() -> Iterator[None]:
+    """Let device functions be compiled without a GPU.
+
+    Numba asks the current device what they are for, and then takes what the kernel is for.
+    """
+    any_device = SimpleNamespace(compute_capability=(9, 0))
+    with mock.patch.object(dispatcher, "get_current_device", return_value=any_device):
+        yield
 
 
 def instructions_of(ptx: str) -> Counter[str]:

@@ -88,7 +88,7 @@ COMPARED = [
 def test_one_compilation_for_all_gives_what_one_for_each_does(kernel: Kernel) -> None:
     arguments = signature_of(kernel).args
     for architecture in kc.ARCHITECTURES:
-        ptx, _ = cuda.compile_ptx(function_of(kernel), arguments, cc=divmod(architecture, 10))
+        ptx = kc.ptx_for(function_of(kernel), arguments, architecture)
         assert codes_of(kernel)[architecture].ptx == kc.instructions_of(ptx)
 
 

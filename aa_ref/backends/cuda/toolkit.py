@@ -87,8 +87,8 @@ def multiprocessors() -> int:
 
 
 def device_function(function: Callable[..., Any]) -> Any:
-    """A function for kernels to call. The simulator calls it as it stands."""
-    return function if SIMULATOR else cuda.jit(device=True, inline="always")(function)
+    """A function that NVVM inlines in kernels. The simulator calls it as it stands."""
+    return function if SIMULATOR else cuda.jit(device=True, forceinline=True)(function)
 
 
 def function_of_driver(dispatcher: Any) -> int:
