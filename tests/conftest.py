@@ -13,6 +13,11 @@ from hypothesis import HealthCheck, settings
 
 import aa_ref
 
+if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+    import lockstep
+
+    lockstep.install()
+
 # The machine may be busy with other work: neither deadlines nor slow generation are failures.
 for _name, _examples in {"dev": 15, "ci": 60, "deep": 1000, "simulator": 8}.items():
     settings.register_profile(

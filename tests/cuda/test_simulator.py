@@ -24,6 +24,7 @@ SUITES = {
         f"{HERE.parent / 'test_parts.py'}::test_a_part_has_the_bits_of_the_whole",
         f"{HERE.parent / 'test_parts.py'}::test_a_part_of_the_adjoint_has_the_bits_of_the_whole",
     ],
+    "barriers": [HERE / "simulated_barriers.py"],
     "the benchmark": [HERE.parent / "bench" / "simulated_bench.py"],
 }
 
