@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from cli_helpers import PHOTOS, expected, pixels_of, samples
+from compiled_code import copy_cached
 from PIL import Image
 
 import aa_ref
@@ -150,13 +151,7 @@ def test_info_shows_the_cache_folder_without_compiling(tmp_path):
 
 def test_info_finds_what_another_process_compiled(tmp_path):
     environment = ENVIRONMENT | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    code = (
-        "import numpy\n"
-        "from aa_ref.backends.numba.caching import compiled\n"
-        "from aa_ref.backends.numba.variants import VARIANTS\n"
-        "compiled('forward', numpy.float32, VARIANTS[0])\n"
-    )
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    copy_cached("forward", np.float32, VARIANTS[0], tmp_path)
     result = subprocess.run(
         [sys.executable, "-m", "aa_ref.cli", "info", "--json"],
         env=environment, capture_output=True, text=True, check=True,
