@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..dtypes import NAMES
 from .endings import FileError
 from .inputs import Input
+from .refused_types import advice_on
 
 __all__ = ["encode_npy", "is_npy", "read_npy"]
 
@@ -38,9 +39,10 @@ def read_npy(source: Input) -> NDArray[Any]:
             _check_header(source, file)
         with source.open() as file:
             if source.content is not None:
-                piped: NDArray[Any] = np.load(file, allow_pickle=False)
-                return piped
-        array: NDArray[Any] = np.load(source.name, mmap_mode="r", allow_pickle=False)
+                array: NDArray[Any] = np.load(file, allow_pickle=False)
+            else:
+                array = np.load(source.name, mmap_mode="r", allow_pickle=False)
+        _refuse_other_types(source, array.dtype)
         return array
     except FileError:
         raise
@@ -62,11 +64,7 @@ def _check_header(source: Input, file: Any) -> None:
             f"{source.name} is refused, since it holds Python objects, and reading those may run "
             "any program; save it as an array of numbers"
         )
-    if dtype.name not in NAMES:
-        raise FileError(
-            f"{source.name} holds {dtype}, which is none of the types taken ({_TAKEN}); "
-            f"{_advice(dtype)}"
-        )
+    _refuse_other_types(source, dtype)
     claimed = dtype.itemsize
     for length in shape:
         claimed *= length
@@ -79,18 +77,12 @@ def _check_header(source: Input, file: Any) -> None:
         )
 
 
-def _advice(dtype: np.dtype[Any]) -> str:
-    """Name what loses nothing."""
-    if dtype.kind == "c":
-        part = "float64" if dtype.itemsize > 8 else "float32"
-        return f"save the real and the imaginary parts as two {part} arrays"
-    if dtype.kind in "biu":
-        if dtype.itemsize <= 2:
-            return "save it as float32, which holds all of its values"
-        if dtype.itemsize == 4:
-            return "save it as float64, which holds all of its values"
-        return "save it as float64, which holds whole numbers up to 2**53"
-    return "save it as an array of one of these"
+def _refuse_other_types(source: Input, dtype: np.dtype[Any]) -> None:
+    if dtype.name not in NAMES:
+        raise FileError(
+            f"{source.name} holds {dtype}, which is none of the types taken ({_TAKEN}); "
+            f"{advice_on(dtype)}"
+        )
 
 
 def encode_npy(array: NDArray[Any]) -> list[bytes | memoryview]:

@@ -15,6 +15,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from ..endings import FileError
+from ..refused_types import advice_on, advice_on_kind
 from .picture import Picture
 
 __all__ = ["TiffFacts", "read_doubles", "read_facts", "with_tags"]
@@ -24,6 +25,8 @@ _NAMES = {"SEPARATED": "CMYK", "CIELAB": "CIE L*a*b*"}
 _UNCOMPRESSED = 1
 _UNSPECIFIED, _ASSOCIATED, _STRAIGHT = 0, 1, 2
 _PHOTOMETRIC, _ORIENTATION, _EXTRA_SAMPLES, _NO_DATA = 262, 274, 338, 42113
+_TAKEN = ("uint8", "uint16", "float16", "float32", "float64")
+_KINDS = {1: "u", 2: "i", 3: "f", 5: "c", 6: "c"}  # of SampleFormat, by NumPy's letters
 _KEPT = {*range(254, 260), 262, 266, 270, *range(273, 285), 296, 297, 317, *range(320, 326)}
 _KEPT |= {*range(338, 342), 347, *range(530, 533), 700, 33723, 34675}
 _FOR_LIBVIPS = {270, 700, 33723, 34675}  # which must have read the file to keep them
@@ -97,12 +100,18 @@ def _refuse_what_is_not_understood(name: str, page: Any) -> None:
         raise FileError(
             f"{name} is {named}, which cannot be filtered faithfully; convert it to RGB first"
         )
-    taken = ("uint8", "uint16", "float16", "float32", "float64")
     small = page.bitspersample in (1, 2, 4) and page.samplesperpixel == 1
-    if page.dtype is None or not (small or np.dtype(page.dtype).name in taken):
+    if page.dtype is None:
+        kind = _KINDS.get(page.sampleformat, "")
         raise FileError(
-            f"{name} has samples of type {page.dtype or 'unknown'}; convert it to one of "
-            f"{', '.join(taken)} first"
+            f"{name} has {page.bitspersample}-bit samples of SampleFormat {page.sampleformat}, "
+            f"which is none of the types taken ({', '.join(_TAKEN)}); {advice_on_kind(kind)}"
+        )
+    dtype = np.dtype(page.dtype)
+    if not (small or dtype.name in _TAKEN):
+        raise FileError(
+            f"{name} has samples of type {dtype}, which is none of the types taken "
+            f"({', '.join(_TAKEN)}); {advice_on(dtype)}"
         )
     if (no_data := page.tags.get(_NO_DATA)) is not None:
         raise FileError(
