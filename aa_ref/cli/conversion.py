@@ -14,11 +14,20 @@ import aa_ref
 from aa_ref.backends import default_backend
 from aa_ref.dtypes import ARRAYS_TYPE, name_of
 
-from .endings import UsageError, note
-from .images import FORMATS, check_holds, decode, downsample_samples, encode, open_picture
+from .endings import FileError, UsageError, note
+from .images import (
+    FORMATS,
+    Picture,
+    check_holds,
+    decode,
+    downsample_samples,
+    encode,
+    open_picture,
+)
 from .images.filtering import check_full_scale
 from .images.light import check_light
 from .inputs import Input
+from .nodata import Holes, NoData, computed, downsample_around, holes_of
 from .npy import encode_npy, is_npy, read_npy
 
 __all__ = ["Conversion", "Request", "convert"]
@@ -44,6 +53,7 @@ class Request(NamedTuple):
     linear_light : bool
         Whether pictures are filtered in linear light.
     max_pixels : int
+    nodata : NoData
     """
 
     options: dict[str, Any]
@@ -53,6 +63,7 @@ class Request(NamedTuple):
     quality: int | None
     linear_light: bool
     max_pixels: int
+    nodata: NoData = None
 
     def check(self) -> None:
         """See, before a large file is read, what is wrong whatever is in it.
@@ -79,6 +90,7 @@ class Request(NamedTuple):
             "format": self.format,
             "quality": self.quality,
             "linear_light": self.linear_light,
+            "nodata": None if self.nodata is None else str(self.nodata),
         }
 
     def check_quality(self, output: str, format_name: str) -> None:
@@ -158,8 +170,9 @@ def _of_array(job: _Job) -> Conversion:
     options["axes"] = (-2, -1) if job.request.axes is None else job.request.axes
     p = aa_ref.plan(x.shape, input_dtype=name_of(x.dtype, ARRAYS_TYPE), **options)
     _tell_of_kept_axes(p, "samples along {}".format, "axis {}".format)
+    holes = holes_of(job.request.nodata, None, job.origin.name, x.dtype, np.dtype(p.dtype))
     with _filtering(job, p) as filtering:
-        y = aa_ref.downsample(x, **options, backend=filtering.backend)
+        y = downsample_around(x, holes, job.target, **options, backend=filtering.backend)
     return Conversion(encode_npy(y), _report(job, options, x, y, filtering))
 
 
@@ -172,31 +185,65 @@ def _of_picture(job: _Job) -> Conversion:
         )
     picture = open_picture(job.origin, job.request.max_pixels)
     options = {**job.request.options_for("reflect"), "axes": picture.axes}
-    p = aa_ref.plan(picture.shape, input_dtype=picture.dtype.name, **options)
-    check_full_scale(picture, np.dtype(p.dtype))
+    p = aa_ref.plan(picture.shape, input_dtype=computed(picture.dtype).name, **options)
+    asked = job.request.options["dtype"]
+    result_type = picture.dtype if asked is None else np.dtype(asked)
+    check_full_scale(picture, result_type)
     if job.request.linear_light:
-        check_light(picture, job.request.options["dtype"])
+        check_light(picture, asked)
     if job.format != "npy":
-        check_holds(job.target, job.format, picture, p.out_shape, p.dtype)
+        check_holds(job.target, job.format, picture, p.out_shape, result_type)
+    holes = _holes_of_picture(job, picture, result_type)
     rows = dict(zip(picture.axes, ("rows", "columns"), strict=True))
     _tell_of_kept_axes(p, str, rows.__getitem__)
     pixels = decode(picture)
     with _filtering(job, p) as filtering:
         result = downsample_samples(
-            picture, pixels, linear_light=job.request.linear_light, backend=filtering.backend,
-            **options,
+            picture, pixels, holes, job.target, linear_light=job.request.linear_light,
+            backend=filtering.backend, **options,
         )  # fmt: skip
     said = _report(job, options, pixels, result, filtering)
     if job.format == "npy":
         if picture.header.get_typeof("icc-profile-data"):
             note(f"{job.target}: .npy holds samples only; the colour profile is not kept")
+        if picture.ground is not None:
+            note(f"{job.target}: .npy holds samples only; the place on the ground is not kept")
         return Conversion(encode_npy(result), said)
     down, across = (
         float(1 / a.scale) if a.sampling == "nearest" else float(a.stride) for a in p.axes
     )
     quality = job.request.quality
-    parts = encode(job.target, job.format, picture, result, (down, across), quality)
+    parts = encode(job.target, job.format, picture, result, (down, across), quality, holes.mark)
     return Conversion(parts, said)
+
+
+def _holes_of_picture(job: _Job, picture: Picture, result: np.dtype[Any]) -> Holes:
+    """Find which samples hold no data, and see that the result can tell them."""
+    request, name = job.request, picture.name
+    stored = picture.stored or picture.dtype
+    holes = holes_of(request.nodata, picture.nodata, name, stored, result)
+    if holes.value is None:
+        return holes
+    if picture.stored is None:
+        raise FileError(
+            f"{name} is stored in numbers that are converted, {holes.mark} among them; convert it "
+            "to 8-bit grey or RGB first, or write --nodata ignore"
+        )
+    if picture.alpha:
+        raise FileError(
+            f"{name} has an alpha, which says of each pixel how much it counts; take it away "
+            "first, or write --nodata ignore"
+        )
+    if request.linear_light:
+        raise UsageError("--linear-light is given with --nodata; leave one of them out")
+    if job.format in ("JPEG", "GIF") or request.quality is not None:
+        raise UsageError(
+            f"OUTPUT is {job.target}, and {job.format} as asked for alters samples, {holes.mark} "
+            "among them, which marks those without data; write a .tif"
+        )
+    if picture.nodata is not None and job.format != "TIFF":
+        note(f"{job.target}: {job.format} does not say that {holes.mark} marks what has no data")
+    return holes
 
 
 def _tell_of_kept_axes(

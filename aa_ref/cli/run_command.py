@@ -19,6 +19,7 @@ from .conversion import Request, convert
 from .endings import UsageError, ends_cleanly, note, reason_of
 from .images import FORMATS, format_of
 from .inputs import STANDARD, open_input
+from .nodata import parse_nodata
 from .options import (
     Axes,
     Dtype,
@@ -117,6 +118,16 @@ def run(
         int,
         typer.Option("--max-pixels", metavar="N", min=1, help="Refuse larger pictures unread."),
     ] = _MAX_PIXELS,
+    nodata: Annotated[
+        str | None,
+        typer.Option(
+            "--nodata",
+            metavar="auto|VALUE|ignore",
+            help="Leave out samples without data: auto those of the number that a TIFF names "
+            "(GDAL_NODATA), VALUE those of this number. ignore takes them as numbers.",
+            show_default=False,
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -180,6 +191,7 @@ def run(
         quality,
         linear_light,
         max_pixels,
+        None if nodata is None else parse_nodata(nodata),
     )
     work = _Work(jobs, threads, scheduler, overwrite, json)
     with warnings.catch_warnings():

@@ -220,9 +220,23 @@ def test_tiff_of_one_bit(tmp_path, downsampled, compression):
     [
         ((20, 30, 4), "uint8", {"photometric": "separated"}, ["CMYK", "RGB"]),
         ((20, 30, 3), "uint8", {"photometric": "cielab"}, ["L*a*b*", "RGB"]),
-        ((20, 30), "int16", {}, ["int16", "uint16"]),
-        ((20, 30), "int32", {}, ["int32", "float32"]),
-        ((20, 30), "complex64", {}, ["complex64"]),
+        (
+            (20, 30, 2), "int16",
+            {
+                "photometric": "minisblack", "planarconfig": "contig",
+                "extrasamples": ["unassalpha"],
+            },
+            ["an alpha in signed numbers"],
+        ),
+        (
+            (2, 20, 30), "uint8",
+            {
+                "photometric": "miniswhite", "planarconfig": "separate",
+                "extrasamples": ["unspecified"],
+            },
+            ["white as 0, in planes"],
+        ),
+        ((20, 30), "int16", {"photometric": "miniswhite"}, ["white as 0 in signed numbers"]),
         (
             (20, 30, 5), "uint8",
             {"photometric": "rgb", "extrasamples": ["unassalpha", "unspecified"]},
@@ -252,12 +266,16 @@ def test_tiff_samples_of_unknown_meaning_stay_such(tmp_path, downsampled):
         np.testing.assert_array_equal(file.asarray(), expected(pixels))
 
 
-@pytest.mark.parametrize("bands", [4, 5])
-def test_bands_of_a_satellite_stay_bands(tmp_path, downsampled, bands):
+@pytest.mark.parametrize("bands", [2, 4, 5])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_bands_of_a_satellite_stay_bands(tmp_path, downsampled, bands, planar, compression):
+    """libvips would read planes that are no colours wrongly."""
     pixels = samples((37, 22, bands), "uint16")
+    stored = np.moveaxis(pixels, -1, 0) if planar == "separate" else pixels
     tifffile.imwrite(
-        tmp_path / "input.tif", pixels, photometric="minisblack", planarconfig="contig",
-        extrasamples=["unspecified"] * (bands - 1),
+        tmp_path / "input.tif", stored, photometric="minisblack", planarconfig=planar,
+        extrasamples=["unspecified"] * (bands - 1), compression=compression,
     )  # fmt: skip
     output, _ = downsampled(tmp_path / "input.tif")
     with tifffile.TiffFile(output) as file:

@@ -196,7 +196,7 @@ def test_the_record_is_lines_of_json(tmp_path, photos):
     assert len(line["sha256"]) == 64
     assert line["parameters"] == {
         "scale": "1/4", "sigma": None, "boundary": None, "sampling": "slice", "dtype": None,
-        "axes": None, "format": "jpg", "quality": 80, "linear_light": False,
+        "axes": None, "format": "jpg", "quality": 80, "linear_light": False, "nodata": None,
     }  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_refused(tmp_path, refused):
     tifffile.imwrite(tmp_path / "a.tif", samples((40, 56), "float32"), photometric="minisblack")
     np.save(tmp_path / "a.npy", samples((40, 56)))
     for source, words, options in (
-        ("a.tif", ["floating-point"], ()),
+        ("a.tif", ["32-bit float grey"], ()),
         ("a.npy", ["--linear-light", "leave it out"], ()),
         ("a.png", ["--dtype", "leave --dtype out"], ("--dtype", "float32")),
     ):

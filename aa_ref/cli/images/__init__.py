@@ -6,7 +6,8 @@
 `reading`     the header, with all refusals, and the samples
 `messages`    what libvips says of a file, in one line
 `unseen`      what libvips passes over in a PNG or JPEG
-`tiff`        and in a TIFF
+`tiff`        and in a TIFF, which tifffile writes
+`ground`      where a GeoTIFF lies
 `filtering`   downsampling samples, transparency and all
 `light`       samples as linear light, by sRGB's curve
 `writing`     samples and metadata into a file's bytes

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import aa_ref
 
 from ..endings import UsageError
+from ..nodata import Holes, downsample_around
 from .light import light_of, samples_of
 from .picture import Picture, full_scale
 
@@ -23,18 +24,24 @@ __all__ = ["check_full_scale", "downsample_samples"]
 def downsample_samples(
     picture: Picture,
     pixels: NDArray[Any],
+    holes: Holes,
+    name: str,
     *,
     dtype: Any,
     linear_light: bool = False,
     **options: Any,
 ) -> NDArray[Any]:
-    """Call `aa_ref.downsample` along rows and columns.
+    """Downsample along rows and columns.
 
     Parameters
     ----------
     picture : Picture
     pixels : ndarray
         Its samples.
+    holes : Holes
+        Which of them hold no data; none beside an alpha, or in linear light.
+    name : str
+        What becomes of it, for messages.
     linear_light : bool
         Whether the light that they stand for is filtered, in binary32.
     dtype, options
@@ -43,8 +50,7 @@ def downsample_samples(
     if linear_light:
         return _filtered_light(picture, pixels, options)
     if not picture.alpha:
-        plain: NDArray[Any] = aa_ref.downsample(pixels, dtype=dtype, **options)
-        return plain
+        return downsample_around(pixels, holes, name, dtype=dtype, **options)
     filtered = aa_ref.downsample(_contributions(pixels), **options)
     return _separated(filtered, picture.dtype if dtype is None else np.dtype(dtype))
 

@@ -59,7 +59,7 @@ FORMATS = {
         {"exact": True}, frames=True, without_quality=_LOSSLESS,
     ),
     "TIFF": Format(
-        "tiffload", (".tif", ".tiff"), _REAL,
+        "tiffload", (".tif", ".tiff"), (*_REAL, "int16"),
         ("icc-profile-data", "xmp-data", "iptc-data", "image-description"), _ANY, {},
     ),
     "AVIF": Format(
@@ -143,4 +143,6 @@ def check_holds(
 def _better(dtype: np.dtype[Any]) -> str:
     if dtype.name == "uint16":
         return "write .png or .tif"
-    return "write a .tif" if dtype.name in _REAL else f"use --dtype with one of {', '.join(_REAL)}"
+    if dtype.name in FORMATS["TIFF"].dtypes:
+        return "write a .tif"
+    return f"use --dtype with one of {', '.join(_REAL)}"

@@ -22,11 +22,11 @@ def check_light(picture: Picture, dtype: str | None) -> None:
     Raises
     ------
     UsageError
-        If its samples are no integers, or the result's would be other ones.
+        If its samples are of floating point or signed, or the result's would be other ones.
     """
     if picture.dtype.kind != "u":
         raise UsageError(
-            f"--linear-light is given, but {picture.name} has floating-point samples, which stand "
+            f"--linear-light is given, but {picture.name} is {picture.kind}, whose samples stand "
             "for linear light as a rule; leave it out"
         )
     if dtype is not None and np.dtype(dtype) != picture.dtype:

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from .ground import Ground
+
 __all__ = ["COMMENT", "METADATA", "Picture", "fields_of", "full_scale"]
 
+_KINDS = {"u": "", "i": " signed", "f": " float"}
 COMMENT = "png-comment-"
 METADATA = {
     "icc-profile-data": "colour profile",
@@ -47,6 +50,12 @@ class Picture:
         Whether its samples are.
     notes : tuple of str
         What is converted and what is not kept, to be told once it has been decoded.
+    stored : numpy.dtype or None
+        Of the numbers in the file; None where samples are made of them, as by a palette.
+    nodata : str or None
+        What a TIFF's tag GDAL_NODATA says.
+    ground : Ground or None
+        Where a GeoTIFF lies.
     """
 
     name: str
@@ -63,6 +72,9 @@ class Picture:
     orientation: int
     compressed: bool
     notes: tuple[str, ...]
+    stored: np.dtype[Any] | None
+    nodata: str | None = None
+    ground: Ground | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,7 +96,7 @@ class Picture:
     @property
     def kind(self) -> str:
         """In words, for messages: ``16-bit RGB with alpha``."""
-        depth = f"{8 * self.dtype.itemsize}-bit" + (" float" if self.dtype.kind == "f" else "")
+        depth = f"{8 * self.dtype.itemsize}-bit{_KINDS[self.dtype.kind]}"
         words = [depth, "grey" if self.colours == 1 else "RGB"]
         if self.alpha:
             words.append("with alpha")

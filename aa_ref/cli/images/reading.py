@@ -18,14 +18,20 @@ from ..inputs import Input
 from .formats import FORMATS, recognised
 from .messages import in_one_line, listening
 from .picture import Picture, fields_of
-from .tiff import read_doubles, read_facts
+from .tiff import read_facts, read_samples
 from .unseen import notes_of_jpeg, notes_of_png
 
 __all__ = ["decode", "open_picture"]
 
 os.environ.setdefault("VIPS_DISC_THRESHOLD", str(1 << 62))  # memory, not a temporary file
 pyvips.cache_set_max(0)  # no operation is asked for twice, and a cached one keeps its file open
-_DTYPES = {"uchar": "uint8", "ushort": "uint16", "float": "float32", "double": "float64"}
+_DTYPES = {
+    "uchar": "uint8",
+    "ushort": "uint16",
+    "short": "int16",
+    "float": "float32",
+    "double": "float64",
+}
 _COLOURS = ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb", "multiband")
 _STRICT = {"JPEG": "warning", "TIFF": "warning"}  # libjpeg only warns where samples are missing
 _HARMLESS = re.compile(r"extraneous bytes before marker 0x(?!d[0-7])")  # but restarts are samples
@@ -53,8 +59,8 @@ def open_picture(source: Input, max_pixels: int) -> Picture:
         with source.open() as file:
             tiff = read_facts(name, file)
         _refuse_what_is_too_large(name, *tiff.size, max_pixels)
-        if tiff.doubles:
-            load = _loader_of_doubles(source, tiff.orientation)
+        if tiff.unread:
+            load = _loader_by_tifffile(source, tiff.orientation)
     with listening(f"cannot read {name}") as said:
         image = _with_exif(load(_STRICT.get(fmt, "error")), fmt)
     notes = [*(tiff.notes if tiff else ()), *_conversions(name, fmt, image)]
@@ -76,6 +82,9 @@ def open_picture(source: Input, max_pixels: int) -> Picture:
         orientation,
         tiff.compressed if tiff else True,
         (*notes, *(f"{name} may be damaged: {text}" for text in said)),
+        (None if tiff.is_converted else tiff.dtype) if tiff else np.dtype(_DTYPES[image.format]),
+        tiff.nodata if tiff else None,
+        tiff.ground if tiff else None,
     )  # fmt: skip
 
 
@@ -96,10 +105,10 @@ def _loader(source: Input, fmt: str) -> Callable[[str], Any]:
     return load
 
 
-def _loader_of_doubles(source: Input, orientation: int) -> Callable[[str], Any]:
+def _loader_by_tifffile(source: Input, orientation: int) -> Callable[[str], Any]:
     def load(_: str) -> Any:
         with source.open() as file:
-            image = pyvips.Image.new_from_array(read_doubles(source.name, file))
+            image = pyvips.Image.new_from_array(read_samples(source.name, file))
         image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
         return image
 

@@ -1,7 +1,7 @@
-"""What libvips passes over in a TIFF, by its tags: tifffile reads them.
+"""What libvips passes over in a TIFF, by its tags: tifffile reads and writes them.
 
-libvips says neither what extra samples mean nor which tags there are, and reads 64-bit floats not
-at all.
+libvips says neither what extra samples mean nor which tags there are, reads 64-bit floats not at
+all and planes that are no colours wrongly, and writes no tags but its own.
 """
 
 import io
@@ -14,33 +14,48 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+import aa_ref
+
 from ..endings import FileError
 from ..refused_types import advice_on, advice_on_kind
+from .ground import GROUND, Ground, Tag, ground_of
 from .picture import Picture
 
-__all__ = ["TiffFacts", "read_doubles", "read_facts", "with_tags"]
+__all__ = ["NO_DATA", "TiffFacts", "encode_tiff", "read_facts", "read_samples"]
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _NAMES = {"SEPARATED": "CMYK", "CIELAB": "CIE L*a*b*"}
 _UNCOMPRESSED = 1
 _UNSPECIFIED, _ASSOCIATED, _STRAIGHT = 0, 1, 2
-_PHOTOMETRIC, _ORIENTATION, _EXTRA_SAMPLES, _NO_DATA = 262, 274, 338, 42113
-_TAKEN = ("uint8", "uint16", "float16", "float32", "float64")
+_ORIENTATION, NO_DATA = 274, 42113
+_HORIZONTAL, _SEPARATE = 2, 2
+_INCH, _CENTIMETRE = (2, 25.4), (3, 10.0)  # the tag's number, and millimetres
+_BLOBS = {"xmp-data": (700, 1, 1), "iptc-data": (33723, 4, 4)}  # code, type, bytes of one
+_BIG = (1 << 32) - (1 << 26)  # bytes that the offsets of a plain TIFF reach
+_TAKEN = ("uint8", "uint16", "int16", "float16", "float32", "float64")
 _KINDS = {1: "u", 2: "i", 3: "f", 5: "c", 6: "c"}  # of SampleFormat, by NumPy's letters
 _KEPT = {*range(254, 260), 262, 266, 270, *range(273, 285), 296, 297, 317, *range(320, 326)}
-_KEPT |= {*range(338, 342), 347, *range(530, 533), 700, 33723, 34675}
+_KEPT |= {*range(338, 342), 347, *range(530, 533), 700, 33723, 34675, NO_DATA}
 _FOR_LIBVIPS = {270, 700, 33723, 34675}  # which must have read the file to keep them
 
 
 class TiffFacts(NamedTuple):
-    """What the tags say: size, colours and alpha of a pixel, and how the samples are stored."""
+    """What the tags say: size, colours and alpha of a pixel, and how the samples are stored.
+
+    ``unread`` where libvips does not read the samples; ``is_converted`` where it makes others of
+    those that are stored. ``nodata`` is the text of GDAL_NODATA.
+    """
 
     size: tuple[int, int]
     colours: int
     alpha: bool
     orientation: int
     compressed: bool
-    doubles: bool
+    dtype: np.dtype[Any]
+    unread: bool
+    is_converted: bool
+    nodata: str | None
+    ground: Ground | None
     notes: list[str]
 
 
@@ -56,14 +71,19 @@ def read_facts(name: str, file: IO[bytes]) -> TiffFacts:
     with _readable(name), tifffile.TiffFile(file) as tiff:
         page = _only_page(name, tiff)
         _refuse_what_is_not_understood(name, page)
+        ground, nodata = ground_of(page), page.tags.valueof(NO_DATA)
         return TiffFacts(
             (page.imagewidth, page.imagelength),
             3 if int(page.photometric) in (_RGB, _PALETTE, _YCBCR) else 1,
             bool({_ASSOCIATED, _STRAIGHT} & set(page.extrasamples)),
             page.tags.valueof(_ORIENTATION, 1),
             int(page.compression) != _UNCOMPRESSED,
-            np.dtype(page.dtype) == np.float64,
-            _notes(name, tiff, page),
+            np.dtype(page.dtype),
+            _is_unread(page),
+            int(page.photometric) in (_WHITE_IS_ZERO, _PALETTE) or page.bitspersample < 8,
+            None if nodata is None else str(nodata).strip(" \0"),
+            ground,
+            _notes(name, tiff, page, GROUND if ground else set()),
         )
 
 
@@ -113,21 +133,24 @@ def _refuse_what_is_not_understood(name: str, page: Any) -> None:
             f"{name} has samples of type {dtype}, which is none of the types taken "
             f"({', '.join(_TAKEN)}); {advice_on(dtype)}"
         )
-    if (no_data := page.tags.get(_NO_DATA)) is not None:
+    has_alpha = bool({_ASSOCIATED, _STRAIGHT} & set(page.extrasamples))
+    if dtype.kind == "i" and (has_alpha or int(page.photometric) == _WHITE_IS_ZERO):
+        what = "an alpha" if has_alpha else "white as 0"
         raise FileError(
-            f"{name} marks samples without data as {str(no_data.value).strip()} (GDAL_NODATA), and "
-            "those would be averaged into their neighbours; fill them first, for instance with "
-            "gdal_fillnodata.py, or take the mark away with gdal_edit.py -unsetnodata"
+            f"{name} has {what} in signed numbers, of which nobody says where they end; save it "
+            "as uint16"
         )
-    if len(page.extrasamples) > 1 and {_ASSOCIATED, _STRAIGHT} & set(page.extrasamples):
+    if int(page.photometric) == _WHITE_IS_ZERO and _is_in_planes(page):
+        raise FileError(f"{name} has white as 0, in planes; save the samples of a pixel together")
+    if len(page.extrasamples) > 1 and has_alpha:
         raise FileError(
             f"{name} has an alpha among {len(page.extrasamples)} extra samples; keep the alpha only"
         )
 
 
-def _notes(name: str, tiff: Any, page: Any) -> list[str]:
-    """Tell what is converted, and which tags are not kept."""
-    kept = _KEPT - _FOR_LIBVIPS if page.dtype == np.float64 else _KEPT
+def _notes(name: str, tiff: Any, page: Any, further: set[int]) -> list[str]:
+    """Tell what is converted, and which tags are not kept, these apart."""
+    kept = (_KEPT - _FOR_LIBVIPS if _is_unread(page) else _KEPT) | further
     notes, lost = [], [tag.name for tag in page.tags if tag.code not in kept]
     if page.is_imagej or page.is_ome:
         lost.append(f"the description, which is {'ImageJ' if page.is_imagej else 'OME'}'s")
@@ -148,8 +171,18 @@ def _notes(name: str, tiff: Any, page: Any) -> list[str]:
     return notes
 
 
-def read_doubles(name: str, file: IO[bytes]) -> NDArray[Any]:
-    """Read 64-bit samples of shape (H, W) or (H, W, C) as stored, with straight colours.
+def _is_unread(page: Any) -> bool:
+    """See whether libvips reads the samples not at all or wrongly."""
+    planes = _is_in_planes(page) and int(page.photometric) == _BLACK_IS_ZERO
+    return planes or page.dtype == np.float64
+
+
+def _is_in_planes(page: Any) -> bool:
+    return int(page.planarconfig) == _SEPARATE and page.samplesperpixel > 1
+
+
+def read_samples(name: str, file: IO[bytes]) -> NDArray[Any]:
+    """Read samples of shape (H, W) or (H, W, C) as stored, with straight colours.
 
     Raises
     ------
@@ -163,16 +196,60 @@ def read_doubles(name: str, file: IO[bytes]) -> NDArray[Any]:
         if _ASSOCIATED in page.extrasamples:
             colours, alpha = pixels[..., :-1], pixels[..., -1:]
             np.divide(colours, alpha, out=colours, where=alpha != 0)
+    if pixels.dtype == np.float16:
+        pixels = pixels.astype(np.float32)  # as libvips does
     return np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
-def with_tags(data: bytes, picture: Picture) -> bytes | memoryview:
-    """Set, in a TIFF as libvips writes it, that samples mean nothing known: to libvips, alpha."""
-    if not picture.unnamed:
-        return data
-    stream = io.BytesIO(data)
-    with tifffile.TiffFile(stream, mode="r+") as tiff:
-        tags = tiff.pages.first.tags
-        tags[_PHOTOMETRIC].overwrite(_RGB if picture.colours == 3 else _BLACK_IS_ZERO)
-        tags[_EXTRA_SAMPLES].overwrite((_UNSPECIFIED,) * picture.unnamed)
-        return stream.getvalue()
+def _rounded(resolution: float) -> float:
+    return float(np.float32(resolution))  # which libvips has read as such
+
+
+def encode_tiff(
+    picture: Picture,
+    pixels: NDArray[Any],
+    fields: dict[str, Any],
+    resolution: tuple[float, float, str],
+    tags: list[Tag],
+) -> memoryview:
+    """Give the bytes of a TIFF.
+
+    Parameters
+    ----------
+    picture : Picture
+        What the samples come from.
+    pixels : ndarray
+    fields : dict
+        Metadata, by libvips's names.
+    resolution : (across, down, unit)
+        Samples a millimetre, and "in", "cm" or "" for unknown.
+    tags : list of Tag
+        Further ones.
+    """
+    across, down, unit = resolution
+    units = _INCH if unit == "in" else _CENTIMETRE
+    texts = fields.get("image-description")
+    for field, (code, kind, size) in _BLOBS.items():
+        if field in fields:
+            data = fields[field] + bytes(-len(fields[field]) % size)
+            tags = [*tags, (code, kind, len(data) // size, data, True)]
+    stream = io.BytesIO()
+    tifffile.imwrite(
+        stream,
+        pixels,
+        bigtiff=pixels.nbytes > _BIG,
+        photometric=_RGB if picture.colours == 3 else _BLACK_IS_ZERO,
+        planarconfig="contig" if pixels.ndim == 3 else None,
+        extrasamples=(_STRAIGHT,) * picture.alpha + (_UNSPECIFIED,) * picture.unnamed,
+        compression="zlib" if picture.compressed else None,
+        predictor=_HORIZONTAL if picture.compressed and pixels.dtype.kind != "f" else None,
+        iccprofile=fields.get("icc-profile-data"),
+        description=None if texts is None else texts.encode(),
+        resolution=(_rounded(across * units[1]), _rounded(down * units[1])) if unit else None,
+        resolutionunit=units[0] if unit else None,
+        software=False,
+        metadata=None,
+        extratags=tags,
+        maxworkers=aa_ref.get_num_threads(),
+    )
+    return stream.getbuffer()

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from ..endings import note
 from .formats import FORMATS
+from .ground import Tag
 from .messages import listening
 from .picture import COMMENT, METADATA, Picture, fields_of
-from .tiff import with_tags
+from .tiff import NO_DATA, encode_tiff
 
 __all__ = ["encode", "encode_png"]
 
@@ -19,7 +20,6 @@ _UNKNOWN = 72 / 25.4  # samples a millimetre, where a format must state some res
 _LEAST, _MOST = 0.001, 1e6  # beyond, formats' integers end
 _OLD_SIZES = re.compile(r"ImageJ=|\{\"shape\"|<\?xml.*OME", re.DOTALL)
 _XMP_FIELD = rb"((?:tiff|exif):(?:%b)(?:\s*=\s*[\"']|>)\s*)\d+"
-_BIG = (1 << 32) - (1 << 26)  # bytes that the offsets of a plain TIFF reach
 
 
 def encode(
@@ -29,6 +29,7 @@ def encode(
     pixels: NDArray[Any],
     spacing: tuple[float, float],
     quality: int | None,
+    nodata: str | None = None,
 ) -> list[bytes | memoryview]:
     """Give the bytes of a smaller picture in the format ``name``.
 
@@ -43,6 +44,8 @@ def encode(
         How many of the larger picture's pixels one of the smaller stands for.
     quality : int or None
         1 to 100; None for JPEG's default, for the others without loss.
+    nodata : str or None
+        What a TIFF's tag GDAL_NODATA says.
 
     Raises
     ------
@@ -57,13 +60,17 @@ def encode(
             note(f"{output}: the profile for grey is not kept")
     if name == "GIF":
         note(f"{output}: GIF holds 256 colours a frame and no soft edges; they are chosen anew")
-    settings = dict(FORMATS[name].settings)
-    if name == "TIFF":
-        settings["compression"] = "deflate" if picture.compressed else "none"
-        settings["predictor"] = "horizontal" if pixels.dtype.kind == "u" else "none"
-        settings["bigtiff"] = pixels.nbytes > _BIG
-    settings |= {"Q": quality} if quality else FORMATS[name].without_quality or {}
+    tags = _ground(output, name, picture, spacing)
     across, down, unit = _resolution(picture, spacing)
+    if "xmp-data" in fields:
+        height, width = pixels.shape[1:3] if picture.frames > 1 else pixels.shape[:2]
+        fields["xmp-data"] = _adapted(fields["xmp-data"], width, height)
+    if name == "TIFF":
+        if nodata is not None:
+            tags.append((NO_DATA, 2, 0, nodata, True))
+        return [encode_tiff(picture, pixels, fields, (across, down, unit), tags)]
+    settings = dict(FORMATS[name].settings)
+    settings |= {"Q": quality} if quality else FORMATS[name].without_quality or {}
     exif = "exif-data" in fields or (name == "JPEG" and bool(unit))
     with listening(f"cannot write {output}") as said:
         image = _image(pixels, 1 if picture.frames == 1 else pixels.shape[0])
@@ -75,7 +82,24 @@ def encode(
         data: bytes = save(keep="icc|xmp|iptc|other" + "|exif" * exif, **settings)
     for text in said:
         note(f"{output}: {text}")
-    return [with_tags(data, picture) if name == "TIFF" else data]
+    return [data]
+
+
+def _ground(output: str, name: str, picture: Picture, spacing: tuple[float, float]) -> list[Tag]:
+    """Adapt the tags of a GeoTIFF, and note where they are not kept."""
+    why, ground = None, picture.ground
+    if ground is None:
+        return []
+    if name != "TIFF":
+        why = f"{name} does not hold it"
+    elif picture.orientation != 1:
+        why = "the picture is turned"
+    elif not all(step.is_integer() for step in spacing):
+        why = "--sampling nearest takes samples unevenly here"
+    if why is None:
+        return ground.coarser(*spacing)
+    note(f"{output}: the place on the ground is not kept, since {why}: {', '.join(ground.names)}")
+    return []
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> list[bytes | memoryview]:
@@ -125,9 +149,6 @@ def _is_readable(kind: str, value: Any) -> bool:
 
 def _give_metadata(image: Any, picture: Picture, fields: dict[str, Any]) -> None:
     """Copy what is kept. libvips writes sizes and resolution into the EXIF by itself."""
-    if "xmp-data" in fields:
-        height = image.height // picture.frames
-        fields["xmp-data"] = _adapted(fields["xmp-data"], image.width, height)
     for field, value in fields.items():
         image.set_type(picture.header.get_typeof(field), field, value)
     if image.get_typeof("jpeg-thumbnail-data"):
