@@ -149,7 +149,7 @@ class Batch:
             said = f"{item.source}: {target} is up to date"
             return Outcome(item.source, str(target), "kept", None, said)
         replaces = state != "missing"
-        if two_stores(item.source, item.place):
+        if two_stores(item.source, item.place, self.request):
             return self._convert_store(item, found, replaces)
         draft = Draft(target, replaces, self.record.folder)
         source = item.source

@@ -198,7 +198,7 @@ def run(
         warnings.simplefilter("ignore", UserWarning)  # of scales that keep all, which is noted
         if is_several(inputs, output):
             _run_many(inputs, output, request, work)
-        elif two_stores(inputs[0], output):
+        elif two_stores(inputs[0], output, request):
             _run_store(inputs[0], output, request, work)
         else:
             _run_one(inputs[0], output, request, work)

@@ -20,6 +20,7 @@ from .conversion import Request
 from .endings import FileError, UsageError, note
 from .output import Draft, worded
 from .record import PARTIAL, fingerprint
+from .refused_types import advice_on
 
 __all__ = ["Computing", "computing_on", "convert_store", "is_store", "two_stores"]
 
@@ -91,11 +92,13 @@ def is_store(path: Path) -> bool:
     )
 
 
-def two_stores(source: str, target: str) -> bool:
+def two_stores(source: str, target: str, request: Request) -> bool:
     """Tell whether an input is to be read, or a result written, a block at a time."""
     path = Path(source)
     if is_store(path) or Path(target).suffix.lower() == ".zarr":
         return True
+    if isinstance(request.nodata, float):  # which counts samples of the whole array
+        return False
     large = path.suffix.lower() == ".npy" and path.is_file() and path.stat().st_size > _LARGE
     return large and not _missing_packages()
 
@@ -132,7 +135,7 @@ def convert_store(
     """
     _check(source, target, request)
     from aa_ref_dask import blockwise
-    from aa_ref_dask.errors import ClusterError, SourceError
+    from aa_ref_dask.errors import ClusterError, OtherTypeError, SourceError
 
     options = {**request.options_for("zeros"), "axes": request.axes or (-2, -1)}
     try:
@@ -159,6 +162,8 @@ def convert_store(
                     blockwise.create_zarr(new, job)
                     new.rename(array)
                 blockwise.fill(array, job, get, show)
+    except OtherTypeError as error:
+        raise FileError(f"{error.what}; {advice_on(error.dtype)}") from None
     except (ClusterError, SourceError) as error:
         raise FileError(str(error)) from None
     plan, rule = job.plan, options["boundary"]
@@ -197,6 +202,11 @@ def _check(source: str, target: Path, request: Request) -> None:
         raise UsageError(
             f"--linear-light is given, but {source} is an array, which does not say how its "
             "numbers are to be seen; leave it out"
+        )
+    if isinstance(request.nodata, float):
+        raise UsageError(
+            f"--nodata is given, but {source} into {target} is done block by block, where samples "
+            "without data are not left out; save the array as .npy, and write a .npy"
         )
 
 

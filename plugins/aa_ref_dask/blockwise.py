@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 import aa_ref
 from aa_ref.dtypes import ARRAYS_TYPE, NAMES, name_of
 
-from .errors import ClusterError, SourceError
+from .errors import ClusterError, OtherTypeError
 from .functional import downsample
 from .sources import Blocks, open_array
 
@@ -102,16 +102,14 @@ def open_job(path: str, **options: Any) -> Job:
     Raises
     ------
     AaRefError
-        `SourceError` if it cannot be read, or holds a type that is not taken; otherwise as
-        `aa_ref.downsample`.
+        `SourceError` if it cannot be read, `OtherTypeError` if it holds a type that is not taken;
+        otherwise as `aa_ref.downsample`.
     """
     source = open_array(path)
     if source.dtype.name not in NAMES:
         taken = ", ".join(name for name in NAMES if name != "bfloat16")
-        raise SourceError(
-            f"{path} holds {source.dtype}, which is none of the types taken ({taken}); convert it "
-            "first"
-        )
+        what = f"{path} holds {source.dtype}, which is none of the types taken ({taken})"
+        raise OtherTypeError(what, source.dtype)
     known = {name: value for name, value in options.items() if name != "backend"}
     plan = aa_ref.plan(source.shape, input_dtype=name_of(source.dtype, ARRAYS_TYPE), **known)
     return Job(source, plan, cut(source, plan), options)

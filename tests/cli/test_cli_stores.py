@@ -266,13 +266,39 @@ def test_what_is_refused(tmp_path, refused):
         ("x.zarr", output, ["axes"], ("--axes", "4")),
         ("x.zarr", tmp_path / "no" / "y.zarr", ["there is no folder"], ()),
         ("group.zarr", output, ["holds a group of arrays", "group.zarr/inner"], ()),
-        ("int64.zarr", output, ["holds int64", "none of the types taken"], ()),
+        ("int64.zarr", output, ["none of the types taken", "save it as float64, which"], ()),
+        ("x.zarr", output, ["--nodata is given", "save the array as .npy"], ("--nodata", "3")),
         ("empty.zarr", output, ["cannot read", "no Zarr array or group"], ()),
         ("photo.png", output, ["is no array; write a picture"], ()),
         ("nothing.zarr", output, ["nothing.zarr", "is no array"], ()),
     ]:
         refused(tmp_path / name, target, words, *options)
     assert source.exists()
+
+
+@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.usefixtures("small_blocks")
+def test_samples_without_data_are_left_out_of_large_npy_files_too(tmp_path, folder):
+    x = samples((40, 50), "float32")
+    x[3:20, 10:30] = np.nan
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "x.npy", x)
+    source, output = tmp_path / "in" / "x.npy", tmp_path / "y.npy"
+    if folder:
+        source, output = source.parent, tmp_path / "out"
+    ending = run(source, output, "--nodata", "nan")
+    assert ending.status == 0, ending.stderr
+    y, _ = aa_ref.downsample_masked(x, ~np.isnan(x), 0.5)
+    assert 0 < np.isnan(y).sum() < 300
+    np.testing.assert_array_equal(np.load(output / "x.npy" if folder else output), y)
+
+
+@pytest.mark.parametrize("asked", ["auto", "ignore"])
+def test_arrays_name_nothing_that_marks_holes(tmp_path, asked):
+    x = samples((40, 50), "uint8")
+    source = to_zarr(tmp_path / "x.zarr", x, (20, 20))
+    assert run(source, tmp_path / "y.zarr", "--nodata", asked).status == 0
+    np.testing.assert_array_equal(read(tmp_path / "y.zarr"), aa_ref.downsample(x, 0.5))
 
 
 def test_damage_is_told(tmp_path):
