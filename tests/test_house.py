@@ -66,7 +66,7 @@ OUTSIDE = {
     "backends.cuda": {"numba", "llvmlite", "cuda"},
     "oracle": {"ml_dtypes", "pytest"},
     "cli": {
-        *("typer", "rich", "click", "pyvips", "tifffile", "numba"),
+        *("typer", "rich", "click", "pyvips", "tifffile", "av", "numba"),
         *("aa_ref_dask", "dask", "distributed"),
     },
 }
@@ -255,6 +255,8 @@ def module_at(path: Path) -> ModuleType:
     if "cli" in parts:
         for needed in ("typer", "rich", "pyvips", "tifffile"):
             pytest.importorskip(needed)
+    if "videos" in parts:
+        pytest.importorskip("av")
     if "numba" in parts:
         pytest.importorskip("numba")
     if "cuda" in parts:

@@ -9,14 +9,15 @@ from typing import Literal, NamedTuple
 
 import aa_ref
 
-from .conversion import Request, convert
+from .conversion import Request, convert, output_format, write_video
 from .endings import FileError, NoSpaceError, collecting_notes, reason_of
-from .images import format_of, in_own_words
-from .inputs import open_input
+from .images import in_own_words
+from .inputs import Input, open_input
 from .output import Draft, worded
 from .record import Entry, Fingerprint, Record, State, digest, fingerprint
 from .selection import Item
 from .stores import Computing, convert_store, two_stores
+from .videos import is_video
 
 __all__ = ["Batch", "Made", "Outcome", "make"]
 
@@ -63,12 +64,15 @@ def make(source: str, draft: Draft, request: Request, threads: int) -> Made:
     """
     draft = draft.anew()  # a worker may have died while it wrote the file
     target = str(draft.path)
-    format_name = format_of(target, request.format)
+    format_name = output_format(target, request.format)
     request.check_quality(target, format_name)
+    origin = open_input(source)
+    if is_video(origin):
+        return _make_video(origin, draft, format_name, request, threads)
 
     def work() -> tuple[list[bytes | memoryview], str, list[str]]:
         with collecting_notes() as notes:
-            made = convert(open_input(source), target, format_name, request, alone=False)
+            made = convert(origin, target, format_name, request, alone=False)
         return made.parts, made.said, notes
 
     with aa_ref.limit_threads(threads):
@@ -83,6 +87,18 @@ def make(source: str, draft: Draft, request: Request, threads: int) -> Made:
         draft.discard()
         raise
     return Made(draft, size, checksum.hexdigest(), said, notes)
+
+
+def _make_video(
+    origin: Input, draft: Draft, format_name: str, request: Request, threads: int
+) -> Made:
+    try:
+        with aa_ref.limit_threads(threads), collecting_notes() as notes:
+            said = write_video(origin, draft, format_name, request, durably=False)
+        return Made(draft, *digest(draft.temporary), said, notes)
+    except BaseException:
+        draft.discard()
+        raise
 
 
 class Batch:

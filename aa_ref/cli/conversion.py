@@ -22,6 +22,7 @@ from .images import (
     decode,
     downsample_samples,
     encode,
+    format_of,
     open_picture,
 )
 from .images.filtering import check_full_scale
@@ -29,8 +30,10 @@ from .images.light import check_light
 from .inputs import Input
 from .nodata import Holes, NoData, computed, downsample_around, holes_of
 from .npy import encode_npy, is_npy, read_npy
+from .output import Draft
+from .videos import CONTAINERS
 
-__all__ = ["Conversion", "Request", "convert"]
+__all__ = ["Conversion", "Request", "convert", "output_format", "suffix_of", "write_video"]
 
 _LONG = 1 << 40  # no scale that is right otherwise leaves nothing of it
 Parts = list[bytes | memoryview]
@@ -100,6 +103,8 @@ class Request(NamedTuple):
         ------
         UsageError
         """
+        if format_name in CONTAINERS:
+            return  # the codec says
         lossy = format_name in FORMATS and FORMATS[format_name].without_quality
         if self.quality is not None and not lossy:
             raise UsageError(
@@ -111,6 +116,24 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
     return str(Fraction(value)) if isinstance(value, Fraction | float) else value
+
+
+def output_format(output: str, given: str | None) -> str:
+    """Return an output's format: a key of `FORMATS` or `CONTAINERS`, or "npy".
+
+    Raises
+    ------
+    UsageError
+        If neither ``--format`` nor the suffix names one.
+    """
+    return format_of(output, given, CONTAINERS)
+
+
+def suffix_of(format_name: str) -> str:
+    """Return the suffix of results in a format."""
+    if format_name in FORMATS:
+        return FORMATS[format_name].suffixes[0]
+    return ".npy" if format_name == "npy" else format_name
 
 
 class Conversion(NamedTuple):
@@ -141,7 +164,7 @@ def convert(
     target : str
         The output, for messages.
     format_name : str
-        Its format: a key of `FORMATS`, or "npy".
+        Its `output_format`.
     request : Request
     alone : bool
         Whether nothing else is shown meanwhile; then something moves where it may take seconds.
@@ -150,8 +173,39 @@ def convert(
     ------
     AaRefError, FileError, UsageError, MemoryError
     """
+    if format_name in CONTAINERS:
+        raise UsageError(
+            f"OUTPUT is {target}, a video, but {origin.name} is none; write a .png or a .npy"
+        )
     job = _Job(origin, target, format_name, request, alone)
     return _of_array(job) if is_npy(origin) else _of_picture(job)
+
+
+def write_video(
+    origin: Input, draft: Draft, format_name: str, request: Request, *, durably: bool = True
+) -> str:
+    """Make a video smaller, frame by frame, in the draft's temporary file.
+
+    Returns
+    -------
+    str
+        A line that says what was done.
+
+    Raises
+    ------
+    AaRefError, FileError, UsageError, MemoryError
+    """
+    try:
+        from .videos.conversion import convert_video
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "av":
+            raise
+        raise UsageError(
+            f"{origin.name} is a video, which needs the extra 'video': "
+            "pip install 'aa-ref[cli,video]'"
+        ) from None
+    with draft.opened(durably=durably) as file:
+        return convert_video(origin, file, str(draft.path), format_name, request)
 
 
 def _of_array(job: _Job) -> Conversion:

@@ -35,9 +35,13 @@ __all__ = [
     "ends_cleanly",
     "note",
     "reason_of",
+    "stopping",
 ]
 
 P = ParamSpec("P")
+stopping = threading.Event()
+"""Set while a run is ended before its time: what takes long, in whatever thread, then gives up."""
+
 _collected: ContextVar[list[str] | None] = ContextVar("the notes of one file", default=None)
 
 

@@ -42,6 +42,7 @@ def _facts() -> dict[str, Any]:
             "pyvips": _version_of("pyvips"),
             "libvips": ".".join(str(pyvips.version(part)) for part in range(3)),
             "tifffile": _version_of("tifffile"),
+            "PyAV": _version_of("av"),
             "typer": _version_of("typer"),
             "rich": _version_of("rich"),
         },

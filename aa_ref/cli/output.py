@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from .endings import FileError, NoSpaceError, UsageError
 
@@ -96,11 +97,17 @@ class Draft:
         FileError
             If that cannot be done; the message says why.
         """
+        with self.opened(durably=durably) as file:
+            for part in parts:
+                file.write(part)
+
+    @contextmanager
+    def opened(self, *, durably: bool = True) -> Iterator[IO[bytes]]:
+        """Open the temporary file, to be written inside and complete at the end; see `write`."""
         with worded(self.path):
             replaced = self.target.stat() if self.overwrite and self.target.exists() else None
             with open(self.temporary, "xb", opener=replaced and _open_for_me) as file:
-                for part in parts:
-                    file.write(part)
+                yield file
                 file.flush()
                 if replaced is not None:
                     _hand_on_permissions(replaced, file.fileno())

@@ -15,10 +15,9 @@ from aa_ref.backends import get_backend
 from aa_ref.dtypes import name_of
 
 from .batch import Batch, Outcome
-from .conversion import Request, convert
-from .endings import UsageError, ends_cleanly, note, reason_of
-from .images import FORMATS, format_of
-from .inputs import STANDARD, open_input
+from .conversion import Request, convert, output_format, suffix_of, write_video
+from .endings import UsageError, ends_cleanly, note, reason_of, stopping
+from .inputs import STANDARD, Input, open_input
 from .nodata import parse_nodata
 from .options import (
     Axes,
@@ -32,11 +31,18 @@ from .options import (
     parse_path,
     parse_words,
 )
-from .output import check_destination, check_standard_output, write_file, write_standard_output
+from .output import (
+    Draft,
+    check_destination,
+    check_standard_output,
+    write_file,
+    write_standard_output,
+)
 from .progress import Progress, bar_of_blocks, json_line
 from .record import Record
 from .selection import is_several, select
 from .stores import Computing, computing_on, convert_store, two_stores
+from .videos import is_video
 
 __all__ = ["run"]
 
@@ -50,8 +56,8 @@ def run(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="PNG, JPEG, WebP, TIFF, AVIF, GIF, .npy or .zarr; folders and patterns of them; "
-            "- is standard input.",
+            help="PNG, JPEG, WebP, TIFF, AVIF, GIF, .npy, .zarr or a video; folders and patterns "
+            "of them; - is standard input.",
             show_default=False,
         ),
     ],
@@ -74,7 +80,7 @@ def run(
             "--boundary",
             metavar="RULE[,RULE]",
             help="What stands beyond the ends: zeros, replicate, reflect or circular. "
-            "By default reflect for pictures and zeros for arrays.",
+            "By default reflect for pictures and videos, and zeros for arrays.",
         ),
     ] = None,
     sampling: Sampling = "slice",
@@ -102,7 +108,7 @@ def run(
             metavar="1..100",
             min=1,
             max=100,
-            help="Of JPEG (95 by default), WebP and AVIF (by default without loss).",
+            help="Of JPEG (95 by default), WebP and AVIF (by default without loss), and of videos.",
         ),
     ] = None,
     file_format: Annotated[
@@ -225,7 +231,7 @@ class _Work(NamedTuple):
 
 def _run_one(source: str, output: str, request: Request, work: _Work) -> None:
     name, target = str(Path(source)), str(Path(output))
-    format_name = format_of(target, request.format)
+    format_name = output_format(target, request.format)
     request.check_quality(target, format_name)
     piped = target == STANDARD
     if piped:
@@ -236,7 +242,11 @@ def _run_one(source: str, output: str, request: Request, work: _Work) -> None:
     if work.scheduler is not None:
         note("one file alone is worked on here, not by the cluster")
     with _told(name, target, work, err=piped) as told:
-        conversion = convert(open_input(name), target, format_name, request)
+        origin = open_input(name)
+        if is_video(origin):
+            told(_run_video(origin, target, format_name, request, work))
+            return
+        conversion = convert(origin, target, format_name, request)
         if piped:
             write_standard_output(conversion.parts)
         else:
@@ -273,12 +283,24 @@ def _told(
     typer.echo(json_line(done) if work.json else done.said, err=err)
 
 
+def _run_video(origin: Input, target: str, format_name: str, request: Request, work: _Work) -> str:
+    if target == STANDARD:
+        raise UsageError(f"OUTPUT is -, and {origin.name} is a video; name a file")
+    draft = Draft(Path(target), work.overwrite)
+    try:
+        said = write_video(origin, draft, format_name, request)
+        draft.publish()
+    finally:
+        draft.discard()
+    return said
+
+
 def _run_many(inputs: list[str], output: str, request: Request, work: _Work) -> None:
     suffix = None
     if request.format is not None:
-        format_name = format_of(output, request.format)
+        format_name = output_format(output, request.format)
         request.check_quality(output, format_name)
-        suffix = ".npy" if format_name == "npy" else FORMATS[format_name].suffixes[0]
+        suffix = suffix_of(format_name)
     work.prepare(request)
     selection = select(inputs, output, suffix)
     for text in selection.notes:
@@ -300,8 +322,11 @@ def _run_many(inputs: list[str], output: str, request: Request, work: _Work) -> 
                 for outcome in batch.outcomes(selection.items, pool, 3 * jobs, share):
                     progress.show(outcome)
             except BaseException:
+                stopping.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
+            finally:
+                stopping.clear()
     progress.summarise(selection.passed_over)
     if progress.failed:
         raise typer.Exit(1)

@@ -10,12 +10,14 @@ from .endings import FileError, UsageError
 from .images import FORMATS
 from .record import FOLDER, PARTIAL
 from .stores import is_store
+from .videos import CONTAINERS
 
 __all__ = ["Item", "Selection", "is_several", "select"]
 
 _SUFFIXES = {
     # suffix: what an input with it is, in folders and patterns
     **{suffix: "picture" for known in FORMATS.values() for suffix in known.suffixes},
+    **dict.fromkeys(CONTAINERS, "video"),
     ".heic": "picture",
     ".heif": "picture",
     ".npy": "array",

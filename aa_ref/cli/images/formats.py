@@ -1,5 +1,6 @@
 """The picture formats: how each is recognised, what it holds, and which metadata it keeps."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,8 +87,16 @@ def recognised(head: bytes) -> str | None:
     return next((name for at, magic, name in _MAGIC if head.startswith(magic, at)), None)
 
 
-def format_of(output: str, given: str | None) -> str:
+def format_of(output: str, given: str | None, further: Iterable[str] = ()) -> str:
     """Return the format that ``--format`` or else the output's suffix asks for, or "npy".
+
+    Parameters
+    ----------
+    output : str
+    given : str or None
+        As ``--format`` says.
+    further : iterable of str
+        Suffixes that name themselves.
 
     Raises
     ------
@@ -95,7 +104,7 @@ def format_of(output: str, given: str | None) -> str:
         If it is none of those known.
     """
     names = {suffix: name for name, f in FORMATS.items() for suffix in f.suffixes}
-    names[".npy"] = "npy"
+    names |= {".npy": "npy", **{suffix: suffix for suffix in further}}
     asked = Path(output).suffix.lower() if given is None else f".{given.lower().lstrip('.')}"
     if asked in names:
         return names[asked]

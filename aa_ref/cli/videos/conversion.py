@@ -1,0 +1,128 @@
+"""One video into a smaller one."""
+
+from fractions import Fraction
+from time import perf_counter
+from typing import IO, Any
+
+from av.video.frame import VideoFrame
+
+import aa_ref
+from aa_ref.backends import default_backend
+
+from ..conversion import Request
+from ..endings import UsageError, stopping
+from ..inputs import Input
+from .containers import CONTAINERS, Encoder
+from .planes import Planes
+from .reading import Video, open_video
+from .writing import Writer, chosen_encoder
+
+__all__ = ["convert_video"]
+
+
+def convert_video(
+    source: Input, file: IO[bytes], target: str, suffix: str, request: Request
+) -> str:
+    """Read, filter and write a video, frame by frame, and return a line on what was done.
+
+    Parameters
+    ----------
+    source : Input
+    file : binary file
+        That can be sought.
+    target, suffix : str
+        The output, for messages; a key of `CONTAINERS`.
+    request : Request
+
+    Raises
+    ------
+    AaRefError, FileError, UsageError, MemoryError
+    """
+    _check(source, target, suffix, request)
+    start = perf_counter()
+    with open_video(source, request.max_pixels, aa_ref.get_num_threads()) as video:
+        planes = Planes(video.name, video.first, _options_for(video, request), _backend(request))
+        aspect = _aspect_of(video, planes)
+        encoder = chosen_encoder(video, planes, target, suffix, aspect)
+        _check_quality(encoder, target, request)
+        with Writer(
+            file, video, planes, encoder, target, suffix, request.quality, aspect
+        ) as writer:
+            for part in video.parts():
+                if stopping.is_set():
+                    raise KeyboardInterrupt
+                if isinstance(part, VideoFrame):
+                    writer.encode(planes.downsample(part))
+                else:
+                    writer.copy(part)
+    seconds = perf_counter() - start
+    return _report(video, planes, encoder, target, writer.frames, seconds)
+
+
+def _check(source: Input, target: str, suffix: str, request: Request) -> None:
+    """See what is asked for and cannot be had of any video."""
+    if suffix not in CONTAINERS:
+        raise UsageError(
+            f"OUTPUT is {target}, but {source.name} is a video; write one of {' '.join(CONTAINERS)}"
+        )
+    if request.axes is not None:
+        raise UsageError(
+            f"--axes is {','.join(map(str, request.axes))}, but a video has rows and columns only; "
+            "leave it out"
+        )
+    if request.linear_light:
+        raise UsageError(
+            f"--linear-light is given, but {source.name} is a video, whose planes hold brightness "
+            "and colour apart; leave it out"
+        )
+    if request.options["dtype"] is not None:
+        raise UsageError(
+            f"--dtype is {request.options['dtype']}, but the samples of a video are of the type "
+            "that its codec says; leave it out"
+        )
+
+
+def _check_quality(encoder: Encoder, target: str, request: Request) -> None:
+    if request.quality is not None and encoder.quality is None:
+        kind = "without loss" if encoder.lossless else f"as {encoder.label}, which has none"
+        raise UsageError(
+            f"--quality is {request.quality}, but {target} is written {kind}; leave it out"
+        )
+
+
+def _backend(request: Request) -> str:
+    """Return what computes: many frames are worth loading Numba for, if it is there."""
+    return request.backend or default_backend().name
+
+
+def _options_for(video: Video, request: Request) -> dict[str, Any]:
+    """Return the options with rows and columns as they are stored."""
+    options = request.options_for("reflect")
+    if video.is_on_its_side:
+        for name, value in options.items():
+            if isinstance(value, tuple) and len(value) == 2:
+                options[name] = value[::-1]
+    return options
+
+
+def _aspect_of(video: Video, planes: Planes) -> Fraction | None:
+    """Return the pixel aspect with which the result is shown as wide and high as the video."""
+    down, across = (
+        Fraction(axis.scale) if axis.sampling == "nearest" else Fraction(1, axis.stride)
+        for axis in planes.plans[0].axes
+    )
+    if down == across:
+        return video.aspect
+    return ((video.aspect or 1) * down / across).limit_denominator(1 << 15)
+
+
+def _report(
+    video: Video, planes: Planes, encoder: Encoder, target: str, frames: int, seconds: float
+) -> str:
+    height, width = planes.plans[0].shape[:2]
+    rules = dict.fromkeys(axis.boundary for axis in planes.plans[0].axes)
+    return (
+        f"{video.name} {width}×{height} {video.first.format.name} -> {target} "
+        f"{planes.width}×{planes.height} {planes.format}: boundary {','.join(rules)}, "
+        f"{frames:,} frames as {encoder.label} in {seconds:.1f} s, filtered by {planes.backend}"
+    )
