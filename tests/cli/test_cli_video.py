@@ -239,6 +239,7 @@ def test_an_odd_size_says_what_to_write(tmp_path, refused):
         (Film("libx264", 64, 48), "aac", "o.webm", (), ("audio (aac)", ".mkv")),
         (Film("libx264", 64, 48), None, "o.png", (), ("is a video", ".mp4")),
         (Film(), None, "o.mkv", ("--linear-light",), ("--linear-light", "leave it out")),
+        (Film(), None, "o.mkv", ("--nodata", "0"), ("--nodata", "leave it out")),
         (Film(), None, "o.mkv", ("--dtype", "float32"), ("--dtype is float32", "leave it out")),
         (Film(), None, "o.mkv", ("--axes", "0,1"), ("--axes is 0,1", "leave it out")),
         (Film(), None, "o.mkv", ("--quality", "80"), ("--quality is 80", "without loss")),

@@ -75,6 +75,11 @@ def _check(source: Input, target: str, suffix: str, request: Request) -> None:
             f"--linear-light is given, but {source.name} is a video, whose planes hold brightness "
             "and colour apart; leave it out"
         )
+    if isinstance(request.nodata, float):
+        raise UsageError(
+            f"--nodata is given, but {source.name} is a video, whose samples all count; leave it "
+            "out"
+        )
     if request.options["dtype"] is not None:
         raise UsageError(
             f"--dtype is {request.options['dtype']}, but the samples of a video are of the type "
