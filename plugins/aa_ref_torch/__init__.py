@@ -9,8 +9,10 @@ import torch
 from aa_ref.adapters import register
 
 from . import functional
+from .flops import register_flops
 from .functional import downsample, downsample_adjoint, downsample_masked, pyramid
-from .modules import AntiAliasInterpolation2d, AntiAliasInterpolation3d, ImagePyramide
+from .modules import AntiAliasInterpolation2d, AntiAliasInterpolation3d
+from .pyramide import ImagePyramide
 from .replacing import replace
 from .translation import onnx_translations
 
@@ -28,3 +30,4 @@ __all__ = [
 
 for _type in (torch.Tensor, torch.nn.Parameter):
     register(_type, functional)
+register_flops()

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 import aa_ref
 from aa_ref.boundary import fold
-from aa_ref.errors import LengthError, ShapeError
+from aa_ref.errors import AaRefError, LengthError
 
 from . import indices
+from .errors import TensorLengthError, TensorShapeError, as_torch_raises
 from .options import Axis, axes_of, axis_plan, check_dtype, keywords
 
-__all__ = ["adjoint", "downsample", "groups", "outer_product"]
+__all__ = ["adjoint", "downsample", "groups", "no_autocast", "outer_product"]
 
 _CONVOLUTIONS: dict[int, Any] = {
     1: torch.nn.functional.conv1d,
@@ -66,7 +67,7 @@ def downsample(
     """
     check_dtype(x.dtype)
     passes = _passes(x.shape, text)
-    with _no_autocast(x):
+    with no_autocast(x):
         y = _wide(x)
         if weight is None:
             for group in groups(passes):
@@ -86,11 +87,11 @@ def adjoint(
     for a in axes_of(text):
         length, given = a.out_length(shape[a.axis]), g.shape[a.axis]
         if type(length) is int and type(given) is int and length != given:
-            raise ShapeError(
+            raise TensorShapeError(
                 f"length {shape[a.axis]} leads to {length} samples along axis {a.axis}, but g has "
                 f"{given}; give the lengths of the tensor that was downsampled"
             )
-    with _no_autocast(g):
+    with no_autocast(g):
         x = _wide(g)
         for group in reversed(groups(passes)):
             x = _filtered(x, group, _transposed)
@@ -115,7 +116,10 @@ def _plan(axis: Axis, length: int, shape: Sequence[Any], text: str) -> Any:
     try:
         return axis_plan(axis, length)
     except LengthError:
-        aa_ref.plan(tuple(shape), **keywords(text))  # which names the axis as the tensor has it
+        try:
+            aa_ref.plan(tuple(shape), **keywords(text))  # which names the axis as the tensor has it
+        except AaRefError as error:
+            raise as_torch_raises(error) from None
         raise
 
 
@@ -230,7 +234,7 @@ def _folded(p: _Pass, like: torch.Tensor) -> torch.Tensor:
         index: torch.Tensor = indices.extended(p.length, radius, boundary).to(like.device)
         return index
     if type(p.length) is not int:
-        raise LengthError(
+        raise TensorLengthError(
             f"axis {p.axis} has a length that is not fixed, with which ONNX cannot fold a boundary "
             "back: export the adjoint with fixed lengths, or with boundary='zeros'"
         )
@@ -252,7 +256,7 @@ def _centres(p: _Pass, y: torch.Tensor) -> torch.Tensor:
         centres: torch.Tensor = indices.centres(p.length, p.text).to(y.device)
         return centres
     if type(p.length) is not int:
-        raise LengthError(
+        raise TensorLengthError(
             f"axis {p.axis} has a length that is not fixed, and with sampling='nearest' at scale "
             f"{p.plan.scale} no stride: export with fixed lengths (to ONNX with dynamo=True, since "
             "torch.jit.trace fixes none), or with sampling='slice'"
@@ -273,7 +277,8 @@ def _narrow(y: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return y.to(dtype)
 
 
-def _no_autocast(x: torch.Tensor) -> AbstractContextManager[Any]:
+def no_autocast(x: torch.Tensor) -> AbstractContextManager[Any]:
+    """Return a context in which convolutions of a tensor keep its type."""
     kind = x.device.type
     if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
         return torch.autocast(kind, enabled=False)

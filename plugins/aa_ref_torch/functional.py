@@ -11,8 +11,6 @@ from aa_ref.adapters import adapter_of, in_core
 from aa_ref.backends import get_backend
 from aa_ref.errors import (
     ContainerError,
-    DeviceError,
-    DtypeError,
     OutError,
     ScaleError,
     ShapeError,
@@ -21,6 +19,7 @@ from aa_ref.options import checked_shape
 from aa_ref.special import refuse_special, refuses_scripting
 
 from . import convolution, operator
+from .errors import TensorDeviceError, TensorDtypeError
 from .memory import check_readable
 from .normalised import normalise
 from .options import as_dtype, axes_of, check_dtype, describe, describe_traced
@@ -157,7 +156,7 @@ def downsample_adjoint(
             "give the input's length along each of axes, in their order"
         )
     if not g.dtype.is_floating_point:
-        raise DtypeError(
+        raise TensorDtypeError(
             f"the adjoint takes floating-point tensors, this one is {g.dtype}; convert it first, "
             "for instance with g.float()"
         )
@@ -280,7 +279,9 @@ def _as_mask(mask: Any, x: torch.Tensor) -> torch.Tensor:
     if found.dtype != torch.bool:
         check_dtype(found.dtype)
     if found.device != x.device:
-        raise DeviceError(f"the mask is on {found.device}, the tensor on {x.device}; move the mask")
+        raise TensorDeviceError(
+            f"the mask is on {found.device}, the tensor on {x.device}; move the mask"
+        )
     return found
 
 
@@ -422,7 +423,7 @@ def _convolves(x: torch.Tensor, backend: str | None) -> bool:
         tracing = torch.compiler.is_compiling() or is_jit_tracing()
         return tracing and torch.onnx.is_in_onnx_export()
     if backend is not None:
-        raise DeviceError(
+        raise TensorDeviceError(
             f"backend is {backend!r}, but the tensor is on {kind}, which no backend reaches; "
             "leave backend out for torch's own convolutions, or copy the tensor to the CPU"
         )

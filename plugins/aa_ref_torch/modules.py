@@ -2,28 +2,31 @@
 
 import inspect
 import operator
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 from torch import nn
 
 import aa_ref
-from aa_ref.errors import ContainerError, ScaleError, ShapeError
+from aa_ref.errors import ContainerError, ScaleError
 
-from .checkpoint import explain_mismatch, is_design
-from .convolution import outer_product
-from .functional import apply, apply_pyramid, convolve, is_jit_tracing
+from . import standard
+from .checkpoint import explain_mismatch, is_design, sigma_for
+from .convolution import no_autocast, outer_product
+from .errors import TensorLengthError, TensorShapeError
+from .functional import apply, convolve, is_jit_tracing
 from .memory import check_readable
-from .options import LONG, describe, plan_for
+from .options import LONG, describe, one_if_equal, plan_for
 
 __all__ = [
     "AntiAliasInterpolation2d",
     "AntiAliasInterpolation3d",
-    "ImagePyramide",
     "has_forward_of_its_own",
     "has_hooks",
 ]
+
+
+_LENGTHS = {2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
 class _AntiAliasInterpolation(nn.Module):
@@ -31,6 +34,10 @@ class _AntiAliasInterpolation(nn.Module):
 
     dimensions: int
     weight: torch.Tensor
+    standard_ops: bool = False
+    _standard: list[standard.StandardAxis]
+    __constants__ = ("acts_by_plan", "has_pass", "standard_ops")  # of torch.jit.script
+    __jit_unused_properties__ = ("_plan",)
 
     def __init__(
         self,
@@ -42,42 +49,95 @@ class _AntiAliasInterpolation(nn.Module):
         sampling: Any = "slice",
     ) -> None:
         super().__init__()
+        self._settle(_positive(channels), scale, sigma, boundary, sampling)
+        self.register_buffer("weight", self._design())
+
+    def _design(self) -> torch.Tensor:
+        """Return the weights of the options, as the original holds its own."""
+        weight = torch.tensor(outer_product(self._plan.axes), dtype=torch.float32)
+        return weight.repeat(self.groups, 1, *[1] * self.dimensions)
+
+    def _settle(self, channels: int, scale: Any, sigma: Any, boundary: Any, sampling: Any) -> None:
+        """Set all that is no weight."""
         axes = tuple(range(-self.dimensions, 0))
         self.options = describe(self.dimensions, scale, axes, sigma, boundary, sampling)
         self.scale = scale
         given = {"sigma": sigma, "boundary": boundary, "sampling": sampling}
         usual = {"sigma": None, "boundary": "zeros", "sampling": "slice"}
         self._given = [f"{key}={value!r}" for key, value in given.items() if value != usual[key]]
-        self.groups = _positive(channels)
-        self.ka = self.kb = _one_if_equal([a.radius for a in self._plan.axes])
-        self.int_inv_scale = _one_if_equal([a.stride for a in self._plan.axes])
-        self.has_pass = bool(self._plan.passes)
+        self.groups = channels
+        self.ka = self.kb = one_if_equal([a.radius for a in self._plan.axes])
+        self.int_inv_scale = one_if_equal([a.stride for a in self._plan.axes])
+        # At scale 1 the original returns its input, whatever its weight.
+        self.has_pass = any(a.scale != 1 for a in self._plan.axes)
         self.acts_by_plan = True
-        weight = torch.tensor(outer_product(self._plan.axes), dtype=torch.float32)
-        self.register_buffer("weight", weight.repeat(self.groups, 1, *[1] * self.dimensions))
+        self._standard = standard.standard_axes(self.options) if self.has_pass else []
 
     @property
     def _plan(self) -> aa_ref.Plan:
         return plan_for((LONG,) * self.dimensions, self.options, torch.float64)
 
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """Call ``forward`` and hooks. The tensor may be named ``x``, as in some forks."""
+        if not inputs and "x" in named and "input" not in named:
+            named["input"] = named.pop("x")
+        return super().__call__(*inputs, **named)
+
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 (the original's name)
-        """Downsample a tensor (N, channels, ...) or (channels, ...). At scale 1, it is returned."""
+        """Downsample a tensor (N, channels, ...) or (channels, ...). At scale 1, it is returned.
+
+        `torch.jit.script` leaves what is not for it unread.
+        """
         if not self.has_pass:
             return input
+        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return self._forward(input)
+        if self.standard_ops:
+            weight = None if self.acts_by_plan else self.weight
+            rank = self.weight.dim() - 2
+            return standard.downsample(input, weight, self._standard, self.groups, rank)
+        if self.acts_by_plan:
+            return torch.ops.aa_ref.downsample(input, self.options, None, None)  # type: ignore[no-any-return]
+        return torch.ops.aa_ref.convolve(input, self.weight, self.options, None)  # type: ignore[no-any-return]
+
+    def _forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002
+        if isinstance(input, torch.fx.Proxy):
+            return self._in_graph(input)
         self.check(input)
+        if self.standard_ops and not torch.onnx.is_in_onnx_export():
+            return self._by_standard_ops(input)
         if self.acts_by_plan:
             return apply(input, self.options)
         return convolve(input, self.weight, self.options)
 
+    def _by_standard_ops(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002
+        if not (torch.compiler.is_compiling() or is_jit_tracing()):
+            plan_for(tuple(input.shape), self.options, input.dtype)  # raises as the operator does
+        weight = None if self.acts_by_plan else self.weight
+        with no_autocast(input):
+            return standard.downsample(input, weight, self._standard, self.groups, self.dimensions)
+
+    def _in_graph(self, proxy: torch.fx.Proxy) -> Any:
+        """Leave one call of an operator in a graph that `torch.fx` traces."""
+        if self.standard_ops:
+            raise ContainerError(
+                "the layer has standard_ops set, but torch.fx.symbolic_trace knows neither types "
+                "nor lengths; write torch.export.export(model, (x,)), or trace with standard_ops "
+                "= False, which leaves one call of torch.ops.aa_ref.downsample"
+            )
+        if self.acts_by_plan:
+            return torch.ops.aa_ref.downsample.default(proxy, self.options)
+        return torch.ops.aa_ref.convolve.default(proxy, self.weight, self.options)
+
     def check(self, input: torch.Tensor) -> None:  # noqa: A002
-        """See that a tensor has the layer's dimensions and channels.
+        """See that a tensor has the layer's dimensions and channels, and samples to filter.
 
         Raises
         ------
         ContainerError
             If it is no tensor, or none of plain numbers.
-        ShapeError
-            If it has not.
+        TensorShapeError, TensorLengthError
+            If it has not. Both are a `RuntimeError`, as torch's convolutions raise it.
         """
         if is_jit_tracing():
             return
@@ -87,13 +147,18 @@ class _AntiAliasInterpolation(nn.Module):
                 "torch.from_numpy(x), or aa_ref.downsample for other arrays"
             )
         check_readable(input)
-        rank = self.dimensions + 1
+        rank, names = self.dimensions + 1, _LENGTHS[self.dimensions]
         if input.dim() not in (rank, rank + 1) or input.shape[-rank] != self.groups:
-            lengths = "height, width" if self.dimensions == 2 else "depth, height, width"
-            raise ShapeError(
+            raise TensorShapeError(
                 f"the tensor has shape {tuple(input.shape)}, but the layer takes "
-                f"(N, {self.groups}, {lengths}); pass another number as channels, or write "
-                "aa_ref_torch.downsample for tensors of any shape"
+                f"(N, {self.groups}, {', '.join(names)}); pass another number as channels, or "
+                "write aa_ref_torch.downsample for tensors of any shape"
+            )
+        if not torch.compiler.is_compiling() and 0 in (lengths := input.shape[1 - rank :]):
+            raise TensorLengthError(
+                f"the tensor has shape {tuple(input.shape)}, whose {names[lengths.index(0)]} is 0: "
+                "there are no samples to filter; leave such pictures out before the layer is "
+                "called, while a batch of 0 pictures is taken"
             )
 
     def refresh(self) -> None:
@@ -104,7 +169,7 @@ class _AntiAliasInterpolation(nn.Module):
 
         Raises
         ------
-        ShapeError
+        TensorShapeError
             If its shape is another than the layer's.
         """
         if not self.has_pass:
@@ -112,7 +177,7 @@ class _AntiAliasInterpolation(nn.Module):
         design = outer_product(self._plan.axes)
         shape = self.groups, 1, *design.shape
         if self.weight.shape != shape:
-            raise ShapeError(
+            raise TensorShapeError(
                 f"weight has shape {tuple(self.weight.shape)}, but that of {self!r} has {shape}; "
                 "build a layer with these channels and taps, for instance by another sigma"
             )
@@ -136,6 +201,44 @@ class _AntiAliasInterpolation(nn.Module):
             error_messages[before:] = [words]
         self.refresh()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state of a pickle, be it that of the original's layer of the same name.
+
+        Such a pickle knows neither sigma nor sampling: sigma is what gives the stored weights, and
+        without ``int_inv_scale``, which came with ``"slice"``, sampling is ``"nearest"``.
+        """
+        super().__setstate__(state)
+        if "options" not in self.__dict__:
+            self._adopt()
+        elif "_standard" not in self.__dict__:  # of a pickle from before it was there
+            self._standard = standard.standard_axes(self.options) if self.has_pass else []
+
+    def _adopt(self) -> None:
+        """Set what the original's layer does not have, from what it has."""
+        held = self.__dict__
+        weight = self._buffers.get("weight")
+        if weight is None:
+            weight = self._parameters.get("weight")
+        if held.get("scale") is None:
+            raise ScaleError(
+                f"the pickle holds a {type(self).__name__} without a scale, as the original's has; "
+                "build the layer and load its state_dict"
+            )
+        channels = held.get("groups") if weight is None else weight.shape[0]
+        sampling = "slice" if "int_inv_scale" in held else "nearest"
+        own: dict[str, Any] = {
+            key: held[key] for key in ("ka", "kb", "int_inv_scale") if key in held
+        }
+        options = _positive(channels), held["scale"]
+        self._settle(*options, None, "zeros", sampling)
+        design = outer_product(self._plan.axes)
+        if weight is None:
+            self.register_buffer("weight", self._design(), persistent=False)
+        elif (sigma := sigma_for(weight, design)) is not None:
+            self._settle(*options, sigma, "zeros", sampling)
+        held.update(own)
+        self.refresh()
+
 
 def _positive(channels: Any) -> int:
     try:
@@ -143,19 +246,18 @@ def _positive(channels: Any) -> int:
     except TypeError:
         number = 0
     if number < 1:
-        raise ShapeError(f"channels is {channels!r}; write how many channels the tensors have")
+        raise TensorShapeError(
+            f"channels is {channels!r}; write how many channels the tensors have"
+        )
     return number
-
-
-def _one_if_equal(values: Sequence[int]) -> int | tuple[int, ...]:
-    return values[0] if len(set(values)) == 1 else tuple(values)
 
 
 class AntiAliasInterpolation2d(_AntiAliasInterpolation):
     """Band-limited downsampling of pictures, the layer of the First Order Motion Model.
 
     Takes (N, channels, H, W) and keeps every stride-th sample of every stride-th row, after a
-    Gaussian low-pass; see `aa_ref.downsample`. At scale 1 without a sigma it returns its input.
+    Gaussian low-pass; see `aa_ref.downsample`. At scale 1 it returns its input, as the original
+    does, also with a sigma, which then says the shape of ``weight`` alone.
 
     Parameters
     ----------
@@ -181,6 +283,10 @@ class AntiAliasInterpolation2d(_AntiAliasInterpolation):
         What the operator is told.
     has_pass, acts_by_plan : bool
         Whether anything is filtered; whether the core's taps do it.
+    standard_ops : bool
+        False. Set to True, torch's standard operators compute, within rounding, so that files of
+        `torch.jit.trace`, `torch.jit.script`, `torch.export` and AOTInductor open where this
+        package is not installed.
 
     Raises
     ------
@@ -214,89 +320,6 @@ class AntiAliasInterpolation3d(_AntiAliasInterpolation):
     dimensions = 3
 
 
-class ImagePyramide(nn.Module):
-    """The same picture at several scales, for perceptual losses.
-
-    Parameters
-    ----------
-    scales : sequence of float
-    num_channels : int
-    sigma, boundary, sampling
-        As in `AntiAliasInterpolation2d`, the same for all levels.
-
-    Attributes
-    ----------
-    downs : ModuleDict
-        A layer for each scale, under the original's keys, such as ``"0-25"``. Levels may be added
-        and taken away.
-    names : dict
-        What each key was before its points became hyphens: ``"0.25"``. A level that was added is
-        named as the original names it, with points for all hyphens.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from aa_ref_torch import ImagePyramide
-    >>> levels = ImagePyramide([1, 0.5], num_channels=3)(torch.ones(1, 3, 64, 48))
-    >>> {key: tuple(level.shape) for key, level in levels.items()}
-    {'prediction_1': (1, 3, 64, 48), 'prediction_0.5': (1, 3, 32, 24)}
-    """
-
-    def __init__(
-        self,
-        scales: Sequence[Any],
-        num_channels: int,
-        *,
-        sigma: Any = None,
-        boundary: Any = "zeros",
-        sampling: Any = "slice",
-    ) -> None:
-        super().__init__()
-        if isinstance(scales, str) or not isinstance(scales, Iterable):
-            raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
-        by_name = {str(scale): scale for scale in scales}
-        self.names = {name.replace(".", "-"): name for name in by_name}
-        self.downs = nn.ModuleDict(
-            {
-                key: AntiAliasInterpolation2d(
-                    num_channels, by_name[name], sigma=sigma, boundary=boundary, sampling=sampling
-                )
-                for key, name in self.names.items()
-            }
-        )
-
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The levels, under ``"prediction_"`` and their scale; those that can be are made at once.
-
-        At scale 1 it is the input itself.
-        """
-        layers = dict(self.downs.items())
-        together = {key: layer for key, layer in layers.items() if _is_plain(layer)}
-        made: dict[str, torch.Tensor] = {}
-        if len(together) > 1:
-            for layer in together.values():
-                layer.check(x)
-            levels = apply_pyramid(x, [layer.options for layer in together.values()])
-            made = dict(zip(together, levels, strict=True))
-        names = {key: self.names.get(key, key.replace("-", ".")) for key in layers}
-        return {
-            f"prediction_{names[key]}": made[key] if key in made else layer(x)
-            for key, layer in layers.items()
-        }
-
-
-def _is_plain(layer: nn.Module) -> TypeGuard[AntiAliasInterpolation2d]:
-    """Whether to call the layer is nothing but to downsample by its options."""
-    return (
-        type(layer) is AntiAliasInterpolation2d
-        and layer.has_pass
-        and layer.acts_by_plan
-        and not has_hooks(layer)
-        and not has_forward_of_its_own(layer)
-        and not _has_hooks_of_all()
-    )
-
-
 def has_hooks(module: nn.Module) -> bool:
     """Whether something else is called with the module."""
     hooks = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks
@@ -307,10 +330,3 @@ def has_forward_of_its_own(module: nn.Module) -> bool:
     """Whether another ``forward`` was put in the place of its class's, as some wrappers do."""
     # The former alone would be no condition of a compiled graph.
     return "forward" in module.__dict__ or not inspect.ismethod(module.forward)
-
-
-def _has_hooks_of_all() -> bool:
-    """Whether something is called with every module there is."""
-    every = nn.modules.module
-    hooks = every._global_forward_hooks, every._global_forward_pre_hooks
-    return any(map(bool, (*hooks, every._global_backward_hooks, every._global_backward_pre_hooks)))

@@ -20,13 +20,21 @@ from torch.autograd import forward_ad
 
 import aa_ref
 from aa_ref.adapters import in_core
-from aa_ref.errors import ShapeError
 
 from . import convolution
+from .errors import TensorShapeError
 from .memory import allocate, allocate_pages, as_array, as_if_beside, lies_channels_last
 from .options import axes_of, keywords, lengths_of, out_shape, plan_for, shared_keywords
 
-__all__ = ["adjoint", "call", "convolve", "forward", "is_differentiated", "pyramid"]
+__all__ = [
+    "add_adjoint",
+    "adjoint",
+    "call",
+    "convolve",
+    "forward",
+    "is_differentiated",
+    "pyramid",
+]
 
 _adjoint_in_core, _pyramid_in_core = in_core(aa_ref.downsample_adjoint), in_core(aa_ref.pyramid)
 _OPTIONS = "ScalarType? dtype=None, str? backend=None"
@@ -157,7 +165,7 @@ def _run_pyramid(
 def _plan_for_adjoint(g: torch.Tensor, lengths: list[int], text: str) -> aa_ref.Plan:
     plan = plan_for(tuple(_input_shape(g, lengths, text)), text, g.dtype)
     if plan.out_shape != tuple(g.shape):
-        raise ShapeError(
+        raise TensorShapeError(
             f"lengths {tuple(lengths)} lead to shape {plan.out_shape}, but g has {tuple(g.shape)}; "
             "give the lengths of the tensor that was downsampled"
         )

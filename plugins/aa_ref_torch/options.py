@@ -18,8 +18,10 @@ import torch
 
 import aa_ref
 from aa_ref.dtypes import conversion_of
-from aa_ref.errors import AaRefError, DtypeError, ScaleError
+from aa_ref.errors import AaRefError, ScaleError
 from aa_ref.explanations import note_of_sizes
+
+from .errors import TensorDtypeError, as_torch_raises
 
 __all__ = [
     "LONG",
@@ -32,6 +34,8 @@ __all__ = [
     "describe_traced",
     "keywords",
     "lengths_of",
+    "level_outside",
+    "one_if_equal",
     "out_shape",
     "plan_for",
     "shared_keywords",
@@ -104,7 +108,7 @@ def describe(
             )  # fmt: skip
         raise
     if warning:
-        warnings.warn(warning, UserWarning, stacklevel=_level_outside())
+        warnings.warn(warning, UserWarning, stacklevel=level_outside())
     return text
 
 
@@ -200,7 +204,7 @@ def _read(text: str) -> float | Fraction | None:
     return Fraction(text) if "/" in text else float(text)
 
 
-def _level_outside() -> int:
+def level_outside() -> int:
     """The level, for `warnings.warn` in the calling function, of the first frame from outside."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None:
@@ -267,13 +271,16 @@ def plan_for(
 
     Raises
     ------
-    DtypeError
+    TensorDtypeError
         If the type is none of the six that the library takes.
     AaRefError
-        As `aa_ref.plan`.
+        As `aa_ref.plan`; a `RuntimeError`, too, where the tensor is at fault.
     """
     check_dtype(dtype)
-    return aa_ref.plan(shape, input_dtype=dtype, dtype=result, **keywords(text))
+    try:
+        return aa_ref.plan(shape, input_dtype=dtype, dtype=result, **keywords(text))
+    except AaRefError as error:
+        raise as_torch_raises(error) from None
 
 
 def check_dtype(dtype: torch.dtype) -> None:
@@ -281,11 +288,11 @@ def check_dtype(dtype: torch.dtype) -> None:
 
     Raises
     ------
-    DtypeError
+    TensorDtypeError
         If it is none.
     """
     if dtype not in _TYPES.values():
-        raise DtypeError(
+        raise TensorDtypeError(
             f"the tensor's type is {dtype}, which is none of the types taken: {', '.join(_TYPES)}; "
             + conversion_of(dtype)
         )
@@ -314,6 +321,11 @@ def out_shape(shape: Any, text: str) -> list[Any]:
     for a in axes_of(text):
         result[a.axis] = a.out_length(result[a.axis])
     return result
+
+
+def one_if_equal(values: Sequence[Any]) -> Any:
+    """Return one value for all axes where that will do, otherwise a tuple of all."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
 
 
 def lengths_of(shape: Any, text: str) -> list[Any]:

@@ -8,9 +8,9 @@ from torch.nn import functional
 class AntiAliasInterpolation2d(nn.Module):
     """Zeros around, a K×K convolution at full resolution, then most samples are dropped."""
 
-    def __init__(self, channels, scale, sampling="slice"):
+    def __init__(self, channels, scale, sampling="slice", sigma=None, padding="constant"):
         super().__init__()
-        sigma = (1 / scale - 1) / 2
+        sigma = (1 / scale - 1) / 2 if sigma is None else sigma
         size = 2 * round(sigma * 4) + 1
         self.ka = self.kb = size // 2
         kernel = 1
@@ -22,12 +22,12 @@ class AntiAliasInterpolation2d(nn.Module):
         self.groups = channels
         self.scale = scale
         self.int_inv_scale = int(1 / scale)
-        self.sampling = sampling
+        self.sampling, self.padding = sampling, padding
 
     def forward(self, x):
         if self.scale == 1.0:
             return x
-        x = functional.pad(x, (self.ka, self.kb, self.ka, self.kb))
+        x = functional.pad(x, (self.ka, self.kb, self.ka, self.kb), mode=self.padding)
         x = functional.conv2d(x, weight=self.weight, groups=self.groups)
         if self.sampling == "nearest":
             return functional.interpolate(
@@ -59,11 +59,13 @@ class AntiAliasInterpolation3d(nn.Module):
 class ImagePyramide(nn.Module):
     """The perceptual pyramid: one layer for each scale."""
 
-    def __init__(self, scales, num_channels):
+    def __init__(self, scales, num_channels, **options):
         super().__init__()
         self.downs = nn.ModuleDict(
             {
-                str(scale).replace(".", "-"): AntiAliasInterpolation2d(num_channels, scale)
+                str(scale).replace(".", "-"): AntiAliasInterpolation2d(
+                    num_channels, scale, **options
+                )
                 for scale in scales
             }
         )

@@ -29,6 +29,7 @@ LAZY = {
     "aa_ref_torch.translation": {"onnxscript"},
 }
 """What is imported within functions alone, since it may be missing."""
+TENSORS = {"convolution", "errors", "memory", "options"}
 ROOMS = {
     # module: those of its plugin that it may import from
     "aa_ref_dask.chunking": set(),
@@ -47,17 +48,28 @@ ROOMS = {
     "aa_ref_dask.writing": {"calibration", "folders", "functional", "labels", "ngff", "sources"},
     "aa_ref_dask.__init__": {"functional", "writing"},
     "aa_ref_torch.memory": set(),
-    "aa_ref_torch.options": set(),
-    "aa_ref_torch.checkpoint": set(),
+    "aa_ref_torch.errors": set(),
+    "aa_ref_torch.options": {"errors"},
     "aa_ref_torch.indices": {"options"},
-    "aa_ref_torch.convolution": {"indices", "options"},
-    "aa_ref_torch.operator": {"convolution", "memory", "options"},
+    "aa_ref_torch.standard": {"options"},
+    "aa_ref_torch.convolution": {"errors", "indices", "options"},
+    "aa_ref_torch.checkpoint": {"convolution", "options"},
+    "aa_ref_torch.operator": {"convolution", "errors", "memory", "options"},
+    "aa_ref_torch.flops": {"operator", "options"},
     "aa_ref_torch.translation": {"convolution", "operator", "options"},
     "aa_ref_torch.normalised": {"convolution", "operator", "options"},
-    "aa_ref_torch.functional": {"convolution", "memory", "normalised", "operator", "options"},
-    "aa_ref_torch.modules": {"checkpoint", "convolution", "functional", "memory", "options"},
+    "aa_ref_torch.functional": {"operator", "normalised"} | TENSORS,
+    "aa_ref_torch.modules": {"checkpoint", "functional", "standard"} | TENSORS,
+    "aa_ref_torch.pyramide": {"functional", "modules"},
     "aa_ref_torch.replacing": {"checkpoint", "modules"},
-    "aa_ref_torch.__init__": {"functional", "modules", "replacing", "translation"},
+    "aa_ref_torch.__init__": {
+        "flops",
+        "functional",
+        "modules",
+        "pyramide",
+        "replacing",
+        "translation",
+    },
     "aa_ref_xarray.functional": set(),
     "aa_ref_xarray.__init__": {"functional"},
 }

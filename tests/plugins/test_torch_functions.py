@@ -252,7 +252,11 @@ def test_errors_name_lengths_and_axes_as_the_tensor_has_them():
         (lambda: shrink(0.5, axes=4), r"shape \(2, 3, 33, 41\)"),
         (lambda: shrink(0.5, axes=(1, 1)), r"shape \(2, 3, 33, 41\)"),
         (lambda: shrink(1e-30, sigma=1, sampling="nearest"), "axis 2 has length 33"),
-        (lambda: STORED(X[..., :0]), "axis 3 has length 0"),
+        (lambda: STORED(X[..., :0]), r"shape \(2, 3, 33, 0\), whose width is 0"),
+        (
+            lambda: torch.ops.aa_ref.convolve(X[..., :0], STORED.weight, STORED.options),
+            "axis 3 has length 0",
+        ),
     ):
         with pytest.raises(E.AaRefError, match=words):
             call()
