@@ -61,7 +61,10 @@ ROOMS = {
     "aa_ref_torch.functional": {"operator", "normalised"} | TENSORS,
     "aa_ref_torch.modules": {"checkpoint", "functional", "standard"} | TENSORS,
     "aa_ref_torch.pyramide": {"functional", "modules"},
-    "aa_ref_torch.replacing": {"checkpoint", "modules"},
+    "aa_ref_torch.recognising": {"modules"},
+    "aa_ref_torch.probing": {"checkpoint", "convolution", "modules", "options"},
+    "aa_ref_torch.carrying": set(),
+    "aa_ref_torch.replacing": {"carrying", "options", "probing", "recognising"},
     "aa_ref_torch.__init__": {
         "flops",
         "functional",
