@@ -185,7 +185,7 @@ def _check(source: str, target: Path, request: Request) -> None:
             f"{source} into {target} needs {' and '.join(missing)}: pip install 'aa-ref[cli,dask]'"
         )
     if not is_store(Path(source)) and Path(source).suffix.lower() != ".npy":
-        raise UsageError(f"OUTPUT is {target}, but {source} is no array; write a picture")
+        raise UsageError(f"OUTPUT is {target}, but {source} is no array; name a picture or a video")
     mirrored = is_store(Path(source)) and target.suffix == Path(source).suffix
     if not mirrored and target.suffix.lower() not in (".npy", ".zarr"):
         raise UsageError(

@@ -269,7 +269,7 @@ def test_what_is_refused(tmp_path, refused):
         ("int64.zarr", output, ["none of the types taken", "save it as float64, which"], ()),
         ("x.zarr", output, ["--nodata is given", "save the array as .npy"], ("--nodata", "3")),
         ("empty.zarr", output, ["cannot read", "no Zarr array or group"], ()),
-        ("photo.png", output, ["is no array; write a picture"], ()),
+        ("photo.png", output, ["is no array; name a picture or a video"], ()),
         ("nothing.zarr", output, ["nothing.zarr", "is no array"], ()),
     ]:
         refused(tmp_path / name, target, words, *options)
