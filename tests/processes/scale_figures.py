@@ -7,6 +7,8 @@ model takes two figures from one worker, what a block and what a task take, and 
 """
 
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +19,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import video_figures
 import zarr
 from distributed import Client, LocalCluster, wait
 
@@ -28,6 +31,7 @@ LAYOUTS = {
     "tiles": (16, 1024, 1024),
 }
 TURNS = 3
+VIDEOS, FRAMES = 40, 250  # of 10 s
 
 
 def nothing(number: int) -> int:
@@ -65,11 +69,32 @@ def halo_of(job: blockwise.Job) -> float:
     return share - 1
 
 
+def short_videos(folder: Path) -> None:
+    """Print what one of many videos in a folder takes, start of the command aside."""
+    video_figures.write(folder / "clip.mp4", FRAMES)
+    times = list[float]()
+    for number in (2, VIDEOS + 2, 2, VIDEOS + 2):
+        few, out = folder / "clips", folder / "small"
+        few.mkdir()
+        for i in range(number):
+            shutil.copyfile(folder / "clip.mp4", few / f"{i}.mp4")
+        command = f"{sys.executable} -m aa_ref.cli run {few} -o {out} --scale 1/4".split()
+        times.append(seconds(lambda c=command: subprocess.run(c, check=True, capture_output=True)))
+        sizes = [(place / "0.mp4").stat().st_size for place in (few, out)]
+        line = len((out / ".aa_ref" / "record.jsonl").read_bytes()) // number
+        shutil.rmtree(few)
+        shutil.rmtree(out)
+    each = (times[3] - times[2]) / VIDEOS
+    print(f"a video of 640x480 and {FRAMES} frames, at 1/4: {each:.2f} s, {sizes[0] // 1000} kB to "
+          f"{sizes[1] // 1000} kB, {line} bytes of record", flush=True)  # fmt: skip
+
+
 def main(mib: int) -> None:
     """Print, for each layout, what the model says and what was measured."""
     processors = len(os.sched_getaffinity(0))
     print(f"{processors} processors; {mib} MiB of float32, scale 1/4, Zarr to Zarr")
     with tempfile.TemporaryDirectory() as folder:
+        short_videos(Path(folder))
         jobs = {
             name: blockwise.open_job(make(Path(folder, f"{i}.zarr"), chunks, mib), scale=0.25)
             for i, (name, chunks) in enumerate(LAYOUTS.items())
