@@ -133,7 +133,10 @@ def cut(source: Blocks, plan: aa_ref.Plan) -> Cut:
     ):
         whole = max(1, result)
         outputs.append(whole if n >= length else min(n // step, whole))
-        chunks.append(min(c, whole) if outputs[-1] == whole else math.gcd(c, outputs[-1]))
+        if source.stored is None:  # which has no chunks that the result's could follow
+            chunks.append(outputs[-1])
+        else:
+            chunks.append(min(c, whole) if outputs[-1] == whole else math.gcd(c, outputs[-1]))
     files = tuple(-(-n // c) * c for n, c in zip(outputs, chunks, strict=True))
     return Cut(tuple(inputs), tuple(outputs), tuple(chunks), files if shards else None)
 

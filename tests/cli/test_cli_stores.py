@@ -88,6 +88,11 @@ def test_npy_and_zarr_to_either(tmp_path, before, after, sampling, scale):
         x, numerator / denominator, axes=(0, 2), sampling=sampling, dtype="float32"
     )
     np.testing.assert_array_equal(read(output), expected)
+    if after == "zarr":  # not one chunk for each sample, as a .npy may be read
+        job = blockwise.open_job(
+            str(source), scale=numerator / denominator, axes=(0, 2), sampling=sampling
+        )
+        assert zarr.open_array(output, mode="r").chunks == job.cut.outputs
 
 
 def test_small_npy_files_need_no_dask(tmp_path):
