@@ -4,16 +4,22 @@ With ``NUMBA_ENABLE_CUDASIM=1`` kernels run in Numba's simulator: as Python, a t
 for each of the device's, in the host's memory. There every address is one of the host's.
 """
 
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
 
 from .packages import INSTALL
 
 if find_spec("numba_cuda") is None:  # numba.cuda is then an older one, deprecated
     raise ImportError(f"the package numba-cuda is not installed; {INSTALL}")
 
-from numba import config, cuda, types
+with warnings.catch_warnings():
+    # What NumPy deprecates is for numba-cuda to mend. Where warnings are errors, it would not load.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from numba import config, cuda, types
 
 __all__ = [
     "SIMULATOR",
@@ -31,6 +37,24 @@ SIMULATOR = bool(config.ENABLE_CUDASIM)
 if not SIMULATOR:
     from cuda import pathfinder  # which numba-cuda itself is built on, as it is on these
     from cuda.bindings import driver, nvrtc
+
+
+def _import_array_functions() -> None:
+    """Import a module that numba-cuda, up to 0.30 at least, cannot import with NumPy 2.5 and later.
+
+    It wants ``np.row_stack``, without which nothing is compiled. It is lent the alias' old meaning.
+    """
+    vars(np)["row_stack"] = np.vstack
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import numba.cuda.np.arrayobj  # noqa: F401
+    finally:
+        del vars(np)["row_stack"]
+
+
+if not (SIMULATOR or hasattr(np, "row_stack")):
+    _import_array_functions()
 
 
 def check_device() -> None:
