@@ -8,6 +8,7 @@ import gc
 import os
 from typing import Any
 
+import gpus
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -50,6 +51,8 @@ APART = {
     "test_parts.py",
 }
 """Files whose tests need nothing of one another, and take long together: each is a group."""
+
+_UNUSABLE = pytest.StashKey[str]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -101,6 +104,12 @@ def group_of(nodeid: str) -> str:
     return f"{file} {parameter}" if file == "cuda/test_kernel_code.py" else file
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail what needs a GPU that is there and cannot be used."""
+    if _UNUSABLE in item.stash:
+        pytest.fail(item.stash[_UNUSABLE], pytrace=False)
+
+
 def pytest_collection_finish() -> None:
     """Keep what stays until the end from Python's collector, which would look at it ever again."""
     gc.collect()
@@ -112,8 +121,14 @@ def _file_of(nodeid: str) -> str:
 
 
 def _skip_without_a_gpu(items: list[pytest.Item]) -> None:
-    """The simulator is none."""
-    header = pytest_report_header() if items else ""
-    if header.startswith(("CUDA: none", "CUDA: simulator")):
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason=f"there is no GPU: {header}"))
+    """Where a device is shown that the backend cannot use, they fail: see `gpus.verdict`."""
+    if not items:
+        return
+    (info,) = [b for b in aa_ref.list_backends() if b.name == "cuda"]
+    runs_on = aa_ref.backends.get_backend("cuda").details()["device"] if info.available else ""
+    what, why = gpus.verdict(runs_on, info.reason, gpus.shown())
+    for item in items:
+        if what == "skip":
+            item.add_marker(pytest.mark.skip(reason=why))
+        elif what == "fail":
+            item.stash[_UNUSABLE] = why
