@@ -1,7 +1,5 @@
 """What a call asks of NVIDIA's driver, with a stand-in for the driver, in a process of its own."""
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,35 +7,16 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("numba_cuda", reason="the package numba-cuda is not installed")
-COMPILER = shutil.which(os.environ.get("CC", "cc"))
 
 HERE = Path(__file__).parent
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="the stand-in is a library for Linux"),
-    pytest.mark.skipif(COMPILER is None, reason="there is no C compiler"),
-]
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Of processes that find the stand-in."""
-    folder = tmp_path_factory.mktemp("driver")
-    command = [COMPILER, "-shared", "-fPIC", "-O1", "-o", folder / "libcuda.so.1"]
-    command += [HERE / "stand_in_driver.c", "-ldl"]
-    subprocess.run([str(part) for part in command], check=True, timeout=60)
-    hidden = {"NUMBA_ENABLE_CUDASIM", "CUDA_VISIBLE_DEVICES"}
-    environment = {k: v for k, v in os.environ.items() if k not in hidden}
-    paths = [str(folder), environment.get("LD_LIBRARY_PATH", "")]
-    environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, paths))
-    return environment
-
-
-def test_calls(environment: dict[str, str]) -> None:
+def test_calls(stand_in: dict[str, str]) -> None:
     arguments = [sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*arguments, str(HERE / "driven_calls.py")],
         cwd=HERE.parent.parent,
-        env=environment,
+        env=stand_in,
         capture_output=True,
         text=True,
         timeout=600,
@@ -80,12 +59,12 @@ print(info.reason)
     ids=["no nvrtc", "no nvvm", "an old driver", "no GPU"],
 )
 def test_what_is_missing_beside_a_driver(
-    environment: dict[str, str], before: str, variables: dict[str, str], reason: str
+    stand_in: dict[str, str], before: str, variables: dict[str, str], reason: str
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", before + SAY_WHY],  # cuda-bindings warns of old drivers itself
         cwd=HERE.parent.parent,
-        env=environment | variables,
+        env=stand_in | variables,
         check=True,
         capture_output=True,
         text=True,

@@ -10,6 +10,7 @@ from numba import typeof
 
 from ...dtypes import FLOATING, NAMES, compute_type
 from .adjoint_strips import make_adjoint_strips
+from .caching import Compiled
 from .elements import Elements, make_adjoint, make_convert, make_forward
 from .forward_strips import make_forward_strips
 from .positions import Axis, Free
@@ -143,4 +144,4 @@ def compiled(kernel: Kernel) -> Any:
     """The kernel, ready to be configured and launched."""
     if SIMULATOR:
         return cuda.jit(function_of(kernel))
-    return cuda.jit(signature_of(kernel))(function_of(kernel))
+    return Compiled(function_of(kernel), signature_of(kernel)).dispatcher

@@ -7,6 +7,7 @@ for each of the device's, in the host's memory. There every address is one of th
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,13 @@ with warnings.catch_warnings():
 __all__ = [
     "SIMULATOR",
     "check_device",
+    "compilers",
+    "compute_capability",
     "cuda",
     "device_function",
     "device_number",
     "function_of_driver",
+    "kept_on_disk",
     "launch",
     "multiprocessors",
     "types",
@@ -108,6 +112,44 @@ def device_number() -> int:
 def multiprocessors() -> int:
     """How many multiprocessors the current device has; in the simulator, two blocks' worth."""
     return 2 if SIMULATOR else int(cuda.get_current_device().MULTIPROCESSOR_COUNT)
+
+
+def compute_capability() -> tuple[int, int]:
+    """That of the current device."""
+    major, minor = cuda.get_current_device().compute_capability
+    return int(major), int(minor)
+
+
+def compilers() -> list[Path]:
+    """The files of NVIDIA's compilers that there are: of CUDA's language, of NVVM, of links."""
+    found = []
+    for library in ("nvrtc", "nvvm", "nvJitLink"):
+        try:
+            found.append(Path(pathfinder.load_nvidia_dynamic_lib(library).abs_path))
+        except Exception:  # of a kind that its versions have in different places
+            continue  # the driver links where there is no nvJitLink
+    return found
+
+
+def kept_on_disk(function: Callable[..., Any], key: str) -> Any:
+    """A kernel, not compiled yet, that Numba keeps on disk under a key of ours.
+
+    This uses what is not public in numba-cuda, and raises errors of any kind.
+    """
+    from numba.cuda.dispatcher import CUDACache
+
+    class Cache(CUDACache):  # type: ignore[misc]
+        def _index_key(self, sig: Any, codegen: Any) -> str:
+            return key
+
+        def load_overload(self, sig: Any, target_context: Any) -> Any:
+            # Numba's own first loads all that it compiles with, which takes most of a second.
+            with self._guard_against_spurious_io_errors():
+                return self._load_overload(sig, target_context)
+
+    dispatcher = cuda.jit(function)
+    dispatcher._cache = Cache(function)
+    return dispatcher
 
 
 def device_function(function: Callable[..., Any]) -> Any:
