@@ -6,8 +6,8 @@ the stream. PyTorch's tensors are read by their methods: they make up the interf
 """
 
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -301,11 +301,20 @@ class _Torch(_Maker):
 
 class _CuPy(_Maker):
     def stream(self, x: Any) -> int:
-        return int(sys.modules["cupy"].cuda.get_current_stream().ptr)
+        return int(sys.modules["cupy"].cuda.get_current_stream(self.device(x)).ptr)
 
-    def on(self, x: Any, stream: int) -> AbstractContextManager[Any]:
-        known: AbstractContextManager[Any] = sys.modules["cupy"].cuda.ExternalStream(stream)
-        return known
+    @contextmanager
+    def on(self, x: Any, stream: int) -> Iterator[None]:
+        cuda = sys.modules["cupy"].cuda
+        with x.device:  # a stream becomes that of the current device
+            if not stream:
+                known = cuda.Stream.null
+            elif hasattr(cuda.Stream, "from_external"):  # from CuPy 14, which deprecates the other
+                known = cuda.Stream.from_external(_Handle(stream))
+            else:
+                known = cuda.ExternalStream(stream, self.device(x))
+            with known:
+                yield
 
     def empty(self, x: Any, shape: tuple[int, ...], dtype: str, order: list[int]) -> Any:
         if dtype == "bfloat16":
@@ -313,6 +322,16 @@ class _CuPy(_Maker):
         with x.device:
             made = sys.modules["cupy"].empty([shape[d] for d in order], dtype)
         return made.transpose([order.index(d) for d in range(len(order))])
+
+
+class _Handle:
+    """A stream of which nothing is known but the handle."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self._handle
 
 
 _MAKERS = {"torch": _Torch(), "cupy": _CuPy(), "numba": _Numba()}

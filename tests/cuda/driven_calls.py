@@ -224,6 +224,16 @@ def test_arrays_of_the_host_are_copied_on_the_stream_and_awaited(launches: Launc
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["downsample", "pyramid"])
+def test_nothing_of_a_call_is_left_to_be_freed_in_a_capture(launches: Launches, name: str) -> None:
+    scales = 0.5 if name == "downsample" else (0.5, 0.25, 0.125)
+    for _ in range(2):  # the first also frees what was left before
+        called()
+        getattr(aa_ref, name)(np.ones((3, 40, 64), np.float32), scales, backend="cuda")
+    seen = called()
+    assert seen.count("cuMemFree_v2") == seen.count("cuMemAlloc_v2") > 0
+
+
 def test_taps_are_there_before_any_stream_may_read_them(launches: Launches) -> None:
     called()
     p = aa_ref.plan((40, 64), 1 / 3, sigma=1.1875)

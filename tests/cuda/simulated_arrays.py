@@ -16,6 +16,7 @@ from support import TYPES, assert_same_bits, numpy_type
 import aa_ref
 from aa_ref import api
 from aa_ref.backends.cuda import launch
+from aa_ref.device_arrays import read_device_array
 from aa_ref.errors import ContainerError, DeviceError, DtypeError, OutError
 
 
@@ -127,7 +128,10 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     cupy, torch = ModuleType("cupy"), ModuleType("torch")
     cupy.empty, torch.empty = empty_array, empty_tensor
     cupy.cuda = SimpleNamespace(
-        get_current_stream=lambda: SimpleNamespace(ptr=71), ExternalStream=Current
+        get_current_stream=lambda device: SimpleNamespace(ptr=71 + device),
+        Stream=SimpleNamespace(
+            null=Current(0), from_external=lambda s: Current(s.__cuda_stream__()[1])
+        ),
     )
     torch.Tensor, torch.strided = Tensor, "strided"
     torch.version, torch._C = SimpleNamespace(hip=None), SimpleNamespace()
@@ -160,6 +164,26 @@ def sample(dtype: str = "float32", shape: tuple[int, ...] = (2, 13, 18)) -> Any:
 KINDS = pytest.mark.parametrize(
     ("kind", "stream"), [(OnGpu, 71), (Tensor, 72)], ids=["cupy", "torch"]
 )
+
+
+def test_cupys_stream_is_that_of_the_arrays_device() -> None:
+    x = sample()
+    assert read_device_array(OnGpu(x, 2)).stream == 73
+
+
+@pytest.mark.parametrize("version", [13, 14])
+@pytest.mark.parametrize("handle", [0, 9])
+def test_cupys_memory_is_of_the_stream_given(
+    monkeypatch: pytest.MonkeyPatch, version: int, handle: int
+) -> None:
+    made: list[Any] = []
+    if version == 13:
+        cuda = sys.modules["cupy"].cuda
+        monkeypatch.delattr(cuda.Stream, "from_external")
+        cuda.ExternalStream = lambda *told: made.append(told) or Current(told[0])
+    read_device_array(OnGpu(sample(), 2), handle).empty((2, 3, 4), "float32")
+    assert allocated_on == [handle]
+    assert made == ([(9, 2)] if version == 13 and handle else [])
 
 
 @KINDS

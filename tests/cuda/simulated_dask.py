@@ -61,7 +61,7 @@ class Indexed(OnGpu):
 def cupy(monkeypatch: pytest.MonkeyPatch) -> None:
     package = ModuleType("cupy")
     package.empty = lambda shape, dtype: Indexed(np.full(shape, 77, dtype))
-    package.cuda = SimpleNamespace(get_current_stream=lambda: SimpleNamespace(ptr=71))
+    package.cuda = SimpleNamespace(get_current_stream=lambda device: SimpleNamespace(ptr=71))
     monkeypatch.setitem(sys.modules, "cupy", package)
     monkeypatch.setattr(launch.cuda, "external_stream", lambda _: SimpleNamespace())
 

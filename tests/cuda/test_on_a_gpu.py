@@ -4,6 +4,7 @@
 `test_kernel_code.py` say what can be said then.
 """
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -183,6 +184,7 @@ def test_capture_in_a_graph(torch: Any, scale: float) -> None:
     out = aa_ref.downsample(x, scale)  # compiles
     back = aa_ref.downsample_adjoint(out, scale, (64, 64))
     torch.cuda.synchronize()
+    gc.collect()  # what earlier tests left would be freed during the capture, and end it
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         aa_ref.downsample(x, scale, out=out)

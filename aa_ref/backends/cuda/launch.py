@@ -7,7 +7,7 @@ from typing import Any, Self
 from ...device_arrays import DeviceArray
 from ...plans import Plan
 from ..base import Backend
-from .memory import download, empty, upload
+from .memory import download, empty, release, upload
 from .pyramid_strips import PYRAMID
 from .steps import pyramid_step, steps_of
 from .toolkit import SIMULATOR, check_device, cuda, device_number
@@ -63,6 +63,8 @@ class CudaBackend(Backend):
             work(plans, copied, results, device_number())
             for result, out in zip(results, outs, strict=True):
                 download(result, out)
+            del result, results, copied
+            release()
             return
         current = device_number()
         if source.device in (None, current):

@@ -12,7 +12,7 @@ from ...dtypes import STORAGE
 from .streams import stream_of, wait_for
 from .toolkit import SIMULATOR, cuda
 
-__all__ = ["download", "empty", "resident", "upload"]
+__all__ = ["download", "empty", "release", "resident", "upload"]
 
 
 def empty(shape: tuple[int, ...], dtype: str, stream: int = 0) -> DeviceArray:
@@ -39,6 +39,18 @@ def download(a: DeviceArray, out: NDArray[Any]) -> None:
         wait_for(a.stream)
         samples = copied.view(STORAGE[a.dtype])
         out[...] = samples.reshape(a.shape)
+
+
+def release() -> None:
+    """Free what Numba keeps to free later, which could be while a stream is captured in a graph.
+
+    A free ends such a capture. PyTorch, from 2.9, collects no garbage before one.
+    """
+    if SIMULATOR:
+        return
+    pending = getattr(cuda.current_context().memory_manager, "deallocations", None)
+    if pending is not None:  # managers of others, which Numba can be told to use, may have none
+        pending.clear()
 
 
 @cache
