@@ -21,7 +21,7 @@ from numba import njit
 from numba.core.registry import cpu_target
 
 from aa_ref.backends.numba import caching
-from aa_ref.backends.numba.compiling import OPTIONS
+from aa_ref.backends.numba.compiling import OUTER
 from aa_ref.backends.numba.variants import GENERIC, VARIANTS, Variant
 
 EVERY: list[tuple[str, type, Variant]] = [
@@ -48,7 +48,7 @@ def instructions_of(name: str, compute: type, variant: Variant) -> set[str]:
     if not sum(found.call.stats.cache_hits.values()):
         return _keep(path, found.call) if found.cache_folder else _read(found.call)
     if not path.exists():
-        fresh = njit(**OPTIONS)(caching._function(name, variant))
+        fresh = njit(**OUTER)(caching._function(name, variant))
         fresh.compile(caching._signature(name, compute))
         return _keep(path, fresh)
     return set(json.loads(path.read_text("utf-8")))

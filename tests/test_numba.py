@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from support import assert_same_bits
 
 import aa_ref
-from aa_ref.backends.numba import caching, launch, variants
+from aa_ref.backends.numba import caching, launch, pipelines, variants
 from aa_ref.backends.numba.geometry import Operand, make_geometry
 from aa_ref.backends.numba.variants import GENERIC, VARIANTS, Variant
 
@@ -228,6 +228,54 @@ def test_cached_and_fresh_code_do_not_mix_up_functions(first: str, tmp_path: Pat
     assert machine_code_in(tmp_path) == kept
     run_python(code.format(directions=(first, other)), **environment)
     assert len(machine_code_in(tmp_path) - kept) == 1
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_functions_out_of_a_partly_filled_cache(at: int, tmp_path: Path) -> None:
+    """One of several is not in the cache: the first, the second or the third that is needed."""
+    code = """
+        import numpy as np, aa_ref
+        from aa_ref.backends.numba import variants
+        from aa_ref.backends.numba.caching import compiled_so_far
+        x = (np.arange(37 * 40 * 3) % 23).reshape(37, 40, 3).astype(np.float32)
+        variants.LITTLE = 0
+        def check():
+            for scale in (0.5, 0.25, 0.125):
+                a, b = (
+                    aa_ref.downsample(x, scale, axes=(0, 1), backend=backend)
+                    for backend in ("numba", "numpy")
+                )
+                assert a.tobytes() == b.tobytes()
+        check()
+        check()
+        print(*[sum(f.call.stats.cache_hits.values()) for f in compiled_so_far().values()])
+    """
+    for number, stride in enumerate((2, 4, 8), 1):
+        if number != at:
+            copy_cached("forward", np.float32, Variant(stride, 3), tmp_path)
+    hits = [int(number != at) for number in (1, 2, 3)]
+    found = run_python(code, NUMBA_CACHE_DIR=str(tmp_path)).split()
+    assert [int(n) for n in found] == hits
+
+
+def test_another_numba_compiles_in_its_own_way(small_package: Path) -> None:
+    """Where these pipelines were not tried, none is used; the bits are the same."""
+    assert pipelines.TRIED
+    code = """
+        import numba
+        numba.version_info = numba.version_info._replace(short=(0, 99))
+    """
+    use = textwrap.dedent(code) + textwrap.dedent(USE.format(dtype="float32"))
+    use += textwrap.dedent(
+        """
+        from aa_ref.backends.numba import compiling
+        from aa_ref.backends.numba.caching import Compiled
+        assert not any("pipeline_class" in o for o in (compiling.OUTER, compiling.HELPED))
+        Compiled("march", np.float32, (0, 0))
+        """
+    )
+    values, _, hits = run_python(use, small_package).split("\n")[:3]
+    assert (values, hits) == (turned_bytes(255), "0")
 
 
 def machine_code_in(folder: Path) -> set[Path]:

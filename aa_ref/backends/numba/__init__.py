@@ -2,6 +2,7 @@
 
 ============  ==============================================================================
 `compiling`   how functions are compiled: nothing fused, nothing reordered
+`pipelines`   how little is done for a helper, so that compiling takes seconds
 `vectors`     vectors of 64 bytes: loads, stores past the caches, permutations
 `convert`     the six types from and to the compute type, on bits
 `axes`        positions along an axis: centres, boundary, who reaches what

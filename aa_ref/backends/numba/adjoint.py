@@ -6,8 +6,10 @@ sum of the kept lines whose footprint it lies in, then of what the boundary fold
 
 from typing import Any
 
+import numpy as np
+
 from .axes import centre, find_line, first_output, fold, locate
-from .compiling import bare, helper, inlined
+from .compiling import bare, helper, inlined, larger, outlined, smaller
 from .geometry import ZEROS
 from .lines import load, samples_like, store, views, zero
 from .phases import join_phases
@@ -43,16 +45,16 @@ def _spread_evenly(
     e0 = p0 + columns.radius
     first = e0 // spacing - (taps.size - 1) // spacing
     beyond = (e0 + count - 1) // spacing + 1
-    u0, u1 = max(first, 0), max(min(beyond, columns.outputs), 0)
-    zero(scratch, work, (min(u0, beyond) - first) * width)
+    u0, u1 = larger(first, 0), larger(smaller(beyond, columns.outputs), 0)
+    zero(scratch, work, (smaller(u0, beyond) - first) * width)
     _load_outputs(y, g, start, u0, u1, width, scratch, work + (u0 - first) * width)
-    after = min(max(u0, u1), beyond)
+    after = smaller(larger(u0, u1), beyond)
     zero(scratch, work + (after - first) * width, (beyond - after) * width)
-    phases = min(spacing, count)
+    phases = smaller(spacing, count)
     for phase in range(phases):
         e = e0 + phase
         m, q = e // spacing, e % spacing
-        terms = max(0, (taps.size - 1 - q) // spacing + 1)
+        terms = larger(0, (taps.size - 1 - q) // spacing + 1)
         for k in range(terms):
             d = terms - 1 - k
             scratch[g.weights + k] = taps[q + d * spacing]
@@ -60,14 +62,14 @@ def _spread_evenly(
         positions = (count - 1 - phase) // spacing + 1
         sum_terms(
             scratch, g.split + phase * g.room, positions * width, terms, scratch, g.weights,
-            scratch, offsets, False, 0, False, 0, 0, 0,
+            scratch, offsets, False, np.uintp(0), False, 0, 0, 0,
         )  # fmt: skip
     join_phases(
         scratch, g.split, count, width, spacing, phases, g.room, at, fixed_stride, fixed_width
     )
 
 
-@helper
+@outlined
 def _spread_unevenly(
     y: Any, g: Any, taps: Any, start: int, p0: int, count: int, width: int, work: int,
     scratch: Any, at: int,
@@ -79,7 +81,7 @@ def _spread_unevenly(
     for u in range(first_output(columns, p0 - columns.radius), end):
         _load_outputs(y, g, start, u, u + 1, width, scratch, work)
         reach = centre(columns, u) - columns.radius - p0
-        for k in range(max(0, -reach), min(taps.size, count - reach)):
+        for k in range(larger(0, -reach), smaller(taps.size, count - reach)):
             for c in range(width):
                 scratch[at + (reach + k) * width + c] += taps[k] * scratch[work + c]
 
@@ -132,7 +134,7 @@ def _sum_reaching(
     i, end = first_output(rows, e - rows.radius), first_output(rows, e + rows.radius + 1)
     go_on = False
     while i < end or not go_on:
-        terms = min(g.slots, end - i)  # lines that the ring holds at the same time
+        terms = smaller(g.slots, end - i)  # lines that the ring holds at the same time
         for k in range(terms):
             slot = (i + k) % g.slots
             if kept[slot] != i + k:
@@ -184,7 +186,7 @@ def make_adjoint(fingerprint: int, stride: int, width: int) -> Any:
                 # Rows beyond the ends fold onto those near them.
                 near = r <= rows.radius or r >= rows.length - 1 - rows.radius
                 near = near and rows.boundary != ZEROS
-                stream = g.stream and g.x_direct and not near
+                stream = g.stream != 0 and g.x_direct != 0 and not near
                 _sum_reaching(
                     y, g, row_taps, column_taps, r, y_start, p0, count, width, scratch, kept,
                     offsets, into, at, stream, fixed_stride, fixed_width,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import inlined
+from .compiling import inlined, larger, smaller
 from .geometry import REFLECT, REPLICATE, ZEROS
 
 __all__ = ["centre", "find_line", "first_output", "fold", "locate"]
@@ -15,14 +15,14 @@ def centre(axis: Any, i: int) -> int:
     """The input position under the middle tap of output ``i``."""
     if axis.spacing > 0:
         return i * axis.spacing
-    return min(np.int64(np.floor(np.float32(np.float32(i) * axis.step))), axis.length - 1)
+    return smaller(np.int64(np.floor(np.float32(np.float32(i) * axis.step))), axis.length - 1)
 
 
 @inlined
 def first_output(axis: Any, position: int) -> int:
     """The first output whose centre is at or beyond a position; how many there are, if none."""
     if axis.spacing > 0:
-        return min(max((position + axis.spacing - 1) // axis.spacing, 0), axis.outputs)
+        return smaller(larger((position + axis.spacing - 1) // axis.spacing, 0), axis.outputs)
     low, high = 0, axis.outputs
     while low < high:
         middle = (low + high) // 2
@@ -47,7 +47,7 @@ def fold(axis: Any, e: int) -> int:
         if n == 1:
             return 0
         k = e % (2 * (n - 1))
-        return min(k, 2 * (n - 1) - k)
+        return smaller(k, 2 * (n - 1) - k)
     return e % n
 
 
@@ -82,5 +82,5 @@ def locate(g: Any, outer: Any, block: int, length: int) -> Any:
         x_start += (rest % outer[d, 0]) * outer[d, 1]
         y_start += (rest % outer[d, 0]) * outer[d, 2]
         rest //= outer[d, 0]
-    count = min(columns.block, length - first)
-    return first, count, min(neighbours.block, neighbours.length - skipped), x_start, y_start
+    count = smaller(columns.block, length - first)
+    return first, count, smaller(neighbours.block, neighbours.length - skipped), x_start, y_start

@@ -5,9 +5,11 @@ it calls from other files. So each cached function carries a fingerprint of all 
 package in a closure variable, and those are part of the cache's key.
 """
 
+import gc
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -15,13 +17,15 @@ from typing import Any
 
 import numpy as np
 from numba import from_dtype, njit, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from .adjoint import make_adjoint
 from .bands import LEVEL, make_march
-from .compiling import OPTIONS, named
+from .compiling import OUTER, named
 from .forward import make_forward
 from .geometry import GEOMETRY
+from .pipelines import TRIED
 from .variants import GENERIC, VARIANTS, Variant
 
 __all__ = ["Compiled", "cache_folder", "compiled", "compiled_so_far", "fingerprint", "states"]
@@ -49,6 +53,37 @@ if hasattr(os, "register_at_fork"):
     )
 
 
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Collect none meanwhile: compiling makes a million objects that live until its end."""
+    collects = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _load(dispatcher: Any, signature: Any) -> bool:
+    """Take the code from the cache, without all that Numba imports before it compiles or loads.
+
+    That is a quarter of a second, of which SciPy's linear algebra takes half. Returns whether it
+    was there; if anything is amiss, compiling meets it again.
+    """
+    if not TRIED:
+        return False
+    try:
+        with global_compiler_lock:
+            loaded = dispatcher._cache._load_overload(signature, dispatcher.targetctx)
+        if loaded is not None:
+            dispatcher.add_overload(loaded)
+            dispatcher._cache_hits[signature] += 1
+    except Exception:
+        return False
+    return loaded is not None
+
+
 class Compiled:
     """One compiled function, and where its machine code is kept, or why it is not."""
 
@@ -56,15 +91,18 @@ class Compiled:
         function, signature = _function(name, variant), _signature(name, compute)
         self.cache_folder, self.not_cached = "", ""
         try:
-            dispatcher = njit(cache=True, nogil=True, **OPTIONS)(function)
-            dispatcher.compile(signature)
+            dispatcher = njit(cache=True, nogil=True, **OUTER)(function)
+            if not _load(dispatcher, signature):
+                with _no_garbage():
+                    dispatcher.compile(signature)
             self.cache_folder = dispatcher.stats.cache_path
         except Exception as error:
             # No folder can be written, the disk is full, a file in it is damaged: whatever it is,
             # it is about the cache, or it will show again here.
             self.not_cached = f"{type(error).__name__}: {error}"
-            dispatcher = njit(nogil=True, **OPTIONS)(function)
-            dispatcher.compile(signature)
+            dispatcher = njit(nogil=True, **OUTER)(function)
+            with _no_garbage():
+                dispatcher.compile(signature)
         dispatcher.disable_compile()  # a call that needs another signature is an error of ours
         self.call = dispatcher
         (result,) = dispatcher.overloads.values()
@@ -89,7 +127,7 @@ def compiled(name: str, compute: type, variant: Variant = GENERIC) -> Compiled:
 def cache_folder() -> str:
     """Where compiled code is kept on disk, or why it cannot be; compiles nothing."""
     try:
-        function = njit(cache=True, **OPTIONS)(_function("forward", GENERIC))
+        function = njit(cache=True, **OUTER)(_function("forward", GENERIC))
         return str(function.stats.cache_path)
     except RuntimeError as error:
         return f"none: {error}"
@@ -116,7 +154,7 @@ def states() -> Iterator[tuple[str, str]]:
 def _is_cached(name: str, compute: type, variant: Variant) -> bool:
     # Numba has no public way to ask without loading the code, which would take a second for all.
     try:
-        cached = njit(cache=True, nogil=True, **OPTIONS)(_function(name, variant))._cache
+        cached = njit(cache=True, nogil=True, **OUTER)(_function(name, variant))._cache
         key = cached._index_key(_signature(name, compute), cpu_target.target_context.codegen())
         return key in cached._cache_file._load_index()
     except Exception:

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from .compiling import helper, named
+from .compiling import HELPED, helper, named, same_bits, smaller
 from .vectors import pointer
 
 __all__ = [
@@ -56,17 +56,17 @@ def decode_float16(h: Any) -> Any:
     # The exponent's field moves to binary32's place; the multiplication corrects its bias, and by
     # the way normalises subnormals. It is exact. Infinity and NaN then get the largest exponent.
     magnitude = np.uint32((h & np.uint16(0x7FFF)) << 13)
-    scaled = np.float32(np.uint32(magnitude).view(np.float32) * np.float32(2.0**112))
-    bits = np.float32(scaled).view(np.uint32)
+    scaled = np.float32(same_bits(np.uint32(magnitude), np.float32) * np.float32(2.0**112))
+    bits = same_bits(np.float32(scaled), np.uint32)
     if magnitude >= np.uint32(0x7C00 << 13):
         bits = np.uint32(magnitude | np.uint32(0x7F800000))
-    return np.uint32(bits | (np.uint32(h & np.uint16(0x8000)) << 16)).view(np.float32)
+    return same_bits(np.uint32(bits | (np.uint32(h & np.uint16(0x8000)) << 16)), np.float32)
 
 
 @helper
 def decode_bfloat16(h: Any) -> Any:
     """bfloat16 bits to binary32: its upper half."""
-    return np.uint32(np.uint32(h) << 16).view(np.float32)
+    return same_bits(np.uint32(np.uint32(h) << 16), np.float32)
 
 
 def _integer_encoder(target: Any) -> Any:
@@ -129,12 +129,12 @@ def encode_bfloat16(value: Any) -> Any:
     raise NotImplementedError("compiled only")
 
 
-@overload(encode_float16)
+@overload(encode_float16, jit_options=HELPED)
 def _encode_float16(value: Any) -> Callable[[Any], Any]:
     return _float_encoder(value, 10, 15)
 
 
-@overload(encode_bfloat16)
+@overload(encode_bfloat16, jit_options=HELPED)
 def _encode_bfloat16(value: Any) -> Callable[[Any], Any]:
     return _float_encoder(value, 7, 127)
 
@@ -161,13 +161,13 @@ def _float_encoder(value: Any, digits: int, bias: int) -> Callable[[Any], Any]:
     one = unsigned(1)
 
     def encode(value: Any) -> Any:
-        bits = compute(value).view(unsigned)
+        bits = same_bits(compute(value), unsigned)
         magnitude = unsigned(bits & magnitude_mask)
         result = ((magnitude + below_half + ((magnitude >> shift) & one)) >> shift) - rebias
         if magnitude < first_normal:
-            aligned = compute(unsigned(magnitude).view(compute) + aligner)
-            result = compute(aligned).view(unsigned) - aligner_bits
-        result = min(result, target_infinity)
+            aligned = compute(same_bits(unsigned(magnitude), compute) + aligner)
+            result = same_bits(compute(aligned), unsigned) - aligner_bits
+        result = smaller(result, target_infinity)
         if magnitude > infinity:
             result = target_nan
         return np.uint16(result | ((bits >> sign_shift) & sign))

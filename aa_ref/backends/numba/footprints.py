@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .axes import centre, fold
-from .compiling import inlined
+from .compiling import inlined, larger, smaller
 from .convert import UINT8
 from .geometry import AT_ONCE, ZEROS
 from .groups import WHOLE, add_group, has_group
@@ -45,7 +45,7 @@ def gather(
     first = centre(rows, i) - rows.radius
     begin, end = 0, taps.size
     if rows.boundary == ZEROS:
-        begin, end = max(0, -first), min(end, rows.length - first)
+        begin, end = larger(0, -first), smaller(end, rows.length - first)
     below, place = first + taps.size, start - x_start + _AHEAD
     ahead, lines = _soon(g, x_start, below - rows.spacing, below, place)
     source, at_once, aligned = scratch, AT_ONCE, np.uintp(0)
@@ -53,7 +53,7 @@ def gather(
         source, at_once = samples_like(x, scratch), end - begin
         aligned = until_aligned(source, start)
     for k in range(begin, end, at_once):
-        some = min(at_once, end - k)
+        some = smaller(at_once, end - k)
         _find(x, g, first + k, some, start, count, width, scratch, offsets)
         sum_terms(
             scratch, at, size, some, taps, k, source, offsets, k > begin, aligned, False, ahead,
@@ -73,14 +73,14 @@ def gather_kept(
     rows, size = g.rows, count * width
     begin, end = 0, taps.size
     if rows.boundary == ZEROS:
-        begin, end = max(0, -first), min(end, rows.length - first)
+        begin, end = larger(0, -first), smaller(end, rows.length - first)
     slot = (first + begin) % g.slots
     for k in range(end - begin):
         offsets[k] = g.loads + slot * g.span
         slot = slot + 1 if slot + 1 < g.slots else 0
     stride, inner = g.columns.x_stride, g.neighbours.x_stride
     item = 1 if g.x_kind == UINT8 else 2  # bytes, of the types that are short
-    for k in range(max(begin, fresh - first), end):
+    for k in range(larger(begin, fresh - first), end):
         place = start + fold(rows, first + k) * rows.x_stride
         load(x, g.x_kind, place, count, stride, width, inner, scratch, offsets[k - begin])
         # The rows that come next: processors follow no strips of rows by themselves.
@@ -88,8 +88,9 @@ def gather_kept(
         for byte in range(np.uintp(0), np.uintp(item * size), np.uintp(BYTES)):
             prefetch(x[0], below + byte)
     sum_terms(
-        scratch, at, size, end - begin, taps, begin, scratch, offsets, False, 0, False, 0, 0, 0
-    )
+        scratch, at, size, end - begin, taps, begin, scratch, offsets, False, np.uintp(0), False,
+        0, 0, 0,
+    )  # fmt: skip
 
 
 @inlined
@@ -112,23 +113,23 @@ def accumulate(
     at_once_all = at_once == rows.spacing and has_group(rows.spacing, taps.size)
     for now in range(group, i + g.active):
         first = now * rows.spacing - rows.radius
-        begin, end = 0, min(rows.spacing, taps.size)  # rows beyond are between footprints
+        begin, end = 0, smaller(rows.spacing, taps.size)  # rows beyond are between footprints
         if rows.boundary == ZEROS:
-            begin, end = max(0, -first), min(end, rows.length - first)
+            begin, end = larger(0, -first), smaller(end, rows.length - first)
         # All outputs that the group is part of are summed, and all of its rows are in the signal.
         full = now == i + g.active - 1 and now < rows.outputs and end - begin == rows.spacing
         # At least once, even if all of the group is outside: an output's first group clears it.
-        for q in range(begin, max(end, begin + 1), at_once):
-            some = max(0, min(at_once, end - q))
+        for q in range(begin, larger(end, begin + 1), at_once):
+            some = larger(0, smaller(at_once, end - q))
             _find(x, g, first + q, some, start, count, width, scratch, offsets)
             chunk = 0
             while chunk < size:
-                samples = min(g.chunk, size - chunk)
+                samples = smaller(g.chunk, size - chunk)
                 if samples > PAIRED:
                     samples -= samples % PAIRED
                 place = start - x_start + chunk + g.chunk
                 ahead, lines = _soon(g, x_start, first + q, first + q + rows.spacing, place)
-                output = min(now, rows.outputs - 1)
+                output = smaller(now, rows.outputs - 1)
                 if full and at_once_all and samples % WHOLE == 0:
                     for age in range(g.active):
                         sums = at + (now - age) % g.active * g.span
@@ -140,12 +141,12 @@ def accumulate(
                     output = i - 1
                 while output >= i:
                     tap = (now - output) * rows.spacing + q
-                    terms = max(0, min(some, taps.size - tap))
+                    terms = larger(0, smaller(some, taps.size - tap))
                     to = at + output % g.active * g.span + chunk
                     go_on = output < now or q > begin
                     if output > i and samples % PAIRED == 0:
                         older_tap = tap + rows.spacing
-                        older_terms = max(0, min(some, taps.size - older_tap))
+                        older_terms = larger(0, smaller(some, taps.size - older_tap))
                         older = at + (output - 1) % g.active * g.span + chunk
                         sum_pair(
                             scratch, to, older, samples, terms, older_terms, taps, tap, older_tap,
@@ -154,8 +155,8 @@ def accumulate(
                         output -= 1
                     else:
                         sum_terms(
-                            scratch, to, samples, terms, taps, tap, source, offsets, go_on, 0,
-                            False, ahead, rows.x_stride, 0 if go_on else lines,
+                            scratch, to, samples, terms, taps, tap, source, offsets, go_on,
+                            np.uintp(0), False, ahead, rows.x_stride, 0 if go_on else lines,
                         )  # fmt: skip
                     output -= 1
                 for k in range(some):
@@ -190,6 +191,6 @@ def _soon(g: Any, x_start: int, begin: int, end: int, place: int) -> Any:
     if place >= length:
         place -= length
         begin, end = end, end + end - begin
-    begin, end = max(begin, 0), min(end, rows.length)
-    lines = max(0, end - begin) if g.x_direct else 0
+    begin, end = larger(begin, 0), smaller(end, rows.length)
+    lines = larger(0, end - begin) if g.x_direct else 0
     return x_start + begin * rows.x_stride + place, lines

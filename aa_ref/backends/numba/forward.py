@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .axes import centre, find_line, fold, locate
-from .compiling import bare, helper, inlined
+from .compiling import bare, inlined, larger, outlined, smaller
 from .footprints import accumulate, gather, gather_kept
 from .geometry import ZEROS
 from .lines import load, samples_like, store, views, zero
@@ -20,7 +20,7 @@ from .vectors import bare_aligned, fence, until_aligned
 __all__ = ["make_forward"]
 
 
-@helper
+@outlined
 def _sum_rows_at(
     x: Any, g: Any, taps: Any, i: int, start: int, width: int, scratch: Any, work: int, at: int
 ) -> None:
@@ -43,7 +43,7 @@ def _extend(
 ) -> None:  # fmt: skip
     """What a line of positions ``first..last`` has beyond the signal's ends."""
     columns = g.columns
-    low, high = max(first, 0), min(last, columns.length)
+    low, high = larger(first, 0), smaller(last, columns.length)
     if columns.boundary == ZEROS:
         zero(scratch, line, (low - first) * width)
         zero(scratch, line + (high - first) * width, (last - high) * width)
@@ -65,7 +65,7 @@ def _extend(
             load(x, g.x_kind, column, 1, 0, width, inner, scratch, at)
 
 
-@helper
+@outlined
 def _sum_columns_unevenly(
     columns: Any, taps: Any, line: int, first: int, j0: int, count: int, width: int, scratch: Any,
     offsets: Any, at: int,
@@ -126,7 +126,7 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
             # The line reaches from position `first` to `last`; `low` to `high` are in the signal.
             first = centre(columns, j0) - columns.radius
             last = centre(columns, j0 + count - 1) + columns.radius + 1
-            low, high = max(first, 0), min(last, columns.length)
+            low, high = larger(first, 0), smaller(last, columns.length)
             start, line = x_start + low * columns.x_stride, g.line
             before = (low - first) * width
             line += -before % 16
@@ -168,7 +168,7 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
             elif columns.filtered:
                 source, room = line, (last - first) * width
                 if spacing > 1:
-                    source, phases = g.split, min(spacing, taps)
+                    source, phases = g.split, smaller(spacing, taps)
                     room = g.room
                     split_phases(
                         scratch, line, last - first, width, spacing, phases, room, source,
@@ -188,7 +188,7 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
                         aligned = until_aligned(into, at)
                 sum_terms(
                     into, at, count * width, taps, column_taps, 0, scratch, offsets, False,
-                    aligned, g.stream, 0, 0, 0,
+                    aligned, g.stream != 0, 0, 0, 0,
                 )  # fmt: skip
                 if g.y_direct:
                     continue

@@ -11,10 +11,10 @@ negative; and they are offsets, not slices, because each slice would count refer
 from typing import Any
 
 import numpy as np
-from numba import carray, types
+from numba import types
 from numba.extending import overload
 
-from .compiling import address, helper, named
+from .compiling import HELPED, address, array_at, helper, inlined, named, outlined
 from .convert import (
     FLOAT16,
     FLOAT32,
@@ -49,15 +49,15 @@ def _packed(count: int, stride: int, width: int, inner: int) -> bool:
     return (width == 1 or inner == 1) and (count == 1 or stride == width)
 
 
-@helper
+@inlined
 def views(memory: Any) -> Any:
     """Bytes as samples of 1, 2, 4 and 8 bytes; left-over bytes at the end belong to none."""
     at, n = address(memory), memory.size
     return (
-        carray(at, (n,), np.uint8),
-        carray(at, (n // 2,), np.uint16),
-        carray(at, (n // 4,), np.float32),
-        carray(at, (n // 8,), np.float64),
+        array_at(at, n, np.uint8),
+        array_at(at, n // 2, np.uint16),
+        array_at(at, n // 4, np.float32),
+        array_at(at, n // 8, np.float64),
     )
 
 
@@ -66,7 +66,7 @@ def samples_like(memory: Any, line: Any) -> Any:
     raise NotImplementedError("compiled only")
 
 
-@overload(samples_like)
+@overload(samples_like, jit_options=HELPED)
 def _samples_like(memory: Any, line: Any) -> Any:
     def float64_samples(memory: Any, line: Any) -> Any:
         return memory[3]
@@ -116,9 +116,9 @@ def _make_scatter(name: str, encode: Any) -> Any:
 def _gather_integers(
     source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
 ) -> None:
-    done = 0
+    done: Any = 0
     if _packed(count, stride, width, inner):
-        some = int(lanes(line))
+        some = np.int64(lanes(line))
         while done + some <= count * width:
             vector = widen_vector(source, np.uintp(start + done), line)
             store_vector(line, np.uintp(at + done), vector)
@@ -131,9 +131,9 @@ def _make_integer_scatter(name: str, scatter_rest: Any) -> Any:
     def scatter_integers(
         line: Any, at: int, target: Any, start: int, count: int, stride: int, width: int, inner: int
     ) -> None:
-        done = 0
+        done: Any = 0
         if _packed(count, stride, width, inner):
-            some = int(lanes(line))
+            some = np.int64(lanes(line))
             while done + some <= count * width:
                 vector = load_vector(line, np.uintp(at + done))
                 store_integers(target, np.uintp(start + done), vector)
@@ -158,6 +158,14 @@ _scatter_float16 = _make_scatter("scatter_float16", encode_float16)
 _scatter_bfloat16 = _make_scatter("scatter_bfloat16", encode_bfloat16)
 
 
+def _load(
+    memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
+    line: Any, at: int,
+) -> None:  # fmt: skip
+    raise NotImplementedError("compiled only")
+
+
+@outlined
 def load(
     memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
     line: Any, at: int,
@@ -166,11 +174,11 @@ def load(
 
     Start, stride (between positions) and inner (between neighbours) count samples.
     """
-    raise NotImplementedError("compiled only")
+    _load(memory, kind, start, count, stride, width, inner, line, at)
 
 
-@overload(load)
-def _load(
+@overload(_load, jit_options=HELPED)
+def _overload_load(
     memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
     line: Any, at: int,
 ) -> Any:  # fmt: skip
@@ -198,7 +206,7 @@ def _load(
     return load_float64 if line.dtype == types.float64 else load_others
 
 
-@helper
+@outlined
 def store(
     line: Any, at: int, memory: Any, kind: int, start: int, count: int, stride: int, width: int,
     inner: int,

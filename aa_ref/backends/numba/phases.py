@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from .compiling import helper, named
+from .compiling import HELPED, helper, named, outlined
 from .vectors import BYTES, lanes, permute, pointer
 
 __all__ = ["join_phases", "overhang", "split_phases"]
@@ -45,7 +45,7 @@ def overhang(stride: int, width: int) -> int:
     return stride * width * BYTES // 4
 
 
-@helper
+@outlined
 def _split_any(
     a: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int
 ) -> None:
@@ -62,7 +62,7 @@ def _split_any(
                     a[target + m * wide + c] = a[source + m * step + c]
 
 
-@helper
+@outlined
 def _join_any(
     a: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int
 ) -> None:
@@ -192,7 +192,7 @@ class _Run:
 def _overload(function: Any, make: Any, generic: Any) -> None:
     make = cache(make)
 
-    @overload(function, prefer_literal=True)
+    @overload(function, prefer_literal=True, jit_options=HELPED)
     def choose(
         a: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int,
         fixed_stride: Any, fixed_width: Any,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import inlined
+from .compiling import inlined, outlined, smaller
 from .vectors import (
     broadcast,
     lanes,
@@ -45,14 +45,14 @@ def sum_terms(
         return
     done, block = np.uintp(aligned), np.uintp(4) * lane
     stream = stream and until_aligned(total, np.int64(to + done)) == 0
-    lines_ahead = min(lines_ahead, terms)
+    lines_ahead = smaller(lines_ahead, terms)
     if done > 0:
         a = _sum_1(total, to, terms, taps, tap, source, np.uintp(0), offsets, go_on)
         _store_part(total, to, a, np.uintp(0), done, stream)
     # Where the total is only written, the last block may overlap: summed again, the bits are equal.
     again = block <= end and not (go_on or stream)
     while done + block <= end or (again and done < end):
-        done = min(done, end - block)
+        done = smaller(done, end - block)
         _sum_4(
             total, to + done, done, terms, taps, tap, source, offsets, go_on, stream,
             np.uintp(ahead), np.uintp(step), lines_ahead,
@@ -197,7 +197,7 @@ def _store_part(total: Any, at: int, a: Any, begin: int, end: int, stream: bool)
         store_lanes(total, at, a, begin, end)
 
 
-@inlined
+@outlined
 def _sum_rest(
     total: Any, at: int, end: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
     go_on: bool,

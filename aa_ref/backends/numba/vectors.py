@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-from .compiling import bare, helper
+from .compiling import HELPED, address, bare, helper
 
 __all__ = [
     "BYTES",
@@ -66,7 +66,7 @@ def lanes(a: Any) -> Any:
     raise NotImplementedError("compiled only")
 
 
-@overload(lanes)
+@overload(lanes, jit_options=HELPED)
 def _overload_lanes(a: Any) -> Any:
     count = np.uintp(_lanes(a.dtype))
 
@@ -252,7 +252,7 @@ def _multiply(typing_context: Any, a: Any, b: Any) -> Any:
 
 
 def _overload(operation: Any, intrinsic_: Any) -> None:
-    @overload(operation)
+    @overload(operation, jit_options=HELPED)
     def choose(a: Any, b: Any) -> Any:
         if not (isinstance(a, Vector) and a == b):
             return None
@@ -298,7 +298,7 @@ def _shuffle(builder: Any, a: Any, b: Any, mask: Sequence[int]) -> Any:
 @helper
 def until_aligned(a: Any, i: int) -> Any:
     """How many samples from ``a[i]`` to the next one at a multiple of 64 bytes."""
-    at = np.uintp(a.ctypes.data) + np.uintp(i) * np.uintp(a.itemsize)
+    at = address(a) + np.uintp(i) * np.uintp(a.itemsize)
     return (np.uintp(0) - at) % np.uintp(BYTES) // np.uintp(a.itemsize)
 
 
