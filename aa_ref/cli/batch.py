@@ -207,7 +207,8 @@ class Batch:
             raise FileError(f"{above} leads out of {self.record.out} by a link; remove the link")
         if not above.is_dir():
             raise FileError(f"{above} is no folder, and {target} would lie in it; rename one")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if above != target.parent:
+            target.parent.mkdir(parents=True, exist_ok=True)
 
     def _ended(self, running: dict[Future[Made], tuple[Item, Fingerprint]]) -> Iterator[Outcome]:
         """Wait for the next results, and give them their names."""

@@ -36,11 +36,21 @@ def check_destination(path: Path, overwrite: bool) -> None:
     FileError
         If it exists and may not be replaced, is no plain file, or has no folder to be in.
     """
+    if os.path.lexists(path):
+        _check_what_is_there(path, overwrite)
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise FileError(f"cannot write {path}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"cannot write {path}: no permission to write in {folder}")
+
+
+def _check_what_is_there(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise FileError(f"cannot write {path}: it is a folder; name a file in it")
     if path.exists() and not path.is_file():
         raise FileError(f"cannot write {path}: it is not a plain file; - is standard output")
-    if not overwrite and os.path.lexists(path):
+    if not overwrite:
         raise _exists(path)
     if path.exists() and not path.stat().st_mode & 0o222:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -48,11 +58,6 @@ def check_destination(path: Path, overwrite: bool) -> None:
             f"cannot write {path}: it is protected against that (mode {mode:03o}); let it be "
             "written with chmod u+w, or name another file"
         )
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise FileError(f"cannot write {path}: there is no folder {folder}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise FileError(f"cannot write {path}: no permission to write in {folder}")
 
 
 def begins_with(path: Path, line: str) -> bool:
@@ -81,7 +86,7 @@ class Draft:
     def __init__(self, path: Path, overwrite: bool, folder: Path | None = None) -> None:
         check_destination(path, overwrite)
         self.path, self.overwrite, self.target = path, overwrite, path.resolve()
-        self.temporary = _new_name_in(folder.resolve() if folder else self.target.parent)
+        self.temporary = _new_name_in(folder.absolute() if folder else self.target.parent)
 
     def anew(self) -> "Draft":
         """Return a draft for the same file under another temporary name."""

@@ -7,6 +7,7 @@ result that is there has a line, and a line without its result is noticed.
 import hashlib
 import json
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -51,9 +52,12 @@ def fingerprint(path: Path) -> Fingerprint:
     OSError
         If it is not there, or cannot be looked at.
     """
-    found = [file.stat() for file in ([path] if not path.is_dir() else _files_in(path))]
-    newest = max((status.st_mtime_ns for status in found), default=path.stat().st_mtime_ns)
-    return Fingerprint(sum(status.st_size for status in found), newest)
+    status = path.stat()
+    if not stat.S_ISDIR(status.st_mode):
+        return Fingerprint(status.st_size, status.st_mtime_ns)
+    found = [file.stat() for file in _files_in(path)]
+    newest = max((inner.st_mtime_ns for inner in found), default=status.st_mtime_ns)
+    return Fingerprint(sum(inner.st_size for inner in found), newest)
 
 
 def digest(path: Path) -> tuple[int, str]:

@@ -6,6 +6,7 @@ import re
 import stat
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import tifffile
 from cli_helpers import PHOTOS, call, expected, pixels_of, png_chunk, samples, write_png
 from PIL import Image
 
+from aa_ref.cli import inputs
 from aa_ref.cli import output as output_module
 from aa_ref.cli.images import messages, reading
 
@@ -338,11 +340,27 @@ def tiff_bomb(path):
         tiff_of_doubles_cut_off,
     ],
 )  # fmt: skip
-def test_inputs_that_cannot_be_read(tmp_path, refused, make):
+@pytest.mark.parametrize("few", [None, -1])
+def test_inputs_that_cannot_be_read(tmp_path, refused, monkeypatch, make, few):
+    """Small files are read whole at first, large ones where they lie."""
+    if few is not None and make is not empty:
+        monkeypatch.setattr(inputs, "_FEW", few)
     path = tmp_path / "input.png"
     make(path)
     ending = refused(path, tmp_path / "o.png", [str(path)], status=1)
     assert len(ending.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".avif", ".gif", ".npy"])
+def test_large_files_are_read_where_they_lie(tmp_path, downsampled, monkeypatch, suffix):
+    source, _ = downsampled(PHOTO, suffix, scale="1/2")
+    path = source.rename(tmp_path / f"a [n=-1]{suffix}")
+    small = downsampled(path)[0].read_bytes()
+    monkeypatch.setattr(inputs, "_FEW", -1)
+    monkeypatch.delattr(Path, "read_bytes")
+    large, _ = downsampled(path, None, "--overwrite")
+    monkeypatch.undo()
+    assert large.read_bytes() == small
 
 
 @pytest.mark.parametrize(

@@ -27,26 +27,32 @@ _logger.propagate = False  # listeners are where its messages go
 
 
 class _Listener(logging.Handler):
-    """Collects what libvips and the libraries behind it warn of, in the order of saying."""
+    """Hands what libvips and the libraries behind it warn of to all who listen."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.said: list[str] = []
+        self.listeners: dict[int, list[str]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one message."""
-        self.said.append(record.getMessage().removeprefix("VIPS: "))
+        """Hand on one message: any thread may have said it, in whatever work."""
+        said = record.getMessage().removeprefix("VIPS: ")
+        for listener in list(self.listeners.values()):
+            listener.append(said)
+
+
+_listener = _Listener()
+_logger.addHandler(_listener)
 
 
 @contextmanager
 def listening(failure: str) -> Iterator[list[str]]:
     """Turn libvips's errors into a `FileError` that begins so, and collect what it warns of."""
-    listener, warned = _Listener(), list[str]()
-    _logger.addHandler(listener)
+    heard, warned = list[str](), list[str]()
+    _listener.listeners[id(heard)] = heard
     try:
         yield warned
     except pyvips.Error as error:
-        said = in_one_line(f"{error.detail}\n" + "\n".join(listener.said)) or error.message
+        said = in_one_line(f"{error.detail}\n" + "\n".join(heard)) or error.message
         _hear(said)
         if "out of memory" in said:
             raise MemoryError(said) from None
@@ -57,8 +63,8 @@ def listening(failure: str) -> Iterator[list[str]]:
         _hear(said)
         raise FileError(f"{failure}; {said}") from None
     finally:
-        _logger.removeHandler(listener)
-        if said := in_one_line("\n".join(listener.said)):
+        del _listener.listeners[id(heard)]
+        if heard and (said := in_one_line("\n".join(heard))):
             _hear(said)
             warned.append(said)
 

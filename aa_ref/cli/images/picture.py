@@ -8,7 +8,7 @@ import numpy as np
 
 from .ground import Ground
 
-__all__ = ["COMMENT", "METADATA", "Picture", "fields_of", "full_scale"]
+__all__ = ["COMMENT", "COURSE", "METADATA", "Picture", "fields_of", "full_scale"]
 
 _KINDS = {"u": "", "i": " signed", "f": " float"}
 COMMENT = "png-comment-"
@@ -21,6 +21,9 @@ METADATA = {
     COMMENT: "texts",
 }
 """libvips's names of what a file says beside its samples, and ours; further letters may follow."""
+
+COURSE = ("delay", "loop")
+"""libvips's names of how long an animation's frames last, and how often they come."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +108,18 @@ class Picture:
         return " ".join(words)
 
 
-def fields_of(header: Any) -> list[str]:
-    """Return the names of all metadata; `COMMENT` alone where a text's name cannot be read."""
-    try:
-        names: list[str] = header.get_fields()
+def fields_of(header: Any, fmt: str) -> list[str]:
+    """Return the names of what there is of `METADATA` and of an animation's course.
+
+    Of a PNG's texts each name; `COMMENT` alone where pyvips cannot read one.
+    """
+    names = [name for name in (*METADATA, *COURSE) if header.get_typeof(name)]
+    if fmt != "PNG":
         return names
+    try:
+        return [*names, *(name for name in header.get_fields() if name.startswith(COMMENT))]
     except UnicodeDecodeError:  # pyvips takes the keywords of a PNG for UTF-8
-        return [*(name for name in METADATA if header.get_typeof(name)), COMMENT]
+        return [*names, COMMENT]
 
 
 def full_scale(dtype: np.dtype[Any]) -> float:

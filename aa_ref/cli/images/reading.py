@@ -63,26 +63,27 @@ def open_picture(source: Input, max_pixels: int) -> Picture:
             load = _loader_by_tifffile(source, tiff.orientation)
     with listening(f"cannot read {name}") as said:
         image = _with_exif(load(_STRICT.get(fmt, "error")), fmt)
+        width, height, bands = image.width, image.height, image.bands  # each costs microseconds
     notes = [*(tiff.notes if tiff else ()), *_conversions(name, fmt, image)]
     if fmt in _UNSEEN:
         with source.open() as file:
-            notes += _UNSEEN[fmt](name, file, image.bands)
-    frames = _frames(image) if FORMATS[fmt].frames else 1
-    _refuse_what_is_too_large(name, image.width, image.height, max_pixels)
-    _refuse_what_is_not_understood(name, image)
-    orientation = _orientation(image)
-    height, width = image.height // frames, image.width
+            notes += _UNSEEN[fmt](name, file, bands)
+    _refuse_what_is_too_large(name, width, height, max_pixels)
+    dtype = _understood(name, image)
+    orientation, frames = _orientation(image), 1
+    if FORMATS[fmt].frames and image.get_typeof("page-height"):
+        frames = max(1, height // int(image.get("page-height")))
+    height //= frames
     if orientation >= 5:
         height, width = width, height
     return Picture(
-        name, fmt, load, image, height, width, frames, image.bands,
-        np.dtype(_DTYPES[image.format]),
-        tiff.colours if tiff else 3 if image.bands >= 3 else 1,
-        tiff.alpha if tiff else image.bands in (2, 4),
+        name, fmt, load, image, height, width, frames, bands, dtype,
+        tiff.colours if tiff else 3 if bands >= 3 else 1,
+        tiff.alpha if tiff else bands in (2, 4),
         orientation,
         tiff.compressed if tiff else True,
         (*notes, *(f"{name} may be damaged: {text}" for text in said)),
-        (None if tiff.is_converted else tiff.dtype) if tiff else np.dtype(_DTYPES[image.format]),
+        (None if tiff.is_converted else tiff.dtype) if tiff else dtype,
         tiff.nodata if tiff else None,
         tiff.ground if tiff else None,
     )  # fmt: skip
@@ -123,28 +124,27 @@ def _refuse_what_is_too_large(name: str, width: int, height: int, most: int) -> 
         )
 
 
-def _frames(image: Any) -> int:
-    height: int = image.get("page-height") if image.get_typeof("page-height") else image.height
-    return max(1, int(image.height) // height)
-
-
-def _refuse_what_is_not_understood(name: str, image: Any) -> None:
-    if image.interpretation not in _COLOURS:
-        kind = str(image.interpretation).upper()
+def _understood(name: str, image: Any) -> np.dtype[Any]:
+    """Return the type of samples that can be filtered faithfully."""
+    colours, form = image.interpretation, image.format
+    if colours not in _COLOURS:
+        kind = str(colours).upper()
         raise FileError(
             f"{name} has colours of the kind {kind}, which cannot be filtered faithfully; convert "
             "it to RGB first, with its colour profile"
         )
-    if image.format not in _DTYPES:
-        raise FileError(f"{name} has samples of the type {image.format}; convert it first")
+    if form not in _DTYPES:
+        raise FileError(f"{name} has samples of the type {form}; convert it first")
+    return np.dtype(_DTYPES[form])
 
 
 def _conversions(name: str, fmt: str, image: Any) -> Iterator[str]:
-    bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") else 8
-    if fmt == "PNG" and image.get_typeof("palette"):
-        yield f"{name} has a palette; it is converted to RGB"
-    elif fmt == "PNG" and bits < 8:
-        yield f"{name} is {bits}-bit grey; it is converted to 8-bit grey"
+    if fmt == "PNG":
+        bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") else 8
+        if image.get_typeof("palette"):
+            yield f"{name} has a palette; it is converted to RGB"
+        elif bits < 8:
+            yield f"{name} is {bits}-bit grey; it is converted to 8-bit grey"
     elif fmt == "AVIF" and image.get_typeof("n-pages") and image.get("n-pages") > 1:
         yield f"{name} holds several pictures; the primary one is taken"
 
@@ -154,12 +154,14 @@ def _with_exif(image: Any, fmt: str) -> Any:
 
     ImageMagick writes the EXIF of a PNG as text, in hexadecimal digits.
     """
+    if fmt == "JPEG":
+        return image
     exif = image.get("exif-data") if image.get_typeof("exif-data") else b""
-    for field in fields_of(image) if fmt == "PNG" and not exif else ():
+    for field in fields_of(image, fmt) if fmt == "PNG" and not exif else ():
         if field.endswith("Raw profile type exif"):
             with suppress(ValueError):
                 exif = bytes.fromhex("".join(image.get(field).split()[2:]))
-    if exif and fmt != "JPEG":
+    if exif:
         image = image.copy()
         image.set_type(pyvips.GValue.blob_type, "exif-data", exif)  # which libvips then reads
     return image
@@ -202,5 +204,4 @@ def _decoded(picture: Picture, image: Any) -> NDArray[Any]:
         image = image.copy_memory().copy()
         image.set_type(pyvips.GValue.gint_type, "orientation", picture.orientation)
         image = image.autorot()
-    pixels: NDArray[Any] = image.numpy().reshape(picture.shape)
-    return pixels
+    return np.frombuffer(image.write_to_memory(), picture.dtype).reshape(picture.shape)

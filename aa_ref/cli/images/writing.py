@@ -11,7 +11,7 @@ from ..endings import note
 from .formats import FORMATS
 from .ground import Tag
 from .messages import listening
-from .picture import COMMENT, METADATA, Picture, fields_of
+from .picture import COMMENT, COURSE, METADATA, Picture, fields_of
 from .tiff import NO_DATA, encode_tiff
 
 __all__ = ["encode", "encode_png"]
@@ -73,9 +73,11 @@ def encode(
     settings |= {"Q": quality} if quality else FORMATS[name].without_quality or {}
     exif = "exif-data" in fields or (name == "JPEG" and bool(unit))
     with listening(f"cannot write {output}") as said:
-        image = _image(pixels, 1 if picture.frames == 1 else pixels.shape[0])
+        frames = 1 if picture.frames == 1 else pixels.shape[0]
+        image = _image(pixels, frames, xres=across, yres=down)
         _give_metadata(image, picture, fields)
-        image = image.copy(xres=across, yres=down)
+        if "exif-data" in fields:  # which has a resolution of its own, and libvips takes it over
+            image = image.copy(xres=across, yres=down)
         if unit:
             image.set_type(pyvips.GValue.refstr_type, "resolution-unit", unit)
         save = getattr(image, FORMATS[name].loader.replace("load", "save_buffer"))
@@ -108,13 +110,17 @@ def encode_png(pixels: NDArray[np.uint8]) -> list[bytes | memoryview]:
     return [data]
 
 
-def _image(pixels: NDArray[Any], frames: int) -> Any:
+def _image(pixels: NDArray[Any], frames: int, **fields: Any) -> Any:
     """Hand samples to libvips: the frames of an animation one below the other."""
     if pixels.ndim == 4 or frames > 1:
         pixels = pixels.reshape(pixels.shape[0] * pixels.shape[1], *pixels.shape[2:])
-    grey, deep = pixels.ndim == 2 or pixels.shape[-1] == 2, pixels.dtype == np.uint16
-    interpretation = ("grey16" if deep else "b-w") if grey else "rgb16" if deep else "srgb"
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation=interpretation)
+    height, width, channels = pixels.shape if pixels.ndim == 3 else (*pixels.shape, 1)
+    deep = pixels.dtype == np.uint16
+    colours = ("grey16" if deep else "b-w") if channels < 3 else "rgb16" if deep else "srgb"
+    samples = np.ascontiguousarray(pixels)
+    form = "ushort" if deep else "uchar"
+    image = pyvips.Image.new_from_memory(samples, width, height, channels, form)
+    image = image.copy(interpretation=colours, **fields)
     if frames > 1:
         image.set_type(pyvips.GValue.gint_type, "page-height", image.height // frames)
     return image
@@ -123,9 +129,9 @@ def _image(pixels: NDArray[Any], frames: int) -> Any:
 def _kept(output: str, name: str, picture: Picture) -> dict[str, Any]:
     """Find the metadata that the format keeps, and note what it does not."""
     header, kept, lost = picture.header, {}, set()
-    for field in fields_of(header):
+    for field in fields_of(header, picture.format):
         kind = COMMENT if field.startswith(COMMENT) else field
-        if field in ("delay", "loop"):
+        if field in COURSE:
             kept[field] = header.get(field)
         elif kind in METADATA and "Raw profile" not in field:
             value = header.get(field) if header.get_typeof(field) else "\N{REPLACEMENT CHARACTER}"
