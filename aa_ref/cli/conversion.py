@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -13,6 +15,7 @@ from rich.console import Console
 import aa_ref
 from aa_ref.backends import default_backend
 from aa_ref.dtypes import ARRAYS_TYPE, name_of
+from aa_ref.plans import Part
 
 from .endings import FileError, UsageError, note
 from .images import (
@@ -25,6 +28,7 @@ from .images import (
     format_of,
     open_picture,
 )
+from .images.bands import bands_of, downsample_bands
 from .images.filtering import check_full_scale
 from .images.light import check_light
 from .inputs import Input
@@ -250,13 +254,8 @@ def _of_picture(job: _Job) -> Conversion:
     holes = _holes_of_picture(job, picture, result_type)
     rows = dict(zip(picture.axes, ("rows", "columns"), strict=True))
     _tell_of_kept_axes(p, str, rows.__getitem__)
-    pixels = decode(picture)
-    with _filtering(job, p) as filtering:
-        result = downsample_samples(
-            picture, pixels, holes, job.target, linear_light=job.request.linear_light,
-            backend=filtering.backend, **options,
-        )  # fmt: skip
-    said = _report(job, options, pixels, result, filtering)
+    result, filtering = _downsampled(job, picture, p, options, holes)
+    said = _report(job, options, picture, result, filtering)
     if job.format == "npy":
         if picture.header.get_typeof("icc-profile-data"):
             note(f"{job.target}: .npy holds samples only; the colour profile is not kept")
@@ -269,6 +268,38 @@ def _of_picture(job: _Job) -> Conversion:
     quality = job.request.quality
     parts = encode(job.target, job.format, picture, result, (down, across), quality, holes.mark)
     return Conversion(parts, said)
+
+
+def _downsampled(
+    job: _Job, picture: Picture, p: aa_ref.Plan, options: dict[str, Any], holes: Holes
+) -> tuple[NDArray[Any], "_Filtering"]:
+    """Decode and filter a picture: in bands, where it is large and no sample is left out."""
+    light, dtype = job.request.linear_light, options["dtype"]
+    parts = bands_of(picture, p) if holes.value is None else []
+    if not parts:
+        pixels = decode(picture)
+        with _filtering(job, p) as filtering:
+            result = downsample_samples(
+                picture, pixels, holes, job.target, linear_light=light,
+                backend=filtering.backend, **options,
+            )  # fmt: skip
+        return result, filtering
+
+    def downsample(x: NDArray[Any], part: Part, *, dtype: Any = None) -> NDArray[Any]:
+        given = {**options, "dtype": dtype}
+        whole = aa_ref.plan((picture.height, *x.shape[1:]), input_dtype=x.dtype.name, **given)
+        y: NDArray[Any] = replace(part, whole=whole)(x, backend=filtering.backend)
+        return y
+
+    def band(pixels: NDArray[Any], part: Part) -> NDArray[Any]:
+        return downsample_samples(
+            picture, pixels, holes, job.target, dtype=dtype, linear_light=light,
+            downsample=partial(downsample, part=part),
+        )  # fmt: skip
+
+    with _filtering(job, p, "decoded and filtered") as filtering:
+        result = decode(picture, lambda image: downsample_bands(picture, image, parts, band))
+    return result, filtering
 
 
 def _holes_of_picture(job: _Job, picture: Picture, result: np.dtype[Any]) -> Holes:
@@ -319,16 +350,16 @@ def _tell_of_kept_axes(
 
 
 class _Filtering:
-    """Which backend computes, and how long it took."""
+    """Which backend computes, what is timed, and how long it took."""
 
-    def __init__(self, backend: str) -> None:
-        self.backend, self.milliseconds = backend, 0.0
+    def __init__(self, backend: str, timed: str) -> None:
+        self.backend, self.timed, self.milliseconds = backend, timed, 0.0
 
 
 @contextmanager
-def _filtering(job: _Job, p: aa_ref.Plan) -> Iterator[_Filtering]:
+def _filtering(job: _Job, p: aa_ref.Plan, timed: str = "filtered") -> Iterator[_Filtering]:
     """Time what happens inside. On a terminal, something moves where it may take seconds."""
-    filtering = _Filtering(job.request.backend or default_backend(p).name)
+    filtering = _Filtering(job.request.backend or default_backend(p).name, timed)
     start = perf_counter()
     moving = job.alone and filtering.backend == "numba"
     words = "filtering; the first time, numba compiles"
@@ -338,13 +369,17 @@ def _filtering(job: _Job, p: aa_ref.Plan) -> Iterator[_Filtering]:
 
 
 def _report(
-    job: _Job, options: dict[str, Any], x: NDArray[Any], y: NDArray[Any], filtering: _Filtering
+    job: _Job,
+    options: dict[str, Any],
+    x: NDArray[Any] | Picture,
+    y: NDArray[Any],
+    filtering: _Filtering,
 ) -> str:
     rule = options["boundary"]
     included = filtering.backend == "numba" and ", compiling or loading what was compiled included"
     return (
         f"{job.origin.name} {x.shape} {x.dtype} -> {job.target} {y.shape} {y.dtype}: boundary "
-        f"{rule if isinstance(rule, str) else ','.join(rule)}, filtered in "
+        f"{rule if isinstance(rule, str) else ','.join(rule)}, {filtering.timed} in "
         f"{'linear light in ' if job.request.linear_light else ''}"
         f"{filtering.milliseconds:.1f} ms by {filtering.backend}{included or ''}"
     )

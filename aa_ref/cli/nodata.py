@@ -4,6 +4,7 @@
 number, whatever the file says. Each band has holes of its own, as GDAL reads the tag.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,7 +15,18 @@ import aa_ref
 from .endings import FileError, UsageError, note
 from .wording import counted
 
-__all__ = ["Holes", "NoData", "computed", "downsample_around", "holes_of", "parse_nodata"]
+__all__ = [
+    "Downsample",
+    "Holes",
+    "NoData",
+    "computed",
+    "downsample_around",
+    "holes_of",
+    "parse_nodata",
+]
+
+Downsample = Callable[..., NDArray[Any]]
+"""`aa_ref.downsample`, or what does a share of it."""
 
 NoData = float | Literal["auto", "ignore"] | None
 """What ``--nodata`` asks for; None is to refuse what names a number in its tag."""
@@ -150,7 +162,13 @@ def _shown(value: float) -> str:
 
 
 def downsample_around(
-    x: NDArray[Any], holes: Holes, name: str, *, dtype: Any = None, **options: Any
+    x: NDArray[Any],
+    holes: Holes,
+    name: str,
+    *,
+    dtype: Any = None,
+    downsample: Downsample = aa_ref.downsample,
+    **options: Any,
 ) -> NDArray[Any]:
     """Call `aa_ref.downsample`, or `aa_ref.downsample_masked` around samples without data.
 
@@ -161,6 +179,8 @@ def downsample_around(
     holes : Holes
     name : str
         What becomes of it, for messages.
+    downsample : callable
+        What is called where all samples have data.
     dtype, options
         As in `aa_ref.downsample`.
     """
@@ -168,7 +188,7 @@ def downsample_around(
     own = None if target == np.int16 else target.name
     wide, value = x.astype(computed(x.dtype), copy=False), holes.value
     if value is None:
-        return _rounded(aa_ref.downsample(wide, dtype=own, **options), target)
+        return _rounded(downsample(wide, dtype=own, **options), target)
     counts = ~np.isnan(x) if np.isnan(value) else x != value
     means, weight = aa_ref.downsample_masked(wide, counts, dtype=own, **options)
     hidden = (weight < _LEAST) | (weight == 0)

@@ -263,7 +263,10 @@ def test_a_file_that_fails_is_named_and_the_rest_goes_on(tmp_path, photos, jobs)
     for name, reason in (
         ("cut.jpg", "cut off or damaged"),
         ("empty.png", "it is empty"),
-        ("text.webp", "contents are not"),
+        (
+            "text.webp",
+            "contents are not a picture (PNG, JPEG, WebP, TIFF, AVIF, GIF), an array (.npy) or",
+        ),
         ("gone.png", "No such file"),
     ):
         (line,) = [line for line in told[at + 1 :] if line.startswith(f"  {photos / name}: ")]

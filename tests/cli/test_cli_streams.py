@@ -75,7 +75,7 @@ def test_a_named_pipe_is_read_as_a_stream(tmp_path):
     [
         (["-", "-o", "-"], b"", ["OUTPUT is -", "--format png"]),
         (["-", "-o", "-", "--format", "png"], b"", ["standard input", "empty"]),
-        (["-", "-o", "-", "--format", "png"], b"no picture", ["standard input", "are not PNG"]),
+        (["-", "-o", "-", "--format", "png"], b"no picture", ["standard input", "picture (PNG"]),
         ([PHOTO, "-o", "-", "--format", "npz"], b"", ["--format is npz", "npy"]),
     ],
 )

@@ -9,6 +9,7 @@
 `tiff`        and in a TIFF, which tifffile writes
 `ground`      where a GeoTIFF lies
 `filtering`   downsampling samples, transparency and all
+`bands`       large pictures, some rows at a time
 `light`       samples as linear light, by sRGB's curve
 `writing`     samples and metadata into a file's bytes
 ============  ============================================================================

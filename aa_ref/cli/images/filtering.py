@@ -6,6 +6,7 @@ colour is divided by the opacity again, and rounded once. In linear light the co
 that a sample stands for.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 import aa_ref
 
 from ..endings import UsageError
-from ..nodata import Holes, downsample_around
+from ..nodata import Downsample, Holes, downsample_around
 from .light import light_of, samples_of
 from .picture import Picture, full_scale
 
@@ -29,6 +30,7 @@ def downsample_samples(
     *,
     dtype: Any,
     linear_light: bool = False,
+    downsample: Downsample = aa_ref.downsample,
     **options: Any,
 ) -> NDArray[Any]:
     """Downsample along rows and columns.
@@ -44,30 +46,30 @@ def downsample_samples(
         What becomes of it, for messages.
     linear_light : bool
         Whether the light that they stand for is filtered, in binary32.
+    downsample : callable
+        `aa_ref.downsample`, or what does a band's share of it.
     dtype, options
         As in `aa_ref.downsample`.
     """
     if linear_light:
-        return _filtered_light(picture, pixels, options)
+        return _filtered_light(picture, pixels, partial(downsample, **options))
     if not picture.alpha:
-        return downsample_around(pixels, holes, name, dtype=dtype, **options)
-    filtered = aa_ref.downsample(_contributions(pixels), **options)
+        return downsample_around(pixels, holes, name, dtype=dtype, downsample=downsample, **options)
+    filtered = downsample(_contributions(pixels), **options)
     return _separated(filtered, picture.dtype if dtype is None else np.dtype(dtype))
 
 
-def _filtered_light(
-    picture: Picture, pixels: NDArray[Any], options: dict[str, Any]
-) -> NDArray[Any]:
+def _filtered_light(picture: Picture, pixels: NDArray[Any], downsample: Downsample) -> NDArray[Any]:
     """Filter the light of colours; alpha, and samples of unknown meaning, as they are."""
     if picture.channels == 1:
-        grey = aa_ref.downsample(light_of(pixels), **options)
+        grey = downsample(light_of(pixels))
         return samples_of(grey, picture.dtype)
     full = np.float32(full_scale(picture.dtype))
     colours, others = pixels[..., : picture.colours], pixels[..., picture.colours :]
     values = np.concatenate([light_of(colours), others.astype(np.float32) / full], -1)
     if picture.alpha:
         values[..., : picture.colours] *= values[..., -1:]
-    values = aa_ref.downsample(values, **options)
+    values = downsample(values)
     light, others = values[..., : picture.colours], values[..., picture.colours :]
     if picture.alpha:
         light = np.divide(light, others, out=np.zeros_like(light), where=others != 0)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,8 @@ def open_picture(source: Input, max_pixels: int) -> Picture:
         fmt = recognised(file.read(16))
         if fmt is None:
             raise FileError(
-                f"cannot read {name}: its contents are not {', '.join(FORMATS)} or .npy"
+                f"cannot read {name}: its contents are not a picture ({', '.join(FORMATS)}), an "
+                "array (.npy) or a video, as far as known here; convert it to one of these first"
             )
     load, tiff = _loader(source, fmt), None
     if fmt == "TIFF":
@@ -176,8 +178,8 @@ def _orientation(image: Any) -> int:
     return int(found[1]) if found else 1
 
 
-def decode(picture: Picture) -> NDArray[Any]:
-    """Read all samples, upright.
+def decode(picture: Picture, use: Callable[[Any], NDArray[Any]] | None = None) -> NDArray[Any]:
+    """Read all samples, upright, or what ``use`` makes of the rows as stored, from the top.
 
     Raises
     ------
@@ -185,14 +187,15 @@ def decode(picture: Picture) -> NDArray[Any]:
         If some are missing or damaged, as far as that can be told: a JPEG has no checksum.
     """
     name, notes = picture.name, list(picture.notes)
+    use = use or partial(_decoded, picture)
     with listening(f"cannot read {name}: it is cut off or damaged") as said:
         try:
-            pixels = _decoded(picture, picture.header)
+            pixels = use(picture.header)
         except pyvips.Error as error:
             if not _HARMLESS.search(error.detail):
                 raise
             notes.append(f"{name} may be damaged: {in_one_line(error.detail)}")
-            pixels = _decoded(picture, picture.load("error"))
+            pixels = use(picture.load("error"))
     notes += (f"{name} may be damaged: {text}" for text in said)
     for text in dict.fromkeys(notes):
         note(text)
