@@ -4,6 +4,7 @@ With ``standard_ops``, layers leave torch's own operators, close to the bits of 
 """
 
 import copy
+import importlib
 import os
 import pickle
 import shutil
@@ -108,8 +109,11 @@ def test_prepared_by_fx():
     quantize_fx = pytest.importorskip(
         "torch.ao.quantization.quantize_fx", reason="torch has moved it away"
     )
-    # prepare_fx imports this in passing, while torch.fx has its own functions in `math`
     from torch.ao.quantization import get_default_qconfig_mapping
+
+    # prepare_fx would import this while torch.fx has its own functions in `math`, and files of
+    # torch.export could not be written in this process any more
+    importlib.import_module("torch.export._trace")
 
     model = Model(AntiAliasInterpolation2d(3, 0.5)).eval()
     prepared = quantize_fx.prepare_fx(model, get_default_qconfig_mapping(), (X,))
