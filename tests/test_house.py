@@ -66,7 +66,7 @@ OUTSIDE = {
     "backends.cuda": {"numba", "llvmlite", "cuda"},
     "oracle": {"ml_dtypes", "pytest"},
     "cli": {
-        *("typer", "rich", "click", "pyvips", "tifffile", "av", "numba"),
+        *("typer", "rich", "click", "pyvips", "tifffile", "av", "numba", "llvmlite"),
         *("aa_ref_dask", "dask", "distributed"),
     },
 }

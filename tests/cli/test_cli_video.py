@@ -211,6 +211,21 @@ def test_the_bytes_depend_on_no_thread_count(tmp_path, codec):
     assert (tmp_path / "1.mkv").read_bytes() == (tmp_path / "2.mkv").read_bytes()
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9"])
+def test_the_bytes_depend_on_no_memory_that_nobody_wrote(tmp_path, codec):
+    source = write_film(tmp_path / "a.mkv", Film(codec, 408, 264))
+    results = []
+    for filling in "1", "165":  # glibc fills all memory with it, before and after its use
+        out = tmp_path / f"{filling}.mkv"
+        command = [sys.executable, "-m", "aa_ref.cli", "run", str(source), "-o", str(out)]
+        subprocess.run(
+            [*command, "--scale", "1/4", "--backend", "numpy"],
+            env=ENVIRONMENT | {"MALLOC_PERTURB_": filling}, check=True, capture_output=True,
+        )  # fmt: skip
+        results.append(out.read_bytes())
+    assert results[0] == results[1]
+
+
 def test_standard_input(tmp_path):
     source = write_film(tmp_path / "a.mkv", Film())
     ending = call_with_input(
