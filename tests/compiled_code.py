@@ -21,15 +21,41 @@ from numba import njit
 from numba.core.registry import cpu_target
 
 from aa_ref.backends.numba import caching
+from aa_ref.backends.numba.caching import Special
 from aa_ref.backends.numba.compiling import OUTER
-from aa_ref.backends.numba.variants import GENERIC, VARIANTS, Variant
+from aa_ref.backends.numba.convert import FLOAT64, KINDS
+from aa_ref.backends.numba.groups import Level
+from aa_ref.backends.numba.levels import OCTAVES, Fused
+from aa_ref.backends.numba.variants import GENERIC, VARIANTS
 
-EVERY: list[tuple[str, type, Variant]] = [
+
+def _fused(kind: str, width: int, *levels: tuple[int, int, int, int]) -> Fused:
+    return Fused(tuple(Level(*level) for level in levels), width, KINDS[kind])
+
+
+_2, _4, _8 = (2, 5, 2, 5), (4, 13, 4, 13), (8, 29, 8, 29)
+LEVELS = (
+    *OCTAVES,
+    _fused("float32", 1, _2, _4, _8),
+    _fused("float32", 3, _8, _2),
+    _fused("uint8", 3, _2),
+    _fused("uint16", 4, _2, (3, 9, 3, 9)),
+    _fused("float32", 0, _4, _2),
+    _fused("float64", 1, _4),
+    _fused("float64", 2, (5, 3, 2, 7)),  # strides longer than filters, and shorter
+    _fused("float16", 2, (3, 1, 4, 13)),
+    _fused("bfloat16", 1, (1, 1, 8, 29)),  # columns alone
+    _fused("float32", 1, (2, 5, 1, 1)),  # rows alone
+    _fused("float32", 1, (1, 13, 1, 13)),  # blurred only
+)
+"""Constants of `levels`: all types, 1 to 4 channels and more, one or more levels and axes."""
+
+EVERY: list[tuple[str, type, Special]] = [
     *((name, t, GENERIC) for name in ("adjoint", "forward") for t in (np.float32, np.float64)),
-    *((name, np.float32, v) for name in ("adjoint", "forward") for v in VARIANTS),
-    *(("march", t, GENERIC) for t in (np.float32, np.float64)),
+    *(("adjoint", np.float32, v) for v in VARIANTS),
+    *(("levels", np.float64 if f.kind == FLOAT64 else np.float32, f) for f in LEVELS),
 ]
-"""All that are compiled, what takes longest first."""
+"""All that tests compile, what takes longest first."""
 
 
 def fill(say: Callable[[str], None]) -> None:
@@ -41,7 +67,7 @@ def fill(say: Callable[[str], None]) -> None:
             list(pool.map(_compile, missing))
 
 
-def instructions_of(name: str, compute: type, variant: Variant) -> set[str]:
+def instructions_of(name: str, compute: type, variant: Special) -> set[str]:
     """The names of all instructions in a function's machine code."""
     found = caching.compiled(name, compute, variant)
     path = _path_of(name, compute, variant)
@@ -49,12 +75,12 @@ def instructions_of(name: str, compute: type, variant: Variant) -> set[str]:
         return _keep(path, found.call) if found.cache_folder else _read(found.call)
     if not path.exists():
         fresh = njit(**OUTER)(caching._function(name, variant))
-        fresh.compile(caching._signature(name, compute))
+        fresh.compile(caching._signature(name, compute, variant))
         return _keep(path, fresh)
     return set(json.loads(path.read_text("utf-8")))
 
 
-def copy_cached(name: str, compute: type, variant: Variant, folder: Path) -> set[Path]:
+def copy_cached(name: str, compute: type, variant: Special, folder: Path) -> set[Path]:
     """Copy a function's machine code into what is to be NUMBA_CACHE_DIR, and give its files there.
 
     So a test of caches need not compile what the run has compiled.
@@ -69,16 +95,16 @@ def copy_cached(name: str, compute: type, variant: Variant, folder: Path) -> set
     return set(target.glob("*.nbc"))
 
 
-def _compile(function: tuple[str, type, Variant]) -> None:
+def _compile(function: tuple[str, type, Special]) -> None:
     gc.disable()  # a tenth of the time, for memory that the process gives back anyway
     instructions_of(*function)
 
 
-def _kept(name: str, compute: type, variant: Variant) -> bool:
+def _kept(name: str, compute: type, variant: Special) -> bool:
     return caching._is_cached(name, compute, variant) and _path_of(name, compute, variant).exists()
 
 
-def _path_of(name: str, compute: type, variant: Variant) -> Path:
+def _path_of(name: str, compute: type, variant: Special) -> Path:
     machine = cpu_target.target_context.codegen().magic_tuple()
     of = f"{name} {compute.__name__} {variant} {caching.fingerprint()} {machine}"
     digest = hashlib.sha256(of.encode()).hexdigest()[:16]

@@ -25,8 +25,10 @@ from support import assert_same_bits
 
 import aa_ref
 from aa_ref.backends.numba import caching, launch, pipelines, variants
+from aa_ref.backends.numba.caching import Special
 from aa_ref.backends.numba.geometry import Operand, make_geometry
-from aa_ref.backends.numba.variants import GENERIC, VARIANTS, Variant
+from aa_ref.backends.numba.levels import OCTAVES
+from aa_ref.backends.numba.variants import GENERIC, Variant
 
 ROOT = Path(__file__).parents[1]
 FUNCTIONS = [(name, t) for name in ("forward", "adjoint") for t in (np.float32, np.float64)]
@@ -59,7 +61,7 @@ SMALL = {
 from .turning import turned
 
 
-def make_forward(fingerprint, stride, width):
+def make_forward(fingerprint):
     def forward(x, y, rows, columns, geometry, outer, lines, indices, begin, end):
         for i in range(y.size):
             y[i] = turned(x[i])
@@ -126,13 +128,12 @@ def test_a_scale_never_seen_before_compiles_nothing_new(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("name", "compute", "variant"), EVERY, ids=str)
 def test_machine_code_is_vectorised_and_never_fused(
-    name: str, compute: type, variant: Variant
+    name: str, compute: type, variant: Special
 ) -> None:
     found = instructions_of(name, compute, variant)
     fused = re.compile(r"vfn?m(add|sub)\w*|fmla|fmadd")
     assert not [i for i in found if fused.fullmatch(i)]
-    vectorised = [i for i in found if re.fullmatch(r"v?mulp[sd]", i)]
-    assert vectorised or name == "march"  # which calls forward functions
+    assert [i for i in found if re.fullmatch(r"v?mulp[sd]", i)]
 
 
 USE = """
@@ -165,10 +166,12 @@ def test_cached_code_is_used() -> None:
     assert folder == f"{caching.cache_folder()}|"
 
 
-@pytest.mark.parametrize("name", ["forward", "adjoint", "march"])
-def test_the_text_of_all_sources_is_part_of_the_caches_key(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "special"), [("forward", GENERIC), ("adjoint", GENERIC), ("levels", OCTAVES[0])]
+)
+def test_the_text_of_all_sources_is_part_of_the_caches_key(name: str, special: Special) -> None:
     """Numba's key has the values of a function's closure."""
-    closure = caching._function(name, GENERIC).__closure__
+    closure = caching._function(name, special).__closure__
     assert caching.fingerprint() in [cell.cell_contents for cell in closure]
 
 
@@ -206,7 +209,7 @@ def test_cached_and_fresh_code_do_not_mix_up_functions(first: str, tmp_path: Pat
     code = """
         import numpy as np, aa_ref
         from aa_ref.backends.numba import variants
-        variants.LITTLE = 0  # for a function that is compiled sooner than the generic one
+        variants.LITTLE = 1 << 60  # for the generic functions
         TYPES = ("uint8", "uint16", "float16", "float32", "float64")
         x = (np.arange(6 * 10) % 23).reshape(6, 10)
         for direction in {directions}:
@@ -223,7 +226,7 @@ def test_cached_and_fresh_code_do_not_mix_up_functions(first: str, tmp_path: Pat
     """
     other = "adjoint" if first == "forward" else "forward"
     environment = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    kept = copy_cached(first, np.float32, VARIANTS[0], tmp_path)
+    kept = copy_cached(first, np.float32, GENERIC, tmp_path)
     run_python(code.format(directions=(first,)), **environment)
     assert machine_code_in(tmp_path) == kept
     run_python(code.format(directions=(first, other)), **environment)
@@ -250,9 +253,10 @@ def test_functions_out_of_a_partly_filled_cache(at: int, tmp_path: Path) -> None
         check()
         print(*[sum(f.call.stats.cache_hits.values()) for f in compiled_so_far().values()])
     """
+    octaves = {f.levels[0].row_stride: f for f in OCTAVES if f.width == 3}
     for number, stride in enumerate((2, 4, 8), 1):
         if number != at:
-            copy_cached("forward", np.float32, Variant(stride, 3), tmp_path)
+            copy_cached("levels", np.float32, octaves[stride], tmp_path)
     hits = [int(number != at) for number in (1, 2, 3)]
     found = run_python(code, NUMBA_CACHE_DIR=str(tmp_path)).split()
     assert [int(n) for n in found] == hits
@@ -270,8 +274,9 @@ def test_another_numba_compiles_in_its_own_way(small_package: Path) -> None:
         """
         from aa_ref.backends.numba import compiling
         from aa_ref.backends.numba.caching import Compiled
+        from aa_ref.backends.numba.levels import OCTAVES
         assert not any("pipeline_class" in o for o in (compiling.OUTER, compiling.HELPED))
-        Compiled("march", np.float32, (0, 0))
+        Compiled("levels", np.float32, OCTAVES[0])
         """
     )
     values, _, hits = run_python(use, small_package).split("\n")[:3]

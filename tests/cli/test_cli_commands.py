@@ -12,6 +12,7 @@ from cli_helpers import call, pixels_of
 
 import aa_ref
 from aa_ref.backends.numba import caching
+from aa_ref.backends.numba.levels import OCTAVES
 from aa_ref.backends.numba.variants import GENERIC, VARIANTS
 from aa_ref.cli import demo_command, scenes, sheet
 from aa_ref.cli.app import app
@@ -97,18 +98,24 @@ def test_info_as_json():
 
 
 def test_info_lists_every_compiled_function():
-    caching.compiled("forward", np.float32, VARIANTS[-1])
+    caching.compiled("adjoint", np.float32, VARIANTS[-1])
     backends = {b["name"]: b for b in json.loads(call("info", "--json").stdout)["backends"]}
     details = backends["numba"]["details"]
     stdout = call("info").stdout
-    for variant in (GENERIC, *VARIANTS):
-        for direction in ("forward", "adjoint"):
-            heading = f"{direction}, float32, {variant}"
-            assert f"numba: {heading}: {details[heading]}\n" in stdout
-    assert details[f"forward, float32, {VARIANTS[-1]}"] == "compiled"
-    assert len({str(variant) for variant in (GENERIC, *VARIANTS)}) == 1 + len(VARIANTS)
-    binary32, binary64, marches = 2 * (1 + len(VARIANTS)), 2, 2
-    assert len(details) == 1 + binary32 + binary64 + marches  # and the folder
+    special = {"adjoint": VARIANTS, "levels": OCTAVES}
+    headings = [
+        *(
+            f"{name}, {t}, {GENERIC}"
+            for name in ("forward", "adjoint")
+            for t in ("float32", "float64")
+        ),
+        *(f"{name}, float32, {which}" for name, every in special.items() for which in every),
+    ]
+    for heading in headings:
+        assert f"numba: {heading}: {details[heading]}\n" in stdout
+    assert details[f"adjoint, float32, {VARIANTS[-1]}"] == "compiled"
+    assert len(set(headings)) == len(headings)
+    assert details.keys() >= {"cache folder", *headings}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from compiled_code import copy_cached
 from PIL import Image
 
 import aa_ref
-from aa_ref.backends.numba.variants import VARIANTS
+from aa_ref.backends.numba.levels import OCTAVES
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(aa_ref.__file__).parents[1])}
 PHOTO = str(PHOTOS / "motorcycle_left.png")
@@ -151,7 +151,7 @@ def test_info_shows_the_cache_folder_without_compiling(tmp_path):
 
 def test_info_finds_what_another_process_compiled(tmp_path):
     environment = ENVIRONMENT | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    copy_cached("forward", np.float32, VARIANTS[0], tmp_path)
+    copy_cached("levels", np.float32, OCTAVES[0], tmp_path)
     result = subprocess.run(
         [sys.executable, "-m", "aa_ref.cli", "info", "--json"],
         env=environment, capture_output=True, text=True, check=True,
@@ -159,7 +159,7 @@ def test_info_finds_what_another_process_compiled(tmp_path):
     backends = {b["name"]: b for b in json.loads(result.stdout)["backends"]}
     details = backends["numba"]["details"]
     found = [heading for heading, state in details.items() if state == "in the cache"]
-    assert found == [f"forward, float32, {VARIANTS[0]}"]
+    assert found == [f"levels, float32, {OCTAVES[0]}"]
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,17 @@
 `axes`        positions along an axis: centres, boundary, who reaches what
 `lines`       lines of samples out of memory and into it, converted
 `sums`        the one sum: taps times lines
-`footprints`  the sum over rows, each row read once where that pays
 `groups`      a group of rows added to all sums at once
+`columns`     the sum along a line of sums, with phases in registers
+`levels`      the compiled forward operation for even strides: any levels in one pass
+`footprints`  the sum over rows, for any plan
 `phases`      lines sorted by phase, and put back
-`forward`     the compiled forward operation
+`forward`     the compiled forward operation for any plan
 `adjoint`     the compiled adjoint
-`bands`       several levels, band by band of their input
-`variants`    the closed list of functions for one stride and one layout
-`geometry`    shapes and strides as these see them
+`variants`    the adjoint's constants; when a special function is worth its time
+`geometry`    shapes and strides as `forward` and `adjoint` see them
+`cuts`        shapes and strides as `levels` sees them
+`machine`     what the processor says of itself
 `caching`     compiles once, keeps the code on disk, tied to the sources it came from
 `threads`     how many threads
 `crew`        how work is split among them

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .axes import centre, find_line, first_output, fold, locate
+from .axes import centre, first_output, fold, locate
 from .compiling import bare, helper, inlined, larger, outlined, smaller
 from .geometry import ZEROS
 from .lines import load, samples_like, store, views, zero
@@ -62,7 +62,7 @@ def _spread_evenly(
         positions = (count - 1 - phase) // spacing + 1
         sum_terms(
             scratch, g.split + phase * g.room, positions * width, terms, scratch, g.weights,
-            scratch, offsets, False, np.uintp(0), False, 0, 0, 0,
+            scratch, offsets, False, np.uintp(0), False,
         )  # fmt: skip
     join_phases(
         scratch, g.split, count, width, spacing, phases, g.room, at, fixed_stride, fixed_width
@@ -148,14 +148,22 @@ def _sum_reaching(
             offsets[k] = ((i + k) % g.slots) * g.span
         sum_terms(
             into, at, count * width, terms, scratch, g.weights, scratch, offsets, go_on,
-            until_aligned(into, at), stream, 0, 0, 0,
+            until_aligned(into, at), stream,
         )  # fmt: skip
         go_on = True
         i += terms
 
 
 def make_adjoint(fingerprint: int, stride: int, width: int) -> Any:
-    """The Python function to compile, for either compute type; see `make_forward`."""
+    """The Python function to compile, for either compute type.
+
+    Parameters
+    ----------
+    fingerprint : int
+        Stands for the sources; it takes part in the key of Numba's cache on disk.
+    stride, width : int
+        Of a variant: the columns' stride and the number of neighbours, always. Otherwise 0.
+    """
     fixed_stride, fixed_width = stride, width
 
     def adjoint(
@@ -172,7 +180,8 @@ def make_adjoint(fingerprint: int, stride: int, width: int) -> Any:
         previous = -1
         p0, count, width, x0, y_start = 0, 0, 0, 0, 0
         for unit in range(begin, end):
-            r, which = find_line(g, unit, rows.length)
+            which = unit // rows.length
+            r = unit - which * rows.length
             if which != previous:
                 p0, count, width, x0, y_start = locate(g, outer, which, columns.length)
                 for slot in range(g.slots):

@@ -7,7 +7,7 @@ import numpy as np
 from .compiling import inlined, larger, smaller
 from .geometry import REFLECT, REPLICATE, ZEROS
 
-__all__ = ["centre", "find_line", "first_output", "fold", "locate"]
+__all__ = ["centre", "first_output", "fold", "locate"]
 
 
 @inlined
@@ -49,21 +49,6 @@ def fold(axis: Any, e: int) -> int:
         k = e % (2 * (n - 1))
         return smaller(k, 2 * (n - 1) - k)
     return e % n
-
-
-@inlined
-def find_line(g: Any, unit: int, lines: int) -> Any:
-    """Which of the ``lines`` lines a unit of work is in, and the number of its block.
-
-    Some of a line's blocks follow one another, then come the same of the next line; lines that are
-    kept are kept for one block.
-    """
-    if g.across == 1:
-        which = unit // lines
-        return unit - which * lines, which
-    above = unit // g.across
-    which = above // lines
-    return above - which * lines, which * g.across + unit - above * g.across
 
 
 @inlined

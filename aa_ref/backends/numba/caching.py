@@ -21,19 +21,23 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from .adjoint import make_adjoint
-from .bands import LEVEL, make_march
 from .compiling import OUTER, named
+from .cuts import EACH, INPUT
 from .forward import make_forward
 from .geometry import GEOMETRY
+from .levels import OCTAVES, Fused, make_levels
 from .pipelines import TRIED
 from .variants import GENERIC, VARIANTS, Variant
 
 __all__ = ["Compiled", "cache_folder", "compiled", "compiled_so_far", "fingerprint", "states"]
 
-_MAKERS: dict[str, Callable[[int, int, int], Any]] = {
-    "forward": make_forward,
-    "adjoint": make_adjoint,
-    "march": make_march,
+Special = Variant | Fused
+"""The constants that a function is compiled with."""
+
+_MAKERS: dict[str, Callable[[int, Any], Any]] = {
+    "forward": lambda fingerprint, _: make_forward(fingerprint),
+    "adjoint": lambda fingerprint, variant: make_adjoint(fingerprint, *variant),
+    "levels": make_levels,
 }
 _lock = RLock()
 
@@ -87,8 +91,8 @@ def _load(dispatcher: Any, signature: Any) -> bool:
 class Compiled:
     """One compiled function, and where its machine code is kept, or why it is not."""
 
-    def __init__(self, name: str, compute: type, variant: Variant) -> None:
-        function, signature = _function(name, variant), _signature(name, compute)
+    def __init__(self, name: str, compute: type, variant: Special) -> None:
+        function, signature = _function(name, variant), _signature(name, compute, variant)
         self.cache_folder, self.not_cached = "", ""
         try:
             dispatcher = njit(cache=True, nogil=True, **OUTER)(function)
@@ -110,10 +114,10 @@ class Compiled:
         self.address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
 
 
-_compiled: dict[tuple[str, type, Variant], Compiled] = {}
+_compiled: dict[tuple[str, type, Special], Compiled] = {}
 
 
-def compiled(name: str, compute: type, variant: Variant = GENERIC) -> Compiled:
+def compiled(name: str, compute: type, variant: Special = GENERIC) -> Compiled:
     """A function by its name, for np.float32 or np.float64, compiled when first needed."""
     found = _compiled.get((name, compute, variant))
     if found is None:
@@ -133,15 +137,19 @@ def cache_folder() -> str:
         return f"none: {error}"
 
 
-def compiled_so_far() -> dict[tuple[str, type, Variant], Compiled]:
+def compiled_so_far() -> dict[tuple[str, type, Special], Compiled]:
     """What this process has compiled or loaded."""
     return dict(_compiled)
 
 
 def states() -> Iterator[tuple[str, str]]:
     """Each function that there is, and whether it is compiled, here or in the cache on disk."""
-    every = [(name, t, GENERIC) for t in (np.float32, np.float64) for name in _MAKERS]
-    every += [(name, np.float32, v) for v in VARIANTS for name in ("forward", "adjoint")]
+    every: list[tuple[str, type, Special]] = [
+        *((name, t, GENERIC) for t in (np.float32, np.float64) for name in ("forward", "adjoint")),
+        *(("levels", np.float32, fused) for fused in OCTAVES),
+        *(("adjoint", np.float32, variant) for variant in VARIANTS),
+    ]
+    every += [which for which in _compiled if which not in every]
     for name, compute, variant in every:
         found = _compiled.get((name, compute, variant))
         if found is None:
@@ -151,20 +159,22 @@ def states() -> Iterator[tuple[str, str]]:
         yield f"{name}, {compute.__name__}, {variant}", state
 
 
-def _is_cached(name: str, compute: type, variant: Variant) -> bool:
+def _is_cached(name: str, compute: type, variant: Special) -> bool:
     # Numba has no public way to ask without loading the code, which would take a second for all.
     try:
         cached = njit(cache=True, nogil=True, **OUTER)(_function(name, variant))._cache
-        key = cached._index_key(_signature(name, compute), cpu_target.target_context.codegen())
+        key = cached._index_key(
+            _signature(name, compute, variant), cpu_target.target_context.codegen()
+        )
         return key in cached._cache_file._load_index()
     except Exception:
         return False
 
 
-def _function(name: str, variant: Variant) -> Any:
+def _function(name: str, variant: Special) -> Any:
     """The Python function to compile. Each has a name of its own, and so its own files."""
-    function = _MAKERS[name](fingerprint(), *variant)
-    if variant != GENERIC:
+    function = _MAKERS[name](fingerprint(), variant)
+    if isinstance(variant, Variant) and variant != GENERIC:
         named(f"{name}_stride_{variant.stride}_width_{variant.width}", function)
     return function
 
@@ -178,19 +188,21 @@ def fingerprint() -> int:
     return int.from_bytes(digest.digest()[:7])
 
 
-def _signature(name: str, compute: type) -> Any:
+def _signature(name: str, compute: type, variant: Special) -> Any:
     def read_only(element: Any, ndim: int = 1) -> Any:
         return types.Array(element, ndim, "C", readonly=True)
 
-    sample = from_dtype(np.dtype(compute))
-    integer = types.int64
+    sample, integer = from_dtype(np.dtype(compute)), types.int64
     inputs, result = read_only(types.uint8), types.Array(types.uint8, 1, "C")
-    if name == "march":
-        levels = types.Array(from_dtype(LEVEL), 1, "C")
-        return integer(inputs, levels, types.Array(sample, 1, "C"), integer, integer, integer)
+    own = types.Array(sample, 1, "C"), types.Array(integer, 1, "C"), integer, integer
+    if isinstance(variant, Fused):
+        return integer(
+            inputs, types.UniTuple(result, len(variant.levels)), read_only(sample),
+            read_only(from_dtype(INPUT)), read_only(from_dtype(EACH)), read_only(integer, 2),
+            read_only(integer), *own,
+        )  # fmt: skip
     memory = (inputs, result) if name == "forward" else (result, inputs)
-    return types.int64(
+    return integer(
         *memory, read_only(sample), read_only(sample), read_only(from_dtype(GEOMETRY)),
-        read_only(types.int64, 2), types.Array(sample, 1, "C"), types.Array(types.int64, 1, "C"),
-        types.int64, types.int64,
+        read_only(integer, 2), *own,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 Products and sums stay as written: without ``fastmath`` no compiler pass may fuse or reorder them.
 """
 
+from types import FunctionType
 from typing import Any
 
 from numba import config, njit, types
@@ -18,6 +19,7 @@ __all__ = [
     "address",
     "array_at",
     "bare",
+    "bind",
     "helper",
     "inlined",
     "larger",
@@ -158,3 +160,14 @@ def named(name: str, function: Any) -> Any:
     """
     function.__name__ = function.__qualname__ = name
     return function
+
+
+def bind(function: Any, **names: Any) -> Any:
+    """The same function, with these names among its globals.
+
+    What is in a closure is part of the key of Numba's cache on disk, and a compiled function is
+    another value there in each process.
+    """
+    return FunctionType(
+        function.__code__, function.__globals__ | names, closure=function.__closure__
+    )

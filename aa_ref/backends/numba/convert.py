@@ -19,7 +19,9 @@ __all__ = [
     "FLOAT16",
     "FLOAT32",
     "FLOAT64",
+    "ITEMS",
     "KINDS",
+    "TYPES",
     "UINT8",
     "UINT16",
     "as_is",
@@ -30,6 +32,7 @@ __all__ = [
     "encode_uint8",
     "encode_uint16",
     "store_integers",
+    "widen",
 ]
 
 UINT8, UINT16, FLOAT16, BFLOAT16, FLOAT32, FLOAT64 = range(6)
@@ -42,6 +45,10 @@ KINDS = {
     "float64": FLOAT64,
 }
 """The types by the numbers that compiled functions know them by."""
+
+TYPES = tuple(KINDS)
+ITEMS = (1, 2, 2, 2, 4, 8)
+"""Bytes of a sample of each type, in the order of their numbers."""
 
 
 @helper
@@ -117,6 +124,38 @@ def _to_unsigned(builder: Any, value: Any, number: Any, target: Any) -> Any:
 
 
 encode_uint8, encode_uint16 = map(_integer_encoder, (types.uint8, types.uint16))
+
+
+def widen(builder: Any, kind: int, address: Any, count: int) -> Any:
+    """Samples of a type at an address as a vector of the compute type, for LLVM."""
+    integers = ir.VectorType(ir.IntType(32), count)
+    numbers = ir.VectorType(ir.DoubleType() if kind == FLOAT64 else ir.FloatType(), count)
+    stored = (
+        numbers if kind in (FLOAT32, FLOAT64) else ir.VectorType(ir.IntType(8 * ITEMS[kind]), count)
+    )
+    samples = builder.load(builder.inttoptr(address, stored.as_pointer()), align=ITEMS[kind])
+    if stored == numbers:
+        return samples
+
+    def constant(x: Any, type_: Any = integers) -> Any:
+        return ir.Constant(type_, [x] * count)
+
+    whole = builder.zext(samples, integers)
+    if kind in (UINT8, UINT16):
+        return builder.sitofp(whole, numbers)
+    if kind == BFLOAT16:
+        return builder.bitcast(builder.shl(whole, constant(16)), numbers)
+    # As in `decode_float16`.
+    magnitude = builder.shl(builder.and_(whole, constant(0x7FFF)), constant(13))
+    scaled = builder.fmul(builder.bitcast(magnitude, numbers), constant(2.0**112, numbers))
+    special = builder.icmp_unsigned(">=", magnitude, constant(0x7C00 << 13))
+    bits = builder.select(
+        special,
+        builder.or_(magnitude, constant(0x7F800000)),
+        builder.bitcast(scaled, integers),
+    )
+    sign = builder.shl(builder.and_(whole, constant(0x8000)), constant(16))
+    return builder.bitcast(builder.or_(bits, sign), numbers)
 
 
 def encode_float16(value: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .axes import centre, find_line, fold, locate
+from .axes import centre, fold, locate
 from .compiling import bare, inlined, larger, outlined, smaller
-from .footprints import accumulate, gather, gather_kept
+from .footprints import gather, gather_kept
 from .geometry import ZEROS
 from .lines import load, samples_like, store, views, zero
 from .phases import split_phases
@@ -18,6 +18,8 @@ from .sums import sum_terms
 from .vectors import bare_aligned, fence, until_aligned
 
 __all__ = ["make_forward"]
+
+_CLOSE = 12  # input samples from output to output, on average
 
 
 @outlined
@@ -67,34 +69,38 @@ def _extend(
 
 @outlined
 def _sum_columns_unevenly(
-    columns: Any, taps: Any, line: int, first: int, j0: int, count: int, width: int, scratch: Any,
-    offsets: Any, at: int,
+    columns: Any, taps: Any, line: int, reads: Any, count: int, width: int, scratch: Any,
+    offsets: Any, every: int, at: int,
 ) -> None:  # fmt: skip
-    """The sum along a line whose position 0 is ``first``, for ``count`` outputs from ``j0`` on."""
-    for j in range(count):
-        reads = centre(columns, j0 + j) - columns.radius - first
-        offsets[j] = line + reads * width
-    zero(scratch, at, count * width)
-    to, wide = np.uintp(at), np.uintp(width)
-    for k in range(taps.size):
-        shift = np.uintp(k * width)
-        for j in range(np.uintp(count)):
-            reads = np.uintp(offsets[j]) + shift
-            for c in range(wide):
-                scratch[to + j * wide + c] += taps[k] * scratch[reads + c]
+    """The sum along a line for ``count`` outputs, each from the sample that ``reads`` says on.
+
+    Where centres are close, sums for all positions, side by side in vectors, take less time than
+    those that are wanted, one after the other.
+    """
+    close = columns.step <= _CLOSE and columns.step <= taps.size
+    if close:
+        for k in range(taps.size):
+            offsets[k] = line + k * width
+        sum_terms(
+            scratch, every, reads[count - 1] + width, taps.size, taps, 0, scratch, offsets, False,
+            np.uintp(0), False,
+        )  # fmt: skip
+    for j in range(np.uintp(count)):
+        for c in range(np.uintp(width)):
+            read, to = np.uintp(reads[j]) + c, np.uintp(at) + j * np.uintp(width) + c
+            if close:
+                scratch[to] = scratch[np.uintp(every) + read]
+            else:
+                scratch[to] = 0
+                for k in range(np.uintp(taps.size)):
+                    scratch[to] += taps[k] * scratch[np.uintp(line) + read + k * np.uintp(width)]
 
 
-def make_forward(fingerprint: int, stride: int, width: int) -> Any:
+def make_forward(fingerprint: int) -> Any:
     """The Python function to compile, for either compute type.
 
-    Parameters
-    ----------
-    fingerprint : int
-        Stands for the sources; it takes part in the key of Numba's cache on disk.
-    stride, width : int
-        Of a variant: the columns' stride and the number of neighbours, always. Otherwise 0.
+    The fingerprint stands for the sources; it takes part in the key of Numba's cache on disk.
     """
-    fixed_stride, fixed_width = stride, width
 
     def forward(
         x_memory: Any, y_memory: Any, rows_taps: Any, columns_taps: Any, geometry: Any, outer: Any,
@@ -106,21 +112,20 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
         scratch = bare_aligned(lines)
         g = geometry[0]
         rows, columns, neighbours = g.rows, g.columns, g.neighbours
-        blocks, offsets = bare(indices[: 2 * g.across]), bare(indices[2 * g.across :])
+        reads, offsets = bare(indices[: columns.block]), bare(indices[columns.block :])
         spacing, taps = columns.spacing, column_taps.size
         direct_y = samples_like(y, scratch)
-        if not g.goes_on:
-            for b in range(g.across):
-                blocks[2 * b] = -1
-        previous = -1
+        previous, kept_to = -1, 0
         j0, count, width, x_start, y0 = 0, 0, 0, 0, 0
         for unit in range(begin, end):
-            i, which = find_line(g, unit, rows.outputs)
-            if which != previous:
+            which = unit // rows.outputs
+            i = unit - which * rows.outputs
+            fresh = which != previous
+            if fresh:
                 j0, count, width, x_start, y0 = locate(g, outer, which, columns.outputs)
                 previous = which
-            if count <= 0:
-                continue
+                for j in range(count):
+                    reads[j] = (centre(columns, j0 + j) - centre(columns, j0)) * width
             y_start = y0 + i * rows.y_stride + j0 * columns.y_stride
 
             # The line reaches from position `first` to `last`; `low` to `high` are in the signal.
@@ -135,45 +140,27 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
                 load(x, g.x_kind, start, high - low, stride, width, inner, scratch, line + before)
             elif g.slots > 0:
                 top = centre(rows, i) - rows.radius
-                fresh = blocks[1] if blocks[0] == which else top
                 gather_kept(
-                    x, g, row_taps, top, fresh, start, high - low, width, scratch, offsets,
-                    line + before,
+                    x, g, row_taps, top, top if fresh else kept_to, start, high - low, width,
+                    scratch, offsets, line + before,
                 )  # fmt: skip
-                blocks[0], blocks[1] = which, top + row_taps.size
-            elif g.active == 0:
-                gather(
-                    x, g, row_taps, i, x_start, start, high - low, width, scratch, offsets,
-                    line + before,
-                )  # fmt: skip
+                kept_to = top + row_taps.size
             else:
-                # Each block has sums of its own, and knows which rows are in them.
-                b = which % g.across
-                sums = line + b * g.active * g.span
-                group = i if blocks[2 * b] != which else blocks[2 * b + 1]
-                accumulate(
-                    x, g, row_taps, i, group, x_start, start, high - low, width, scratch, offsets,
-                    sums + before,
-                )  # fmt: skip
-                blocks[2 * b], blocks[2 * b + 1] = which, i + g.active
-                line = sums + i % g.active * g.span
+                gather(x, g, row_taps, i, start, high - low, width, scratch, offsets, line + before)
             _extend(x, g, row_taps, i, x_start, first, last, width, scratch, g.total, line)
 
             done = line
             if columns.filtered and spacing == 0:
                 done = g.total
                 _sum_columns_unevenly(
-                    columns, column_taps, line, first, j0, count, width, scratch, offsets, done
+                    columns, column_taps, line, reads, count, width, scratch, offsets, g.split, done
                 )
             elif columns.filtered:
                 source, room = line, (last - first) * width
                 if spacing > 1:
                     source, phases = g.split, smaller(spacing, taps)
                     room = g.room
-                    split_phases(
-                        scratch, line, last - first, width, spacing, phases, room, source,
-                        fixed_stride, fixed_width,
-                    )  # fmt: skip
+                    split_phases(scratch, line, last - first, width, spacing, phases, room, source)
                 at, phase = source, 0
                 for k in range(taps):
                     offsets[k] = at + phase * room
@@ -188,7 +175,7 @@ def make_forward(fingerprint: int, stride: int, width: int) -> Any:
                         aligned = until_aligned(into, at)
                 sum_terms(
                     into, at, count * width, taps, column_taps, 0, scratch, offsets, False,
-                    aligned, g.stream != 0, 0, 0, 0,
+                    aligned, g.stream != 0,
                 )  # fmt: skip
                 if g.y_direct:
                     continue

@@ -29,6 +29,7 @@ __all__ = [
     "GEOMETRY",
     "REFLECT",
     "REPLICATE",
+    "STREAM",
     "ZEROS",
     "Geometry",
     "Operand",
@@ -62,20 +63,14 @@ GEOMETRY = np.dtype(
         ("y_kind", "i8"),
         ("x_start", "i8"),  # the first sample's place in memory
         ("y_start", "i8"),
-        ("across", "i8"),  # how many of a line's blocks are done before the next line's
         ("x_direct", "i8"),  # whether lines lie in memory as in scratch: type, order, no gaps
         ("y_direct", "i8"),
         ("stream", "i8"),  # whether to write the result past the caches
-        # Forward: whether a call goes on with the sums that the one before left in its scratch and
-        # indices. Before the first, the caller sets the indices to -1.
-        ("goes_on", "i8"),
-        # Scratch, in samples: lines that are kept for several lines of the result, then one region
-        # after the other. What is in them differs between the directions.
+        # Scratch, in samples: one region after the other. What is in them differs between the
+        # directions.
         ("slots", "i8"),  # how many lines are kept; forward: of converted rows
         ("span", "i8"),  # apart
         ("loads", "i8"),  # forward: lines converted
-        ("chunk", "i8"),  # forward: how many samples of a group of rows are summed at a time
-        ("active", "i8"),  # forward: outputs that a row is part of, where those are accumulated
         ("line", "i8"),  # forward: the line that is summed; adjoint: the line of `g`
         ("split", "i8"),  # a line by phases
         ("room", "i8"),  # each phase
@@ -88,12 +83,9 @@ GEOMETRY = np.dtype(
 
 _SCRATCH = 900 << 10  # bytes, for all lines of one thread
 AT_ONCE = 4  # rows converted, and then summed, at a time
-_CACHED = 1 << 20  # bytes of rows that a second-level cache holds beside the scratch
-_CHUNK = 1024  # samples of a group of rows: summed, and asked for ahead, at a time
-_FOOTPRINT = 7 << 10  # samples of rows that a first-level cache holds from one line to the next
 _BLOCK = 1024  # samples in a line, forward: with its phases it stays in the first-level cache
 _SPARE = 48  # samples in a line of sums: it begins at a whole vector and ends with two
-_STREAM = 1 << 22  # bytes of a result; a smaller one may well be read from a cache next
+STREAM = 1 << 22  # bytes of a result; a smaller one may well be read from a cache next
 _SPAN = 1 << 14  # samples in a line of which several are kept
 _APART = 256  # columns in a line where rows lie closer: as many pages of memory are read at a time
 
@@ -156,7 +148,6 @@ def make_geometry(
 
     record = np.zeros(1, GEOMETRY)
     g = record[0]
-    g["across"] = 1
     _fill(g["rows"], rows, dimensions, forward)
     _fill(g["columns"], columns, dimensions, forward)
     g["neighbours"]["length"] = neighbours.size
@@ -167,11 +158,11 @@ def make_geometry(
     for side, operand in (("x", x), ("y", y)):
         g[side + "_direct"] = _is_direct(g, side, operand, itemsize)
     variant = GENERIC
-    if itemsize == 4:
+    if itemsize == 4 and not forward:
         variant = find_variant(int(g["columns"]["spacing"]), int(neighbours.size))
-    cut = _cut_forward if forward else _cut_adjoint
-    scratch = 0
-    for region, samples in cut(g, _SCRATCH // itemsize, variant).items():
+    most, scratch = _SCRATCH // itemsize, 0
+    regions = _cut_forward(g, most) if forward else _cut_adjoint(g, most, variant)
+    for region, samples in regions.items():
         if region != "ring":  # which begins at 0
             g[region] = scratch
         scratch += _whole_vectors(samples)
@@ -180,7 +171,7 @@ def make_geometry(
         variant = GENERIC
     lengths = {a.axis: a.out_length for a in group} if forward else {}
     count = math.prod(lengths.get(i, d.size) for i, d in enumerate(dimensions))
-    g["stream"] = g["y_direct" if forward else "x_direct"] and count * itemsize >= _STREAM
+    g["stream"] = g["y_direct" if forward else "x_direct"] and count * itemsize >= STREAM
     blocks = int(g["columns"]["blocks"] * g["neighbours"]["blocks"])
     lines = int(g["rows"]["outputs" if forward else "length"])
     return Geometry(
@@ -263,7 +254,7 @@ def _is_direct(g: Any, side: str, operand: Operand, itemsize: int) -> bool:
     )
 
 
-def _cut_forward(g: Any, most: int, variant: Variant) -> dict[str, int]:
+def _cut_forward(g: Any, most: int) -> dict[str, int]:
     """Choose blocks of the output's columns; returns the regions of scratch and their samples."""
     rows, columns, neighbours = g["rows"], g["columns"], g["neighbours"]
     taps = 2 * int(columns["radius"]) + 1
@@ -274,52 +265,28 @@ def _cut_forward(g: Any, most: int, variant: Variant) -> dict[str, int]:
     outputs = int(columns["outputs"])
     whole = (outputs - 1) * step + taps + slack  # positions that the line of all outputs has
     least = min(whole, 4 * taps + slack)  # below that, blocks would read too much twice
-    active = slots = 0
-    footprint = 2 * int(rows["radius"]) + 1
-    if g["x_direct"]:
-        # To read rows again is cheap where they are still there, or where few outputs need them.
-        length = int(columns["length"] * neighbours["length"])
-        again = rows["spacing"] < 4 or footprint * length <= _FOOTPRINT
-    else:
-        again = footprint * _BLOCK <= _FOOTPRINT
-        slots = footprint if again and rows["filtered"] else 0
-    if rows["filtered"] and rows["spacing"] > 1 and not again:
-        active = 2 * int(rows["radius"]) // int(rows["spacing"]) + 1
+    slots = 0 if g["x_direct"] or not rows["filtered"] else 2 * int(rows["radius"]) + 1
     longest = _APART
     if not _rows_are_closer(g):
         longest = max(_BLOCK, 16 * taps * int(neighbours["length"]))
         longest = min(longest, _SPAN) + taps * int(neighbours["length"])
     loads = 0 if g["x_direct"] else max(slots, AT_ONCE)
-    if slots and variant != GENERIC:
-        # It takes all neighbours together, and brings more than rows that are kept.
-        together = least * int(neighbours["length"])
-        if most // (loads + 4) < together <= longest:
-            slots, loads = 0, AT_ONCE
-    if (active + loads + 4) * least > most:
-        active, slots, loads = 0, 0, min(loads, AT_ONCE)
-    longest = min(longest, most // (active + loads + 4))
+    if (loads + 4) * least > most:
+        slots, loads = 0, min(loads, AT_ONCE)
+    longest = min(longest, most // (loads + 4))
     direct = g["x_direct"]
     width = _cut_neighbours(g, longest // least)
     if direct and not g["x_direct"]:
-        return _cut_forward(g, most, GENERIC)  # for lines that are to be loaded
+        return _cut_forward(g, most)  # for lines that are to be loaded
     positions = max(longest // width, least)
     block = _cut(columns, outputs, (positions - taps - slack) // step + 1)
     positions = (block - 1) * step + taps + slack
-    g["room"] = _room(positions, step, width, variant)
-    g["span"] = span = _whole_vectors(positions * width + overhang(*variant)) + _SPARE
-    g["active"], g["slots"] = active, slots
-    g["chunk"] = max(64, _CHUNK // max(int(rows["spacing"]), 1) // 64 * 64)
+    g["room"] = _room(positions, step, width, GENERIC)
+    g["span"] = span = _whole_vectors(positions * width) + _SPARE
+    g["slots"] = slots
     loads *= span
-    split = (variant.stride or min(step, taps)) * int(g["room"])
-    lines = max(int(g["active"]), 1)
-    if not slots:
-        _walk_across(g, (most - loads - split - block * width) // (lines * span))
-    return {
-        "line": (int(g["across"]) if active else 1) * lines * span,
-        "split": split,
-        "total": block * width,
-        "loads": loads,
-    }
+    split = min(step, taps) * int(g["room"])
+    return {"line": span, "split": split, "total": block * width, "loads": loads}
 
 
 def _cut_neighbours(g: Any, most: int) -> int:
@@ -328,25 +295,6 @@ def _cut_neighbours(g: Any, most: int) -> int:
     if g["neighbours"]["blocks"] > 1 and g["columns"]["length"] > 1:
         g["x_direct"] = g["y_direct"] = False
     return width
-
-
-def _walk_across(g: Any, most: int) -> None:
-    """Let the blocks of a line follow one another, as in memory, as far as the rows stay cached."""
-    rows, columns, neighbours = g["rows"], g["columns"], g["neighbours"]
-    active, blocks = int(g["active"]), int(columns["blocks"])
-    if neighbours["blocks"] > 1:
-        g["across"] = 1 if active else blocks * int(neighbours["blocks"])
-        return
-    # Rows that are read, and lines of sums, or rows that are read again for the next line.
-    kept = int(rows["spacing"]) + (active or 2 * int(rows["radius"]) + 1)
-    cached = _CACHED // (4 * kept * int(neighbours["length"]))  # columns
-    across = min(blocks, cached // -(-int(columns["length"]) // blocks))
-    if active:
-        across = min(across, most)
-    across = max(1, across)
-    groups = -(-blocks // across)
-    g["across"] = across = -(-blocks // groups)
-    columns["blocks"] = groups * across  # the last ones may have no columns
 
 
 def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
@@ -398,10 +346,10 @@ def _rows_are_closer(g: Any) -> bool:
 
 
 def _indices(g: Any, forward: bool) -> int:
-    """How many offsets one sum needs: one a term, or one an output; and the ring's line numbers."""
+    """How many offsets one sum needs, one a term; and numbers, one an output or a kept line."""
     rows, columns = (2 * int(g[axis]["radius"]) + 1 for axis in ("rows", "columns"))
-    terms = max(rows, columns, AT_ONCE, int(g["columns"]["block"] if forward else g["slots"]))
-    return (2 * int(g["across"]) if forward else int(g["slots"])) + terms
+    kept = int(g["columns"]["block"] if forward else g["slots"])
+    return kept + max(rows, columns, AT_ONCE, 0 if forward else kept)
 
 
 def _cut(axis: Any, length: int, most: int) -> int:

@@ -1,6 +1,6 @@
 """The backend itself: cuts a plan into fused steps, and the work of each into pieces."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -11,18 +11,17 @@ from numpy.typing import NDArray
 from ...dtypes import STORAGE
 from ...plans import Plan
 from ..base import Backend
-from .bands import Level, count_bands, run_bands
 from .caching import cache_folder, compiled, states
 from .crew import run_pieces
+from .cuts import Cut, cut
 from .geometry import Geometry, Operand, make_geometry
 from .threads import get_num_threads
-from .variants import worth_it
+from .variants import GENERIC, worth_it
 
 __all__ = ["NumbaBackend"]
 
 _LITTLE = 3_000_000  # multiplications; below, waking a thread costs more than it brings
 _PIECES = 2  # a thread: more begin anew more often, fewer wait for one that is held up
-_FEWEST_BANDS = 32  # of a pyramid's input; a smaller one stays cached from level to level anyway
 _BYTE, _INDEX = np.dtype(np.uint8), np.dtype(np.int64)
 _NO_TAPS: dict[type, NDArray[Any]] = {t: np.ones(1, t) for t in (np.float32, np.float64)}
 
@@ -50,28 +49,19 @@ class NumbaBackend(Backend):
 
     def pyramid(self, plans: Sequence[Plan], x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
         """See `Backend.pyramid`."""
-        bands = count_bands(x.nbytes)
-        arrays = (x, *outs)
-        if len(plans) < 2 or bands < _FEWEST_BANDS or not all(map(_plain, arrays)):
+        filtered = [n for n, plan in enumerate(plans) if plan.passes]
+        ends = [(plans[n], outs[n]) for n in filtered]
+        together = None
+        if len(filtered) > 1 and x.size and all(map(_plain, (x, *outs))):
+            own = tuple(plan for plan, _ in ends)
+            together = _cut_levels(own, x.strides, tuple(out.strides for _, out in ends))
+        if together is None or not worth_it("levels", together[0].fused, together[1]):
             super().pyramid(plans, x, outs)
             return
-        steps = [
-            _steps(plan, True, x.strides, out.strides)
-            for plan, out in zip(plans, outs, strict=True)
-        ]
-        if any(len(of_plan) > 1 for of_plan in steps):  # through intermediates
-            super().pyramid(plans, x, outs)
-            return
-        compute, threads = plans[0].compute_dtype, min(get_num_threads(), bands)
-        # The coarsest level comes first, since it is the best at waiting for memory: it has the
-        # most to do with each row and the least to write.
-        levels = [
-            _level(step, compute, out)
-            for (step,), out in sorted(zip(steps, outs, strict=True), key=lambda pair: pair[1].size)
-        ]
-        march = compiled("march", compute.type).call
-        pieces = min(threads * _PIECES, bands)
-        run_bands(march, _memory(x), levels, compute, bands, threads, pieces)
+        _run_cut(*together, x, [out for _, out in ends])
+        for n, plan in enumerate(plans):
+            if n not in filtered:
+                _run(plan, True, x, outs[n])
 
 
 class _Step(NamedTuple):
@@ -80,6 +70,7 @@ class _Step(NamedTuple):
     function: str
     forward: bool
     geometry: Geometry
+    cut: Cut | None  # forward: where a function for just this can do it
     taps: tuple[NDArray[Any], NDArray[Any]]
     shape: tuple[int, ...]  # of the result
     multiplications: int
@@ -116,9 +107,24 @@ def _steps(
         taps = rows.taps if rows else none, columns.taps if columns else none
         work = np.prod(shape if forward else before) * sum(len(a.taps) for a in group)
         name = "forward" if forward else "adjoint"
-        steps.append(_Step(name, forward, geometry, taps, tuple(shape), int(work)))
+        fast = cut([group], before, x, [y]) if forward else None
+        steps.append(_Step(name, forward, geometry, fast, taps, tuple(shape), int(work)))
         kind, strides = kind_after, strides_after
     return tuple(steps)
+
+
+@lru_cache(maxsize=128)
+def _cut_levels(
+    plans: tuple[Plan, ...], source: tuple[int, ...], results: tuple[tuple[int, ...], ...]
+) -> tuple[Cut, int] | None:
+    """Several plans of one input, to be carried out in one pass; and their multiplications."""
+    ys = [_operand(p.dtype, p.out_shape, r) for p, r in zip(plans, results, strict=True)]
+    x = _operand(plans[0].input_dtype, plans[0].shape, source)
+    found = cut([p.passes for p in plans], plans[0].shape, x, ys)
+    if found is None:
+        return None
+    work = sum(np.prod(p.out_shape) * sum(len(a.taps) for a in p.passes) for p in plans)
+    return found, int(work)
 
 
 def _operand(kind: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> Operand:
@@ -169,32 +175,46 @@ def _memory(a: NDArray[Any]) -> NDArray[np.uint8]:
     return np.frombuffer(a, _BYTE)
 
 
-def _level(step: _Step, compute: np.dtype[Any], y: NDArray[Any]) -> Level:
-    variant = worth_it(step.function, step.geometry.variant, step.multiplications)
-    forward = compiled(step.function, compute.type, variant).address
-    return Level(forward, step.geometry, step.taps, _memory(y))
-
-
 def _carry_out(
     step: _Step, compute: np.dtype[Any], source: NDArray[Any], result: NDArray[Any]
 ) -> None:
-    geometry = step.geometry
-    variant = worth_it(step.function, geometry.variant, step.multiplications)
+    if step.cut and worth_it("levels", step.cut.fused, step.multiplications):
+        _run_cut(step.cut, step.multiplications, source, [result])
+        return
+    geometry, variant = step.geometry, step.geometry.variant
+    if not worth_it(step.function, variant, step.multiplications):
+        variant = GENERIC
     call = compiled(step.function, compute.type, variant).call
     x, y = (source, result) if step.forward else (result, source)
     arguments = (_memory(x), _memory(y), *step.taps, geometry.record, geometry.outer)
-    threads = get_num_threads() if step.multiplications > _LITTLE else 1
-    threads = min(threads, geometry.units)
+    _share(call, arguments, geometry, compute.type, step.multiplications)
+
+
+def _run_cut(cut: Cut, multiplications: int, x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
+    call = compiled("levels", cut.compute, cut.fused).call
+    ys = tuple(map(_memory, outs))
+    arguments = (_memory(x), ys, cut.taps, cut.record, cut.each, cut.outer, cut.folds)
+    _share(call, arguments, cut, cut.compute, multiplications)
+
+
+def _share(
+    call: Callable[..., Any], arguments: tuple[Any, ...], of: Geometry | Cut, compute: type[Any],
+    multiplications: int,
+) -> None:  # fmt: skip
+    """Share the units of work among threads, each with scratch of its own."""
+    threads = get_num_threads() if multiplications > _LITTLE else 1
+    threads = min(threads, of.units)
     if threads == 1:
-        scratch, indices = np.empty(geometry.scratch, compute), np.empty(geometry.indices, _INDEX)
-        call(*arguments, scratch, indices, 0, geometry.units)
+        scratch: NDArray[Any] = np.empty(of.scratch, compute)
+        indices = np.empty(of.indices, _INDEX)
+        call(*arguments, scratch, indices, 0, of.units)
         return
-    scratches = np.empty((threads, geometry.scratch), compute)
-    numbers = np.empty((threads, geometry.indices), _INDEX)
-    pieces = min(threads * _PIECES, geometry.units)
+    scratches: NDArray[Any] = np.empty((threads, of.scratch), compute)
+    numbers = np.empty((threads, of.indices), _INDEX)
+    pieces = min(threads * _PIECES, of.units)
 
     def work(piece: int, worker: int) -> None:
-        begin, end = (geometry.units * p // pieces for p in (piece, piece + 1))
+        begin, end = (of.units * p // pieces for p in (piece, piece + 1))
         call(*arguments, scratches[worker], numbers[worker], begin, end)
 
     run_pieces(work, pieces, threads)

@@ -17,26 +17,18 @@ from numba.extending import intrinsic, overload
 from .compiling import HELPED, helper, named, outlined
 from .vectors import BYTES, lanes, permute, pointer
 
-__all__ = ["join_phases", "overhang", "split_phases"]
-
-
-def split_phases(
-    a: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int,
-    fixed_stride: Any, fixed_width: Any,
-) -> None:  # fmt: skip
-    """Sort ``count`` positions of ``width`` samples by their remainder, for ``phases`` remainders.
-
-    Each phase gets ``room`` samples. Two constants say stride and width again, or 0;
-    where they do, whole vectors are moved: up to `overhang` samples more are read and written.
-    """
-    raise NotImplementedError("compiled only")
+__all__ = ["join_phases", "overhang", "separate", "split_phases"]
 
 
 def join_phases(
     a: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int,
     fixed_stride: Any, fixed_width: Any,
 ) -> None:  # fmt: skip
-    """Put them back."""
+    """Put them back.
+
+    Two constants say stride and width again, or 0; where they do, whole vectors are moved: up to
+    `overhang` samples more are read and written.
+    """
     raise NotImplementedError("compiled only")
 
 
@@ -46,9 +38,13 @@ def overhang(stride: int, width: int) -> int:
 
 
 @outlined
-def _split_any(
+def split_phases(
     a: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int
 ) -> None:
+    """Sort ``count`` positions of ``width`` samples by their remainder, for ``phases`` remainders.
+
+    Each phase gets ``room`` samples.
+    """
     step, wide = np.uintp(width * stride), np.uintp(width)
     for q in range(phases):
         source, target = np.uintp(at + q * width), np.uintp(to + q * room)
@@ -79,7 +75,7 @@ def _join_any(
                     a[target + m * step + c] = a[source + m * wide + c]
 
 
-def _separate(builder: Any, vectors: list[Any], stride: int, width: int) -> list[Any]:
+def separate(builder: Any, vectors: list[Any], stride: int, width: int) -> list[Any]:
     """A line's vectors as those of phase 0, of phase 1, …: by halves where that is possible."""
     parts = 2 if stride % 2 == 0 else stride
     positions = len(vectors) * vectors[0].type.count // (parts * width)
@@ -93,7 +89,7 @@ def _separate(builder: Any, vectors: list[Any], stride: int, width: int) -> list
     if parts == stride:
         return sorted_
     size, rest = len(vectors) // parts, stride // parts
-    deeper = [_separate(builder, sorted_[q * size :][:size], rest, width) for q in range(parts)]
+    deeper = [separate(builder, sorted_[q * size :][:size], rest, width) for q in range(parts)]
     return [v for p in range(rest) for q in range(parts) for v in deeper[q][p * width :][:width]]
 
 
@@ -120,31 +116,7 @@ def _interleave(builder: Any, vectors: list[Any], stride: int, width: int) -> li
     return permute(builder, vectors, order)
 
 
-def _make_split(stride: int, width: int) -> Any:
-    @intrinsic
-    def split_some(typing_context: Any, a: Any, source: Any, target: Any, room: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array, source, target, room = arguments
-            line = _Run(context, builder, a, array, source)
-            vectors = _separate(builder, line.load(stride * width), stride, width)
-            for q in range(stride):
-                _Run(context, builder, a, array, target).store(vectors[q * width :][:width])
-                target = builder.add(target, room)
-            return context.get_dummy_value()
-
-        return types.none(a, types.uintp, types.uintp, types.uintp), generate
-
-    def split(
-        a: Any, at: int, count: int, width_: int, stride_: int, phases: int, room: int, to: int
-    ) -> None:
-        positions = np.uintp((count + stride - 1) // stride)
-        for m in range(np.uintp(0), positions, lanes(a)):
-            source = np.uintp(at) + m * np.uintp(stride * width)
-            split_some(a, source, np.uintp(to) + m * np.uintp(width), np.uintp(room))
-
-    return helper(named(f"split_{stride}_{width}", split))
-
-
+@cache
 def _make_join(stride: int, width: int) -> Any:
     @intrinsic
     def join_some(typing_context: Any, a: Any, source: Any, room: Any, target: Any) -> Any:
@@ -189,25 +161,18 @@ class _Run:
             self.builder.store(vector, self._at(v), align=self.bytes)
 
 
-def _overload(function: Any, make: Any, generic: Any) -> None:
-    make = cache(make)
+@overload(join_phases, prefer_literal=True, jit_options=HELPED)
+def _overload_join(
+    a: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int,
+    fixed_stride: Any, fixed_width: Any,
+) -> Any:  # fmt: skip
+    constants = [getattr(c, "literal_value", 0) for c in (fixed_stride, fixed_width)]
+    move = _make_join(*constants) if all(constants) else _join_any
 
-    @overload(function, prefer_literal=True, jit_options=HELPED)
-    def choose(
+    def apply(
         a: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int,
         fixed_stride: Any, fixed_width: Any,
-    ) -> Any:  # fmt: skip
-        constants = [getattr(c, "literal_value", 0) for c in (fixed_stride, fixed_width)]
-        move = make(*constants) if all(constants) else generic
+    ) -> None:  # fmt: skip
+        move(a, at, count, width, stride, phases, room, to)
 
-        def apply(
-            a: Any, at: int, count: int, width: int, stride: int, phases: int, room: int, to: int,
-            fixed_stride: Any, fixed_width: Any,
-        ) -> None:  # fmt: skip
-            move(a, at, count, width, stride, phases, room, to)
-
-        return apply
-
-
-_overload(split_phases, _make_split, _split_any)
-_overload(join_phases, _make_join, _join_any)
+    return apply

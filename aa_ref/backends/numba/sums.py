@@ -9,7 +9,6 @@ from .vectors import (
     broadcast,
     lanes,
     load_vector,
-    prefetch,
     store_lanes,
     store_vector,
     stream_lane,
@@ -18,9 +17,7 @@ from .vectors import (
     zeros,
 )
 
-__all__ = ["PAIRED", "sum_pair", "sum_terms"]
-
-PAIRED = 64  # `sum_pair` takes so many samples at a time, of binary64 half as many
+__all__ = ["sum_terms"]
 
 # Four vectors at a time: their sums hide one another's latency, and AVX2 has registers for them.
 
@@ -28,7 +25,7 @@ PAIRED = 64  # `sum_pair` takes so many samples at a time, of binary64 half as m
 @inlined
 def sum_terms(
     total: Any, at: int, size: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
-    go_on: bool, aligned: int, stream: bool, ahead: int, step: int, lines_ahead: int,
+    go_on: bool, aligned: int, stream: bool,
 ) -> None:  # fmt: skip
     """Add a tap times a line of ``source``, for so many terms, in order.
 
@@ -36,8 +33,7 @@ def sum_terms(
     sum is rounded. The total starts at +0.0, or goes on from what is there.
 
     What follows changes no result: after ``aligned`` samples what is read, or written, is aligned;
-    ``stream`` writes past the caches where that is so; and meanwhile ``lines_ahead`` lines that
-    will be needed soon are asked for, the first at ``source[ahead]``, the others ``step`` apart.
+    ``stream`` writes past the caches where that is so.
     """
     lane, done, end, to = lanes(total), np.uintp(0), np.uintp(size), np.uintp(at)
     if end < lane:
@@ -45,7 +41,6 @@ def sum_terms(
         return
     done, block = np.uintp(aligned), np.uintp(4) * lane
     stream = stream and until_aligned(total, np.int64(to + done)) == 0
-    lines_ahead = smaller(lines_ahead, terms)
     if done > 0:
         a = _sum_1(total, to, terms, taps, tap, source, np.uintp(0), offsets, go_on)
         _store_part(total, to, a, np.uintp(0), done, stream)
@@ -53,10 +48,7 @@ def sum_terms(
     again = block <= end and not (go_on or stream)
     while done + block <= end or (again and done < end):
         done = smaller(done, end - block)
-        _sum_4(
-            total, to + done, done, terms, taps, tap, source, offsets, go_on, stream,
-            np.uintp(ahead), np.uintp(step), lines_ahead,
-        )  # fmt: skip
+        _sum_4(total, to + done, done, terms, taps, tap, source, offsets, go_on, stream)
         done += block
     while done + lane <= end:
         a = _sum_1(total, to, terms, taps, tap, source, done, offsets, go_on)
@@ -69,69 +61,16 @@ def sum_terms(
 
 
 @inlined
-def sum_pair(
-    total: Any, at: int, older_at: int, size: int, terms: int, older_terms: int, taps: Any,
-    tap: int, older_tap: int, source: Any, offsets: Any, go_on: bool, ahead: int, step: int,
-    lines_ahead: int,
-) -> None:  # fmt: skip
-    """`sum_terms` for two totals and the same lines, so that these are loaded once for both.
-
-    The size is a multiple of `PAIRED`. The older total has no more terms, and goes on.
-    """
-    done, end = np.uintp(0), np.uintp(size)
-    while done < end:
-        _pair_4(
-            total, np.uintp(at) + done, np.uintp(older_at) + done, done, terms, older_terms, taps,
-            tap, older_tap, source, offsets, go_on, np.uintp(ahead), np.uintp(step), lines_ahead,
-        )  # fmt: skip
-        done += np.uintp(4) * lanes(total)
-
-
-@inlined
 def _sum_4(
     total: Any, to: int, done: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
-    go_on: bool, stream: bool, ahead: int, step: int, lines_ahead: int,
+    go_on: bool, stream: bool,
 ) -> None:  # fmt: skip
     """Four vectors of the total, from ``total[to]`` on, for samples from ``done`` on."""
     four = _load_4(total, to) if go_on else _zeros_4(total)
-    four = _add_terms(four, 0, terms, taps, tap, source, offsets, done, ahead, step, lines_ahead)
+    for k in range(terms):
+        lines = _load_4(source, np.uintp(offsets[k]) + done)
+        four = _add_4(four, broadcast(taps[np.uintp(tap + k)]), lines)
     _store_4(total, to, four, stream)
-
-
-@inlined
-def _pair_4(
-    total: Any, to: int, older_to: int, done: int, terms: int, older_terms: int, taps: Any,
-    tap: int, older_tap: int, source: Any, offsets: Any, go_on: bool, ahead: int, step: int,
-    lines_ahead: int,
-) -> None:  # fmt: skip
-    """Four vectors of both totals."""
-    four = _load_4(total, to) if go_on else _zeros_4(total)
-    older = _load_4(total, older_to)
-    for k in range(older_terms):
-        lines = _load_4(source, np.uintp(offsets[k]) + done)
-        four = _add_4(four, broadcast(taps[np.uintp(tap + k)]), lines)
-        older = _add_4(older, broadcast(taps[np.uintp(older_tap + k)]), lines)
-        if k < lines_ahead:
-            _prefetch_4(source, ahead + np.uintp(k) * step + done)
-    four = _add_terms(
-        four, older_terms, terms, taps, tap, source, offsets, done, ahead, step, lines_ahead
-    )
-    _store_4(total, to, four, False)
-    _store_4(total, older_to, older, False)
-
-
-@inlined
-def _add_terms(
-    four: Any, begin: int, end: int, taps: Any, tap: int, source: Any, offsets: Any, done: int,
-    ahead: int, step: int, lines_ahead: int,
-) -> Any:  # fmt: skip
-    """Terms ``begin..end`` onto four vectors."""
-    for k in range(begin, end):
-        lines = _load_4(source, np.uintp(offsets[k]) + done)
-        four = _add_4(four, broadcast(taps[np.uintp(tap + k)]), lines)
-        if k < lines_ahead:
-            _prefetch_4(source, ahead + np.uintp(k) * step + done)
-    return four
 
 
 @inlined
@@ -151,13 +90,6 @@ def _add_4(four: Any, tap: Any, lines: Any) -> Any:
     a, b, c, d = four
     w, x, y, z = lines
     return a + tap * w, b + tap * x, c + tap * y, d + tap * z
-
-
-@inlined
-def _prefetch_4(a: Any, i: int) -> None:
-    for _ in range(4):
-        prefetch(a, i)
-        i += lanes(a)
 
 
 @inlined

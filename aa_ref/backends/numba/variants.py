@@ -1,11 +1,11 @@
-"""The closed list of variants: compiled functions for one stride and one layout.
+"""The adjoint's variants, compiled for one stride and one layout; and when these are worth it.
 
-In a variant the columns' stride and the number of neighbours are constants. So lines are sorted by
-phase, and put back, by permutations of whole vectors; all else is the generic functions' own code.
-The bits are the same.
+In a variant the columns' stride and the number of neighbours are constants. So lines that are
+sorted by phase are put back by permutations of whole vectors; all else is the generic function's
+own code. The bits are the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -35,15 +35,15 @@ class Variant(NamedTuple):
 
 GENERIC = Variant(0, 0)
 VARIANTS = tuple(Variant(stride, width) for width in (1, 3) for stride in (2, 3, 4, 8))
-"""Each for both directions, computing in binary32."""
+"""Computing in binary32."""
 
 LITTLE = 100_000_000
-"""Multiplications that a process does with a generic function before it takes a variant.
+"""Multiplications that a process does with a generic function before it takes a special one.
 
-They take 12 to 26 ms; loading a variant from the cache on disk takes 20, compiling it seconds.
+They take 12 to 26 ms; loading one from the cache on disk takes 20, compiling it seconds.
 """
 
-_done: dict[tuple[str, Variant], int] = {}
+_done: dict[Hashable, int] = {}
 
 
 def find_variant(stride: int, width: int) -> Variant:
@@ -52,22 +52,20 @@ def find_variant(stride: int, width: int) -> Variant:
     return wanted if wanted in VARIANTS else GENERIC
 
 
-def worth_it(function: str, variant: Variant, multiplications: int) -> Variant:
-    """The variant, once enough work has come that it could do; `GENERIC` until then.
+def worth_it(function: str, special: Hashable, multiplications: int) -> bool:
+    """Whether enough work has come that a function compiled for it is worth its time.
 
-    Two threads that count at a time may miss some work; then the variant comes a little later.
+    Two threads that count at a time may miss some work; then it comes a little later.
     """
-    if variant == GENERIC:
-        return GENERIC
-    done = _done.get((function, variant), 0)
+    done = _done.get((function, special), 0)
     if done < LITTLE:
-        done = _done[function, variant] = done + multiplications
-    return variant if done >= LITTLE else GENERIC
+        done = _done[function, special] = done + multiplications
+    return done >= LITTLE
 
 
 @contextmanager
 def from_the_first_call() -> Iterator[None]:
-    """Take variants at once, as a process does that has been at work for a while."""
+    """Take special functions at once, as a process does that has been at work for a while."""
     global LITTLE
     before, LITTLE = LITTLE, 0
     try:

@@ -20,11 +20,13 @@ from .compiling import HELPED, address, bare, helper
 __all__ = [
     "BYTES",
     "Vector",
+    "ask_for",
     "bare_aligned",
     "broadcast",
     "fence",
     "lanes",
     "load_vector",
+    "past_the_caches",
     "permute",
     "pointer",
     "prefetch",
@@ -32,8 +34,10 @@ __all__ = [
     "store_lanes",
     "store_vector",
     "stream_lane",
+    "stream_sample",
     "stream_vector",
     "until_aligned",
+    "vector_at",
     "widen_vector",
     "zeros",
 ]
@@ -80,6 +84,11 @@ def pointer(context: Any, builder: Any, array: Any, a: Any, index: Any, count: i
     """LLVM's pointer to a vector of ``count`` samples of an array, from an index on."""
     at = builder.gep(context.make_array(array)(context, builder, a).data, [index])
     return builder.bitcast(at, ir.VectorType(at.type.pointee, count).as_pointer())
+
+
+def vector_at(builder: Any, address: Any, number: Any, count: int) -> Any:
+    """LLVM's pointer to a vector of numbers at an address."""
+    return builder.inttoptr(address, ir.VectorType(number, count).as_pointer())
 
 
 @intrinsic
@@ -133,7 +142,7 @@ def stream_vector(typing_context: Any, a: Any, i: Any, vector: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index, value = arguments
         at = pointer(context, builder, a, array, index, _lanes(a.dtype))
-        _past_the_caches(builder, builder.store(value, at, align=BYTES))
+        past_the_caches(builder, builder.store(value, at, align=BYTES))
         return context.get_dummy_value()
 
     return types.none(a, types.uintp, vector), generate
@@ -153,13 +162,30 @@ def stream_lane(typing_context: Any, a: Any, i: Any, vector: Any, lane: Any) -> 
         whole = builder.bitcast(value, ir.VectorType(bits, _lanes(a.dtype)))
         at = builder.bitcast(pointer(context, builder, a, array, index, 1), bits.as_pointer())
         sample = builder.extract_element(whole, lane)
-        _past_the_caches(builder, builder.store(sample, at, align=bits.width // 8))
+        past_the_caches(builder, builder.store(sample, at, align=bits.width // 8))
         return context.get_dummy_value()
 
     return types.none(a, types.uintp, vector, types.uintp), generate
 
 
-def _past_the_caches(builder: Any, store: Any) -> None:
+@intrinsic
+def stream_sample(typing_context: Any, a: Any, i: Any, sample: Any) -> Any:
+    """One sample to ``a[i]``, past the caches: where a line begins or ends within 64 bytes."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, index, value = arguments
+        bits = ir.IntType(a.dtype.bitwidth)
+        at = builder.bitcast(pointer(context, builder, a, array, index, 1), bits.as_pointer())
+        past_the_caches(
+            builder, builder.store(builder.bitcast(value, bits), at, align=bits.width // 8)
+        )
+        return context.get_dummy_value()
+
+    return types.none(a, types.uintp, a.dtype), generate
+
+
+def past_the_caches(builder: Any, store: Any) -> None:
+    """Let a store that LLVM is given go past the caches."""
     store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_INDEX, 1)]))
 
 
@@ -202,14 +228,22 @@ def prefetch(typing_context: Any, a: Any, i: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, index = arguments
-        at = builder.bitcast(pointer(context, builder, a, array, index, 1), cgutils.voidptr_t)
-        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, _INDEX, _INDEX, _INDEX])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        read, level_2, data = (ir.Constant(_INDEX, n) for n in (0, 2, 1))
-        builder.call(function, [at, read, level_2, data])
+        ask_for(
+            builder,
+            builder.ptrtoint(pointer(context, builder, a, array, index, 1), ir.IntType(64)),
+        )
         return context.get_dummy_value()
 
     return types.none(a, types.uintp), generate
+
+
+def ask_for(builder: Any, address: Any) -> None:
+    """The same for an address, in LLVM."""
+    kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, _INDEX, _INDEX, _INDEX])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    read, level_2, data = (ir.Constant(_INDEX, n) for n in (0, 2, 1))
+    at = builder.inttoptr(address, cgutils.voidptr_t)
+    builder.call(function, [at, read, level_2, data])
 
 
 @intrinsic

@@ -1,0 +1,333 @@
+"""What `levels` needs to know of shapes and strides: blocks of columns, groups of rows, scratch.
+
+An input is seen as outer dimensions × rows × columns × neighbours, as in `geometry`. It is fit for
+`levels` if columns and neighbours lie in memory without gaps, if centres are even and filters short
+and symmetric. Long lines are cut into blocks whose rows and sums a cache holds.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...boundary import BOUNDARIES, fold
+from ...dtypes import STORAGE
+from ...plans import AxisPlan
+from .columns import most_taps
+from .convert import FLOAT32, FLOAT64, ITEMS, KINDS
+from .geometry import STREAM, ZEROS, Operand
+from .groups import Group, Level, plan_group
+from .levels import Fused
+from .machine import second_level_cache
+from .vectors import BYTES
+
+__all__ = ["EACH", "INPUT", "Cut", "cut"]
+
+INPUT = np.dtype(
+    [
+        ("length", "i8"),  # rows
+        ("boundary", "i8"),
+        ("columns", "i8"),
+        ("width", "i8"),  # neighbours
+        ("x_start", "i8"),  # bytes, as all about x
+        ("x_pitch", "i8"),
+        ("ahead", "i8"),  # how far rows are asked for
+        ("groups", "i8"),  # of rows
+        ("first_row", "i8"),
+        ("before", "i8"),  # groups that the first one goes on with
+        ("lowest", "i8"),  # the first group that has a row
+        ("blocks", "i8"),
+        ("cells", "i8"),  # columns between which a line may be cut
+        ("cell", "i8"),
+        ("reach", "i8"),  # of the longest filter along columns
+        ("stream", "i8"),
+        # Scratch, in samples.
+        ("sums", "i8"),
+        ("span", "i8"),
+        ("nothing", "i8"),  # a row of zeros
+        ("longest", "i8"),
+        ("tails", "i8"),
+        ("spare", "i8"),
+        ("total", "i8"),
+    ]
+)
+EACH = np.dtype(
+    [
+        ("rows", "i8"),
+        ("columns", "i8"),
+        ("y_start", "i8"),  # samples, as all about y
+        ("y_pitch", "i8"),
+        ("y_column", "i8"),
+        ("y_inner", "i8"),
+        ("y_kind", "i8"),
+        ("direct", "i8"),
+        ("stream", "i8"),
+    ]
+)
+
+_MOST_ROWS = 16  # in a group
+_MOST_LINES = 40
+_MOST_NEIGHBOURS = 4  # that are sorted with their columns; of more, each column has vectors
+_FEWEST_COLUMNS = 16  # where rows alone are filtered
+_MOST_VECTORS = 24  # that are sorted by phase at a time
+_MOST_SCRATCH = 1 << 20
+_AHEAD = 1 << 15  # bytes of rows to be asked for ahead: what memory delivers while it answers
+
+
+class _Filter(NamedTuple):
+    """What happens along one axis; an axis without a pass has one tap, of 1."""
+
+    length: int
+    outputs: int
+    stride: int
+    taps: tuple[float, ...]
+    boundary: str
+
+    @property
+    def radius(self) -> int:
+        """How many samples a filter reaches to either side."""
+        return len(self.taps) // 2
+
+
+class _Part(NamedTuple):
+    """One level: its rows' and columns' filters, and its result."""
+
+    rows: _Filter
+    columns: _Filter
+    kind: str
+    start: int
+    pitch: int  # samples from row to row
+    column: int
+    inner: int
+    outer: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The arguments of one call that follow from shapes and strides."""
+
+    fused: Fused
+    compute: type
+    record: NDArray[Any]
+    each: NDArray[Any]
+    outer: NDArray[np.int64]
+    folds: NDArray[np.int64]
+    taps: NDArray[Any]
+    units: int
+    scratch: int
+    indices: int
+
+
+def cut(
+    groups: Sequence[tuple[AxisPlan, ...]], shape: tuple[int, ...], x: Operand,
+    ys: Sequence[Operand],
+) -> Cut | None:  # fmt: skip
+    """Arrange the passes of some levels over one input; None if `levels` is not made for them."""
+    if not all(map(_fit, groups)):
+        return None
+    axes = sorted({a.axis for group in groups for a in group})
+    if not 1 <= len(axes) <= 2:
+        return None
+    view = _View.of(axes, shape, x, ys)
+    if view is None:
+        return None
+    parts = view.parts(groups, ys)
+    boundaries = {(p.rows.boundary if len(p.rows.taps) > 1 else None) for p in parts} - {None}
+    beside = {(p.columns.boundary if len(p.columns.taps) > 1 else None) for p in parts} - {None}
+    if len(boundaries) > 1 or len(beside) > 1:
+        return None
+    levels = [
+        Level(p.rows.stride, len(p.rows.taps), p.columns.stride, len(p.columns.taps)) for p in parts
+    ]
+    width = view.width if view.width <= _MOST_NEIGHBOURS else 0
+    fused = Fused(tuple(levels), width, KINDS[x.kind])
+    group = plan_group(levels)
+    if (
+        group.rows > _MOST_ROWS
+        or group.lines > _MOST_LINES
+        or any(level.column_stride * width > _MOST_VECTORS for level in levels)
+        or any(width and level.column_taps > most_taps(level.column_stride) for level in levels)
+    ):
+        return None
+    item = ITEMS[fused.kind]
+    record = np.zeros(1, INPUT)
+    g = record[0]
+    g["length"], g["columns"] = parts[0].rows.length, parts[0].columns.length
+    g["width"] = view.width
+    g["boundary"] = BOUNDARIES.index(next(iter(boundaries), "zeros"))
+    g["x_start"], g["x_pitch"] = x.start * item, view.pitch * item
+    folded = str(next(iter(beside), "zeros"))
+    _group_rows(g, parts, group, item * int(g["columns"]) * view.width)
+    _cut_columns(g, parts, group, fused)
+    if g["blocks"] > 1 and folded == "circular":
+        return None
+    count = math.prod(size for size, *_ in view.outer)
+    each = np.zeros(len(parts), EACH)
+    for own, p in zip(each, parts, strict=True):
+        _fill(own, p, count, view.width, fused)
+    g["stream"] = each["stream"].any()
+    scratch = _scratch(g, parts, group, fused)
+    if scratch * (8 if fused.kind == FLOAT64 else 4) > _MOST_SCRATCH:
+        return None
+    reach = np.arange(int(g["reach"]))
+    beyond = np.concatenate([reach - len(reach), reach + int(g["columns"])])
+    table = [
+        [size, stride * item, *(p.outer[n] for p in parts)]
+        for n, (size, stride) in enumerate(view.outer)
+    ]
+    compute = np.float64 if fused.kind == FLOAT64 else np.float32
+    return Cut(
+        fused, compute, record, each, np.array(table, np.int64).reshape(-1, 2 + len(parts)),
+        fold(beyond, int(g["columns"]), folded),
+        np.array([t for p in parts for f in (p.rows, p.columns) for t in f.taps], compute),
+        int(g["groups"] * g["blocks"]) * count, scratch, group.rows,
+    )  # fmt: skip
+
+
+def _fit(group: tuple[AxisPlan, ...]) -> bool:
+    """Whether centres are even, and filters the same in both directions."""
+    return bool(group) and all(a.spacing and np.array_equal(a.taps, a.taps[::-1]) for a in group)
+
+
+class _View(NamedTuple):
+    """An array as outer dimensions × rows × columns × neighbours; these by their numbers."""
+
+    shape: tuple[int, ...]
+    rows: int
+    columns: tuple[int, ...]  # several only where none of them is filtered
+    neighbours: tuple[int, ...]
+    others: tuple[int, ...]
+    pitch: int
+    width: int
+    outer: tuple[tuple[int, int], ...]  # size and stride of each
+
+    @classmethod
+    def of(
+        cls, axes: Sequence[int], shape: tuple[int, ...], x: Operand, ys: Sequence[Operand]
+    ) -> "_View | None":
+        """See the array so; None if what should follow on one another in memory does not."""
+        stride = x.strides
+        if any(stride[d] <= 0 and shape[d] > 1 for d in range(len(shape))):
+            return None
+        fast = sorted((d for d in range(len(shape)) if shape[d] > 1), key=lambda d: stride[d])
+        last = axes[-1]
+        inner = [d for d in fast if d not in axes and stride[d] < stride[last]]
+        rest = [d for d in fast if d != last and d not in inner]
+        together = math.prod(shape[d] for d in inner)
+        if len(axes) == 2:
+            rows, columns, neighbours = axes[0], [last], inner
+        elif rest and together < _FEWEST_COLUMNS:
+            rows, columns, neighbours = rest[0], [last], inner
+        elif together >= _FEWEST_COLUMNS:
+            rows, columns, neighbours = last, inner, []
+        else:
+            return None
+        together = 1
+        for d in (*neighbours, *columns):
+            if shape[d] > 1 and stride[d] != together:
+                return None
+            together *= shape[d]
+        width = math.prod(shape[d] for d in neighbours)
+        for y in ys:
+            steps = [*pairwise(columns), *pairwise(neighbours)]
+            if any(y.strides[b] != y.strides[a] * shape[a] for a, b in steps):
+                return None
+        others = tuple(d for d in reversed(fast) if d != rows and d not in (*columns, *neighbours))
+        return cls(
+            shape, rows, tuple(columns), tuple(neighbours), others, stride[rows], width,
+            tuple((shape[d], stride[d]) for d in others),
+        )  # fmt: skip
+
+    def parts(
+        self, groups: Sequence[tuple[AxisPlan, ...]], ys: Sequence[Operand]
+    ) -> tuple[_Part, ...]:
+        """Each level's filters and strides."""
+        parts = []
+        for group, y in zip(groups, ys, strict=True):
+            filters = {a.axis: _filter(a) for a in group}
+            rows, columns = (
+                filters.get(run[0]) or _as_it_is(math.prod(self.shape[d] for d in run))
+                for run in ((self.rows,), self.columns)
+            )
+            inner = y.strides[self.neighbours[0]] if self.neighbours else 1
+            outer = tuple(y.strides[d] for d in self.others)
+            place = y.start, y.strides[self.rows], y.strides[self.columns[0]], inner
+            parts.append(_Part(rows, columns, y.kind, *place, outer))
+        return tuple(parts)
+
+
+def _filter(a: AxisPlan) -> _Filter:
+    return _Filter(a.length, a.out_length, a.spacing or 0, tuple(a.taps.tolist()), a.boundary)
+
+
+def _as_it_is(length: int) -> _Filter:
+    return _Filter(length, length, 1, (1.0,), "zeros")
+
+
+def _group_rows(g: Any, parts: Sequence[_Part], group: Group, line: int) -> None:
+    first = group.first_row
+    least = min(p.rows.radius for p in parts)  # the row that completes an output first
+    first += (least - first) // group.rows * group.rows
+    last = max((p.rows.outputs - 1) * p.rows.stride + p.rows.radius for p in parts)
+    g["first_row"], g["groups"] = first, (last - first) // group.rows + 1
+    g["before"] = -(-(max(len(p.rows.taps) for p in parts) - 1) // group.rows)
+    g["lowest"] = -int(g["before"])
+    if g["boundary"] == ZEROS:
+        g["lowest"] = -((first + group.rows - 1) // group.rows)
+    groups = -(-_AHEAD // (group.rows * line))
+    g["ahead"] = groups * group.rows * int(g["x_pitch"])
+
+
+def _cut_columns(g: Any, parts: Sequence[_Part], group: Group, fused: Fused) -> None:
+    sample = 8 if fused.kind == FLOAT64 else 4
+    columns, width = int(g["columns"]), int(g["width"])
+    g["reach"] = reach = max(p.columns.radius for p in parts)
+    g["cell"] = cell = math.lcm(*(p.columns.stride for p in parts))
+    g["cells"] = cells = -(-columns // cell)
+    most = second_level_cache() // 2 // (sample * width * (group.rows + group.lines))
+    g["blocks"] = blocks = min(cells, -(-columns // max(most, 8 * reach, 64)))
+    g["longest"] = width * min(columns, -(-cells // blocks) * cell + 2 * reach)
+
+
+def _fill(own: Any, p: _Part, count: int, width: int, fused: Fused) -> None:
+    """One level's record; there are so many planes, and neighbours."""
+    own["rows"], own["columns"] = p.rows.outputs, p.columns.outputs
+    own["y_start"], own["y_pitch"], own["y_column"] = p.start, p.pitch, p.column
+    own["y_inner"], own["y_kind"] = p.inner, KINDS[p.kind]
+    same = own["y_kind"] == (FLOAT64 if fused.kind == FLOAT64 else FLOAT32)
+    own["direct"] = same and p.inner == 1 and (p.column == width or p.columns.outputs == 1)
+    samples = count * p.rows.outputs * p.columns.outputs * width
+    large = samples * STORAGE[p.kind].itemsize >= STREAM
+    own["stream"] = own["direct"] and fused.width and large
+
+
+def _scratch(g: Any, parts: Sequence[_Part], group: Group, fused: Fused) -> int:
+    """Choose the regions of scratch; returns how many samples there are in all."""
+    sample = 8 if fused.kind == FLOAT64 else 4
+    lane, width = BYTES // sample, int(g["width"])
+    longest = _whole(int(g["longest"]), lane)
+    beyond = _whole(int(g["reach"]) * width, lane)
+    margin = 2 * lane * max(fused.width * p.columns.stride for p in parts) + lane + beyond
+    g["span"] = longest + 2 * beyond
+    if g["span"] % 256 == 0:  # or lines would share the same places of a cache
+        g["span"] += lane
+    g["longest"] = longest
+    at = margin
+    for region, samples in (
+        ("sums", group.lines * int(g["span"]) + margin),
+        ("nothing", longest),
+        ("tails", group.rows * lane),
+        ("spare", lane * max(fused.width, 1)),
+        ("total", longest + lane * max(fused.width, 1)),
+    ):
+        g[region] = at
+        at += _whole(samples, lane)
+    return at + lane
+
+
+def _whole(samples: int, lane: int) -> int:
+    return -(-samples // lane) * lane
