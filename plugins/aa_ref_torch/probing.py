@@ -101,7 +101,8 @@ def _first_that_fits(layer: Any, original: _Original) -> tuple[Layer | None, str
             for new in _with_samplings_and_boundaries(bare, mixed):
                 misfit = _misfit(original, new)
                 if misfit is None:
-                    return new, ""
+                    other = _other_channels(original, new)
+                    return (None, other) if other else (new, "")
                 if misfit.is_of_original:
                     return None, f"cannot be tried, {misfit.words}"
                 misfits.append((misfit, new))
@@ -242,6 +243,25 @@ def _misfit(original: _Original, layer: Layer) -> _Misfit | None:
             words = f"their results being {how_far:.1e} apart and rounding at most {allowed:.1e}"
             return _Misfit(np.inf if np.isnan(how_far) else how_far, words)
     return None
+
+
+def _other_channels(original: _Original, layer: Layer) -> str:
+    """Say whether a layer takes other numbers of channels, which its stand-in would refuse."""
+    if not layer.has_pass:
+        return ""
+    size = max(layer.weight.shape[2:]) + 5
+    for channels in (layer.groups + 1, layer.groups - 1):
+        shape = 1, channels, *(size + 3 * d for d in range(layer.dimensions))
+        try:
+            y = original.answer(shape, layer.weight.dtype, False) if channels else None
+        except Exception:  # whatever a layer raises that takes no such picture
+            continue
+        if isinstance(y, torch.Tensor):
+            return (
+                f"takes pictures of {channels} channels, too, and {layer!r} no others than "
+                f"{layer.groups}; write aa_ref_torch.downsample, which takes any number"
+            )
+    return ""
 
 
 def _other_kind(theirs: str, ours: str) -> _Misfit:

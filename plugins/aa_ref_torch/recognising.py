@@ -55,11 +55,12 @@ def as_classes(classes: Any) -> Classes:
 def modules_to_look_at(model: nn.Module, classes: Classes) -> list[tuple[str, nn.Module]]:
     """Return the modules that may be the layer, each with its name, as often as it is in the model.
 
-    Modules of this package are among them, so that nobody looks for them in vain.
+    Modules of this package are among them, so that nobody looks for them in vain, and a script that
+    shows none: `torch.jit.freeze` puts its modules into its code.
     """
     everywhere = list(model.named_modules(remove_duplicate=False))
     kinds = {type(one) for _, one in everywhere if not _is_torchs(one) and _holds_low_pass(one)}
-    return [
+    found = [
         (path, one)
         for path, one in everywhere
         if isinstance(one, _OURS)
@@ -67,6 +68,8 @@ def modules_to_look_at(model: nn.Module, classes: Classes) -> list[tuple[str, nn
         or type(one) in kinds
         or _holds_low_pass(one)
     ]
+    is_script = isinstance(model, torch.jit.ScriptModule)
+    return [("", model)] if is_script and not found else found
 
 
 def is_named(module: nn.Module, classes: Classes) -> bool:
@@ -114,7 +117,10 @@ def _obstacle_of_weight(weight: Any) -> str:
     if not isinstance(weight, torch.Tensor):
         return f"has a weight that is a {type(weight).__name__}"
     if weight.is_meta or not _is_of_each_channel(weight):
-        return f"has a weight {tuple(weight.shape)} on {weight.device}"
+        return (
+            f"has a weight {tuple(weight.shape)} on {weight.device}, and a stand-in one filter of "
+            "two or three odd lengths for each channel, which can be read"
+        )
     if not weight.is_floating_point():
         return f"has a weight of type {weight.dtype}"
     return ""

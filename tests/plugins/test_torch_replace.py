@@ -241,6 +241,16 @@ def test_layers_in_graphs_are_reported(make, words, name):
     assert dict(model.named_modules()) == before
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_frozen_script_is_reported():
+    """Its layers are in its code alone."""
+    model = nn.Sequential(original.AntiAliasInterpolation2d(3, 0.5)).eval()
+    frozen = torch.jit.freeze(torch.jit.trace(model, torch.ones(1, 3, 8, 9)))
+    told = str(replace(frozen))
+    assert told.startswith("the model itself: is Sequential as torch.jit has compiled or traced it")
+    assert "replace the layers of the model first" in told
+
+
 # ------------------------------------------------------------------------- by what a layer does
 
 
@@ -371,6 +381,24 @@ def test_what_is_no_low_pass_or_holds_more_is_not_looked_at():
 
     model = nn.Sequential(Sobel(), Around(), nn.BatchNorm2d(3), nn.Conv2d(3, 3, 3, groups=3))
     assert [swap.name for swap in replace(model)] == ["1.down"]
+
+
+@pytest.mark.parametrize("stored", [1, 3])
+def test_a_layer_that_takes_any_number_of_channels_is_left(stored):
+    """Its stand-in would refuse pictures that the model filters."""
+
+    class AnyChannels(original.AntiAliasInterpolation2d):
+        def forward(self, x):
+            channels = x.shape[1]
+            weight = self.weight[:1].expand(channels, -1, -1, -1)
+            x = nn.functional.pad(x, [self.ka] * 4)
+            return nn.functional.conv2d(x, weight, stride=2, groups=channels)
+
+    model = nn.Sequential(AnyChannels(stored, 0.5))
+    (swap,) = replace(model)
+    assert f"takes pictures of {stored + 1} channels, too" in swap.reason
+    assert "aa_ref_torch.downsample" in swap.reason
+    assert model(torch.ones(1, 5, 9, 8)).shape == (1, 5, 5, 4)
 
 
 def test_a_blur_at_scale_1_is_left():
