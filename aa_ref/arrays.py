@@ -97,9 +97,9 @@ def read(x: Any, stream: int | None = None) -> Source:
             return _read_device_array(x, stream)
         if hasattr(x, "__array__") or hasattr(x, "__array_interface__"):
             return read(_exported(x))
-    raise ContainerError(
-        f"an array is needed, got {type(x).__name__}; write np.asarray(x, dtype=np.float32)"
-    )
+    dense = next((name for name in ("toarray", "todense") if hasattr(x, name)), None)
+    way = "np.asarray(x, dtype=np.float32)" if dense is None else f"x.{dense}()"
+    raise ContainerError(f"an array is needed, got {type(x).__name__}; write {way}")
 
 
 def _exported(x: Any) -> NDArray[Any]:
@@ -132,8 +132,12 @@ def read_out(out: Any, shape: tuple[int, ...], dtype: str, source: Source) -> An
     on_gpu = isinstance(source.storage, DeviceArray)
     try:
         result = read(out, source.storage.stream if on_gpu else None)
-    except (ContainerError, DtypeError) as error:
+    except ContainerError as error:
         raise OutError(f"out cannot be written into: {error}") from None
+    except DtypeError:
+        raise OutError(
+            f"out has type {out.dtype}, but the result is {dtype}; pass an array of that type"
+        ) from None
     storage = result.storage
     if _device(storage) != _device(source.storage):
         raise DeviceError(

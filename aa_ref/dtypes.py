@@ -15,6 +15,7 @@ from .errors import DtypeError
 __all__ = [
     "ARRAYS_TYPE",
     "FLOATING",
+    "MASKS_TYPE",
     "NAMES",
     "STORAGE",
     "compute_type",
@@ -29,7 +30,7 @@ FLOATING = NAMES[:4]
 STORAGE: dict[str, np.dtype[Any]] = {
     name: np.dtype("uint16" if name == "bfloat16" else name) for name in NAMES
 }
-ARRAYS_TYPE = "the array's type"
+ARRAYS_TYPE, MASKS_TYPE = "the array's type", "the mask's type"
 _BINARY32, _BINARY64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -55,9 +56,13 @@ def name_of(dtype: Any, argument: str = "dtype") -> str:
                 name = str(dtype).rpartition(".")[2]  # torch.float32, array_api_strict.float32
     if name not in NAMES or dtype is None:
         shown = repr(dtype) if isinstance(dtype, str) else str(dtype)
+        advice = "name one of them"
+        if argument == ARRAYS_TYPE:
+            advice = conversion_of(dtype)
+        elif argument == MASKS_TYPE:
+            advice = "write mask != 0 for truth values, or weights from 0 to 1 of one of these"
         raise DtypeError(
-            f"{argument} is {shown}, which is none of the types taken: {', '.join(NAMES)}; "
-            + (conversion_of(dtype) if argument == ARRAYS_TYPE else "name one of them")
+            f"{argument} is {shown}, which is none of the types taken: {', '.join(NAMES)}; {advice}"
         )
     return name
 
@@ -80,7 +85,7 @@ def conversion_of(dtype: Any, array: str = "x") -> str:
         known = np.dtype(object)
     if known.names:
         return f"filter each field apart, for instance {array}[{known.names[0]!r}]"
-    parts = {"complex64": "float32", "complex128": "float64"}.get(name)
+    parts = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}.get(name)
     if parts is not None:
         return f"filter {array}.real and {array}.imag apart, which are {parts}"
     fitting = "float64" if name in ("int32", "uint32") else ""

@@ -14,7 +14,7 @@ from .api import adapted, warn_of_sizes
 from .arrays import check_kind, read, wrap
 from .backends import Backend, default_backend, get_backend
 from .device_arrays import DeviceArray
-from .dtypes import STORAGE, compute_type, narrow, widen
+from .dtypes import MASKS_TYPE, STORAGE, compute_type, name_of, narrow, widen
 from .errors import DeviceError, MaskError, ShapeError
 from .options import as_axes
 from .plans import Plan, make_plan
@@ -28,6 +28,7 @@ __all__ = [
     "downsample_masked",
     "hide",
     "mask_shape",
+    "read_mask",
 ]
 
 
@@ -117,7 +118,7 @@ def downsample_masked(
            [ 7.,  7.,  7.,  7.]])
     """
     source = read(x)
-    given = _read_mask(mask)
+    given = read_mask(mask)
     if isinstance(source.storage, DeviceArray):
         raise DeviceError(
             f"the array, a {type(x).__name__}, is on a GPU, where downsample_masked computes torch "
@@ -138,17 +139,34 @@ def downsample_masked(
     return wrap(source, y, p.dtype), wrap(source, weight, p.compute_dtype.name)
 
 
-def _read_mask(mask: Any) -> NDArray[Any]:
-    """See a mask as truth values, or as numbers in their compute type."""
-    truth = str(getattr(mask, "dtype", "")).rpartition(".")[2] == "bool"
-    if truth and not isinstance(mask, type):
-        refuse_special(mask)
-        if not hasattr(mask, "__dlpack_device__") or int(mask.__dlpack_device__()[0]) != 2:
-            return np.asarray(mask)
+def read_mask(mask: Any) -> NDArray[Any]:
+    """See a mask as truth values, or as numbers in their compute type.
+
+    Raises
+    ------
+    AaRefError
+        If it is no array of truth values, or of a type that is taken.
+    """
+    if not isinstance(mask, type):
+        refuse_special(mask, is_mask=True)
+        if not hasattr(mask, "dtype") and hasattr(mask, "__array__"):  # as of pandas
+            mask = np.asarray(mask)
+        if _is_of_truth(mask):
+            if not hasattr(mask, "__dlpack_device__") or int(mask.__dlpack_device__()[0]) != 2:
+                return np.asarray(mask)
+        elif hasattr(mask, "dtype"):
+            name_of(mask.dtype, MASKS_TYPE)
     source = read(mask)
     if isinstance(source.storage, DeviceArray):
         raise DeviceError("the mask is on a GPU, but the array is not; copy it to the CPU first")
     return widen(source.storage, source.dtype)
+
+
+def _is_of_truth(mask: Any) -> bool:
+    dtype = getattr(mask, "dtype", None)
+    if isinstance(dtype, np.dtype):  # whose name is imported: impossible as the interpreter exits
+        return dtype.kind == "b"
+    return str(dtype).rpartition(".")[2] == "bool"
 
 
 def as_weights(weights: NDArray[Any], dtype: str) -> NDArray[Any]:
@@ -195,6 +213,12 @@ def checked_limits(least: Any, fill: Any, p: Plan) -> Limits:
     MaskError
         If not.
     """
+    for name, value in (("least", least), ("fill", fill)):
+        if getattr(value, "requires_grad", False):
+            raise MaskError(
+                f"{name} is {value!r}, which requires a gradient, but {name} takes none; pass "
+                f"{name}.detach(), or a number"
+            )
     if isinstance(least, bool) or not _is_number(least) or not 0 <= float(least) <= 1:
         raise MaskError(
             f"least is {least!r}, but a weight is from 0 to 1; write one like 0.5, below which an "

@@ -4,6 +4,7 @@ To read their memory would lose what they say of it. They are known by what they
 packages that their types come from; no package is imported for it.
 """
 
+import sys
 from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -26,7 +27,10 @@ def is_masked(x: Any) -> bool:
     As do NumPy's masked arrays, astropy's ``Masked`` and ``NDData``, and torch's ``MaskedTensor``.
     A method called ``mask``, as of pandas, is none.
     """
-    if isinstance(x, np.ma.MaskedArray) or hasattr(type(x), "get_mask"):
+    masked = sys.modules.get("numpy.ma")  # which np.ma imports: impossible as the interpreter exits
+    if masked is not None and isinstance(x, masked.MaskedArray):
+        return True
+    if hasattr(type(x), "get_mask"):
         return True
     if not (isinstance(x, np.ndarray) or hasattr(x, "mask")):
         interface = getattr(x, "__array_interface__", None)
@@ -35,8 +39,13 @@ def is_masked(x: Any) -> bool:
     return mask is not None and not callable(mask)
 
 
-def refuse_special(x: Any) -> None:
+def refuse_special(x: Any, *, is_mask: bool = False) -> None:
     """See that an object's memory says all that it means.
+
+    Parameters
+    ----------
+    is_mask : bool
+        Whether it is passed as a mask, of which there is something else to write.
 
     Raises
     ------
@@ -48,9 +57,14 @@ def refuse_special(x: Any) -> None:
     _refuse_traced(x, packages, names)
     for package, samples in _PICTURES.items():
         if package in packages:
-            raise _picture(x, samples)
+            raise _picture(x, samples, is_mask)
     if is_masked(x):
         kind = type(x).__name__
+        if is_mask:
+            raise ContainerError(
+                f"the mask is a {kind}, which carries a mask itself; write a plain array that is "
+                "True, or 1, where a sample counts"
+            )
         data, mask = _data_and_mask(x)
         ways = [f"x.{name}(value)" for name in ("filled", "to_tensor") if hasattr(x, name)]
         filled = ways[0] if ways else "fill the array"
@@ -70,13 +84,20 @@ def _data_and_mask(x: Any) -> tuple[str, str]:
     return ("x.unmasked" if hasattr(x, "unmasked") else "np.asarray(x)"), "~x.mask"
 
 
-def _picture(x: Any, samples: str) -> ContainerError:
+def _picture(x: Any, samples: str, is_mask: bool) -> ContainerError:
     """The error for a picture, whose last axis is often that of its channels."""
     kind = f"{type(x).__module__.partition('.')[0]} {type(x).__name__}"
     mode = getattr(x, "mode", "")
+    if is_mask:
+        return ContainerError(
+            f"the mask is a picture, a {kind}, whose samples are no weights from 0 to 1; write "
+            f"{samples.format('image')} != 0, with axes=(0, 1) and, for several channels, [..., "
+            "np.newaxis] behind it"
+        )
     if mode in ("P", "PA"):
         why = f"is a picture of mode {mode!r}, whose samples are indices into a palette"
-        image = f"image.convert({'RGB' if mode == 'P' else 'RGBA'!r})"
+        opaque = mode == "P" and "transparency" not in getattr(x, "info", {})
+        image = f"image.convert({'RGB' if opaque else 'RGBA'!r})"
     elif mode == "1":
         why, image = "is a picture of mode '1', whose samples are bits", "image.convert('L')"
     else:

@@ -525,7 +525,7 @@ CALLS: dict[str, Call] = {
     ),
     "downsample_masked: type": Call(
         E.DtypeError, lambda a: aa_ref.downsample_masked(a.x, np.ones(SHAPE, "i8"), 0.5),
-        "int64", SIX, "astype",
+        "mask's type is int64", SIX, "mask != 0",
     ),
     "downsample_masked: list": Call(
         E.ContainerError, lambda a: aa_ref.downsample_masked(a.x, [[True]], 0.5),

@@ -150,6 +150,22 @@ def test_pictures_are_refused_and_what_to_write_works(mode, call):
     assert y.shape[2:] == (() if channels == 1 else (channels,))
 
 
+def test_a_palette_with_transparency_keeps_it():
+    pillow = pytest.importorskip("PIL.Image")
+    image = pillow.new("P", SHAPE[::-1])
+    image.info["transparency"] = 0
+    with pytest.raises(ContainerError, match=r"image\.convert\('RGBA'\)"):
+        aa_ref.downsample(image, 0.5)
+
+
+def test_sparse_matrices_are_told_what_works():
+    sparse = pytest.importorskip("scipy.sparse")
+    x = sparse.csr_array(sample(SHAPE))
+    with pytest.raises(ContainerError, match=r"got csr_array; write x\.toarray\(\)$"):
+        aa_ref.downsample(x, 0.5)
+    assert_same_bits(aa_ref.downsample(x.toarray(), 0.5), aa_ref.downsample(sample(SHAPE), 0.5))
+
+
 def test_pictures_of_other_packages_are_refused():
     picture = type("Image", (Image,), {"__module__": "pyvips.vimage"})
     with pytest.raises(ContainerError, match=r"pyvips Image .*downsample\(image\.numpy\(\), scale"):
@@ -283,6 +299,19 @@ def test_sigmas_in_tensors_are_numbers_without_a_gradient():
             aa_ref.downsample(x, torch.tensor([0.5, 0.25], requires_grad=True))
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.parametrize("sigma", [lambda s: s, lambda s: (s, 1.0)], ids=["one", "each axis"])
+def test_no_tangent_of_a_sigma_is_dropped_in_silence(sigma):
+    """The derivative in forward mode, of which the tensor itself says nothing."""
+    torch = pytest.importorskip("torch")
+    x, s = torch.from_numpy(sample(SHAPE)), torch.tensor(1.5)
+    with pytest.raises(SigmaError, match=r"requires a gradient.*sigma\.detach\(\)"):
+        torch.func.jvp(lambda s: aa_ref.downsample(x, 0.5, sigma=sigma(s)), (s,), (s,))
+    _, tangent = torch.func.jvp(lambda x: aa_ref.downsample(x, 0.5, sigma=sigma(s)), (x,), (x,))
+    assert torch.equal(tangent, aa_ref.downsample(x, 0.5, sigma=sigma(s)))
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support:UserWarning")
 @pytest.mark.parametrize(
     ("dtype", "said"),
     [
@@ -292,6 +321,7 @@ def test_sigmas_in_tensors_are_numbers_without_a_gradient():
         ("float8_e4m3fn", r"x\.to\(torch\.float32\), which loses nothing"),
         ("int64", r"at most 2\*\*53, write x\.to\(torch\.float64\)"),
         ("complex64", r"x\.real and x\.imag apart, which are float32"),
+        ("complex32", r"x\.real and x\.imag apart, which are float16"),
     ],
 )
 def test_tensors_of_other_types_are_told_a_conversion(dtype, said):

@@ -250,7 +250,7 @@ def downsample_masked(
         As `aa_ref.downsample_masked`, and as `downsample`.
     """
     _refuse(None, backend, None)
-    x, mask = as_lazy(x), as_lazy(mask)
+    x, mask = as_lazy(x), as_lazy(mask, is_mask=True)
     plan = _plan(x, scale, axes, sigma, boundary, sampling, dtype)
     _check_chunks(mask)
     limits, meta = checked_limits(least, fill, plan), _meta(x, plan)

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 import aa_ref
 from aa_ref.arrays import read
-from aa_ref.dtypes import ARRAYS_TYPE, name_of, widen
+from aa_ref.dtypes import MASKS_TYPE, name_of, widen
 from aa_ref.errors import DeviceError
-from aa_ref.normalised import Limits, as_weights, divide, hide, mask_shape
+from aa_ref.normalised import Limits, as_weights, divide, hide, mask_shape, read_mask
 from aa_ref.special import refuse_special
 
 __all__ = ["as_lazy", "filtered_parts", "quotients"]
 
 
-def as_lazy(x: Any) -> Array:
-    """Return an array as a Dask array, of one chunk if it is none.
+def as_lazy(x: Any, *, is_mask: bool = False) -> Array:
+    """Return an array, or a mask, as a Dask array, of one chunk if it is none.
 
     Raises
     ------
@@ -35,10 +35,9 @@ def as_lazy(x: Any) -> Array:
                 "alone in Dask arrays; write x.map_blocks(cupy.asnumpy)"
             )
         return x
-    if getattr(x, "dtype", None) != np.bool_:
+    if not is_mask:
         read(x)  # which says what is wrong
-    refuse_special(x)
-    lazy: Array = dask.array.from_array(np.asarray(x), chunks=-1)
+    lazy: Array = dask.array.from_array(read_mask(x) if is_mask else np.asarray(x), chunks=-1)
     return lazy
 
 
@@ -48,7 +47,7 @@ def filtered_parts(
     """Return the filtered data, mask and ones; ``forward`` filters an array by a plan."""
     axes = [a.axis for a in plan.axes]
     if mask.dtype != np.bool_:
-        name_of(mask.dtype, ARRAYS_TYPE)
+        name_of(mask.dtype, MASKS_TYPE)
     shape = mask_shape(mask.shape, x.shape, axes)
     compute = plan.compute_dtype
     padded = mask[(np.newaxis,) * (x.ndim - mask.ndim)]

@@ -10,16 +10,20 @@ import aa_ref
 from aa_ref.adapters import adapter_of, in_core
 from aa_ref.backends import get_backend
 from aa_ref.errors import (
+    AaRefError,
     ContainerError,
+    MaskError,
     OutError,
     ScaleError,
     ShapeError,
+    SigmaError,
 )
+from aa_ref.filters import no_gradient
 from aa_ref.options import checked_shape
 from aa_ref.special import refuse_special, refuses_scripting
 
 from . import convolution, operator
-from .errors import TensorDeviceError, TensorDtypeError
+from .errors import TensorDeviceError, TensorDtypeError, as_torch_raises
 from .memory import check_readable
 from .normalised import normalise
 from .options import as_dtype, axes_of, check_dtype, describe, describe_traced
@@ -254,9 +258,13 @@ def downsample_masked(
         As `aa_ref.downsample_masked`.
     """
     if not isinstance(x, torch.Tensor):
-        bare = mask.detach() if isinstance(mask, torch.Tensor) else mask
+        if isinstance(mask, torch.Tensor) and operator.is_differentiated(mask):
+            raise MaskError(
+                f"the mask requires a gradient, but the array is a {type(x).__name__}, through "
+                "which none flows; pass mask.detach(), or torch.as_tensor(x)"
+            )
         return in_core(aa_ref.downsample_masked)(
-            x, bare, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling,
+            x, _bare(mask), scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling,
             dtype=dtype, least=least, fill=fill, backend=backend,
         )  # fmt: skip
     text = _text(x, scale, axes, sigma, boundary, sampling)
@@ -268,7 +276,7 @@ def downsample_masked(
 def _as_mask(mask: Any, x: torch.Tensor) -> torch.Tensor:
     """See a mask as a tensor beside another."""
     if not isinstance(mask, torch.Tensor):
-        refuse_special(mask)
+        refuse_special(mask, is_mask=True)
         if not hasattr(mask, "__array__"):
             raise ContainerError(
                 f"an array is needed, got {type(mask).__name__}; write torch.as_tensor(mask)"
@@ -277,7 +285,7 @@ def _as_mask(mask: Any, x: torch.Tensor) -> torch.Tensor:
     found: torch.Tensor = mask
     check_readable(found)
     if found.dtype != torch.bool:
-        check_dtype(found.dtype)
+        check_dtype(found.dtype, of_mask=True)
     if found.device != x.device:
         raise TensorDeviceError(
             f"the mask is on {found.device}, the tensor on {x.device}; move the mask"
@@ -319,7 +327,11 @@ def _in_core(function: Any, x: Any, *arguments: Any, out: Any, **options: Any) -
     if compiling and isinstance(x, torch.Tensor) and options["stream"] is None:
         return _copied(function(x.detach(), *arguments, **options), out)
     bare = [_bare(o) for o in outs]
-    result = in_core(function)(_bare(x), *arguments, out=bare if several else bare[0], **options)
+    options["out"] = bare if several else bare[0]
+    try:
+        result = in_core(function)(_bare(x), *arguments, **options)
+    except AaRefError as error:
+        raise (as_torch_raises(error) if isinstance(x, torch.Tensor) else error) from None
     # The core wrote to the memory without torch's knowing. A derivative that needs what was there
     # is to be refused, as after any other change in place.
     torch.autograd.graph.increment_version([o for o in outs if _is_versioned(o)])
@@ -379,7 +391,16 @@ def _text(x: torch.Tensor, *options: Any) -> str:
     check_readable(x)
     if torch.compiler.is_compiling():
         return describe_traced(x.dim(), *options)
+    _refuse_tangents("scale", options[0], ScaleError)
+    _refuse_tangents("sigma", options[2], SigmaError)
     return describe(x.dim(), *options, shape=x.shape)
+
+
+def _refuse_tangents(name: str, value: Any, error: type[AaRefError]) -> None:
+    """See that no derivative in forward mode is lost; the core sees what requires a gradient."""
+    for one in value if isinstance(value, tuple | list) else (value,):
+        if isinstance(one, torch.Tensor) and operator.is_differentiated(one):
+            raise error(no_gradient(name, value))
 
 
 def _lengths(shape: Any) -> list[Any]:

@@ -27,11 +27,13 @@ __all__ = [
     "LONG",
     "Axis",
     "as_dtype",
+    "as_integers",
     "axes_of",
     "axis_plan",
     "check_dtype",
     "describe",
     "describe_traced",
+    "from_integers",
     "keywords",
     "lengths_of",
     "level_outside",
@@ -120,13 +122,14 @@ def describe_traced(
     The compiler may hold numbers as symbols, and hands neither these nor fractions within tuples on
     to a function with a constant result. So they go there as integers, which are made constants.
     """
-    numbers = _as_integers(scale), _as_integers(axes), _as_integers(sigma)
+    numbers = as_integers(scale), as_integers(axes), as_integers(sigma)
     return _describe_integers(ndim, *numbers, boundary, sampling)
 
 
-def _as_integers(value: Any) -> Any:
+def as_integers(value: Any) -> Any:
+    """Write numbers as integers: what the compiler makes constants of."""
     if isinstance(value, tuple | list):
-        return tuple([_as_integers(v) for v in value])
+        return tuple([as_integers(v) for v in value])
     if isinstance(value, Fraction):
         return "fraction", operator.index(value.numerator), operator.index(value.denominator)
     if isinstance(value, float) and -math.inf < value < math.inf:
@@ -142,7 +145,7 @@ def _as_integers(value: Any) -> Any:
 def _describe_integers(
     ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any
 ) -> str:
-    scale, axes, sigma = map(_from_integers, (scale, axes, sigma))
+    scale, axes, sigma = map(from_integers, (scale, axes, sigma))
     return describe(ndim, scale, axes, sigma, boundary, sampling)
 
 
@@ -150,14 +153,15 @@ _describe_integers._dynamo_marked_constant = True  # type: ignore[attr-defined]
 # What `torch.compiler.assume_constant_result` does, without importing the compiler.
 
 
-def _from_integers(value: Any) -> Any:
+def from_integers(value: Any) -> Any:
+    """Return the numbers that `as_integers` wrote."""
     if not isinstance(value, tuple):
         return value
     if value[:1] == ("fraction",):
         return Fraction(value[1], value[2])
     if value[:1] == ("float",):
         return math.ldexp(value[1], value[2] - 53)
-    return tuple(map(_from_integers, value))
+    return tuple(map(from_integers, value))
 
 
 def _plain(ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any) -> bool:
@@ -283,8 +287,8 @@ def plan_for(
         raise as_torch_raises(error) from None
 
 
-def check_dtype(dtype: torch.dtype) -> None:
-    """See that a tensor's type is one of the six.
+def check_dtype(dtype: torch.dtype, *, of_mask: bool = False) -> None:
+    """See that the type of a tensor, or of a mask of weights, is one of the six.
 
     Raises
     ------
@@ -292,9 +296,12 @@ def check_dtype(dtype: torch.dtype) -> None:
         If it is none.
     """
     if dtype not in _TYPES.values():
+        advice = conversion_of(dtype)
+        if of_mask:
+            advice = "write mask != 0 for truth values, or weights from 0 to 1 of one of these"
         raise TensorDtypeError(
-            f"the tensor's type is {dtype}, which is none of the types taken: {', '.join(_TYPES)}; "
-            + conversion_of(dtype)
+            f"the {'mask' if of_mask else 'tensor'}'s type is {dtype}, which is none of the types "
+            f"taken: {', '.join(_TYPES)}; {advice}"
         )
 
 

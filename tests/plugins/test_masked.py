@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support import BFLOAT16, TYPES, assert_same_bits, numpy_type, sample
 
 import aa_ref
-from aa_ref.errors import ContainerError, DeviceError, MaskError, ShapeError
+from aa_ref.errors import ContainerError, DeviceError, DtypeError, MaskError, ShapeError
 
 pytestmark = pytest.mark.filterwarnings("ignore:scale .* has stride:UserWarning")
 SHAPE = (2, 15, 11)
@@ -143,3 +143,83 @@ def test_torch_errors():
         aa_ref.downsample_masked(x, torch.ones(6, 9, device="meta"), 0.5)
     y, _ = aa_ref.downsample_masked(np.ones((6, 9), np.float32), torch.ones(6, 9), 0.5)
     assert isinstance(y, np.ndarray)
+
+
+def test_the_mask_of_a_tensor_that_does_not_fit_is_a_runtime_error():
+    torch = pytest.importorskip("torch")
+    x = torch.ones(6, 9)
+    with pytest.raises(RuntimeError, match="does not broadcast"):
+        aa_ref.downsample_masked(x, torch.ones(9, 6), 0.5)
+    with pytest.raises(RuntimeError, match=r"the mask's type is torch\.int64.*write mask != 0"):
+        aa_ref.downsample_masked(x, torch.ones(6, 9, dtype=torch.int64), 0.5)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.usefixtures("fresh_compiler")
+def test_compiled_without_a_break(dynamic):
+    torch = pytest.importorskip("torch")
+    import aa_ref_torch  # noqa: F401 (as docs/torch.md says of graphs)
+
+    def function(x, mask):
+        return aa_ref.downsample_masked(x, mask, 0.5, least=0.25, fill=-1.5)
+
+    compiled = torch.compile(function, fullgraph=True, dynamic=dynamic, backend="aot_eager")
+    for shape in ((6, 9), (11, 8)) if dynamic else ((6, 9),):
+        x, mask = torch.from_numpy(sample((2, *shape))), torch.from_numpy(sample(shape))
+        for m in (mask > 0, mask.sigmoid()):
+            for y, expected in zip(compiled(x, m), function(x, m), strict=True):
+                assert torch.equal(y, expected)
+
+
+def test_masks_within_transforms_are_looked_at():
+    torch = pytest.importorskip("torch")
+    x = torch.from_numpy(sample((6, 9)))
+    masks = torch.from_numpy(np.random.default_rng(0).random((3, 6, 9)).astype("f4"))
+
+    def function(mask):
+        return aa_ref.downsample_masked(x, mask, 0.5, least=0)
+
+    for one, several in zip(
+        zip(*map(function, masks), strict=True), torch.vmap(function)(masks), strict=True
+    ):
+        assert torch.equal(torch.stack(one), several)
+    grads = torch.vmap(torch.func.grad(lambda mask: function(mask)[0].sum()))(masks)
+    mask = masks[1].clone().requires_grad_()
+    function(mask)[0].sum().backward()
+    assert torch.equal(grads[1], mask.grad)
+    with pytest.raises(MaskError, match="outside 0"):
+        torch.vmap(function)(masks * 2)
+
+
+def test_no_gradient_is_dropped_in_silence():
+    torch = pytest.importorskip("torch")
+    x, mask = torch.ones(6, 9), torch.ones(6, 9)
+    number = torch.tensor(0.5, requires_grad=True)
+    for option in ("least", "fill"):
+        with pytest.raises(MaskError, match=rf"requires a gradient.*pass {option}\.detach\(\)"):
+            aa_ref.downsample_masked(x, mask, 0.5, **{option: number})
+    with pytest.raises(MaskError, match=r"through which none flows; pass mask\.detach\(\)"):
+        aa_ref.downsample_masked(x.numpy(), mask.requires_grad_(), 0.5)
+
+
+@pytest.mark.parametrize("lazy", [False, True], ids=["NumPy", "Dask"])
+def test_masks_of_other_kinds(lazy):
+    """Truth values of pandas are taken; what cannot be a mask is told as a mask."""
+    pandas = pytest.importorskip("pandas")
+    x = sample((6, 9))
+    given = pytest.importorskip("dask.array").from_array(x) if lazy else x
+    expected = aa_ref.downsample_masked(x, x > 0, 0.5)
+    mask = pandas.DataFrame(x > 0)
+    for y, e in zip(aa_ref.downsample_masked(given, mask, 0.5), expected, strict=True):
+        assert_same_bits(np.asarray(y), e)
+    with pytest.raises(DtypeError, match=r"the mask's type is int32.*write mask != 0"):
+        aa_ref.downsample_masked(given, (x > 0).astype("i4"), 0.5)
+    with pytest.raises(ContainerError, match="the mask is a MaskedArray, which carries a mask"):
+        aa_ref.downsample_masked(given, np.ma.ones((6, 9), bool), 0.5)
+    image = pytest.importorskip("PIL.Image").fromarray((x > 0).astype("u1") * 255)
+    with pytest.raises(ContainerError, match=r"the mask is a picture.*np\.asarray\(image\) != 0"):
+        aa_ref.downsample_masked(given, image, 0.5)
+    for y, e in zip(
+        aa_ref.downsample_masked(given, np.asarray(image) != 0, 0.5), expected, strict=True
+    ):
+        assert_same_bits(np.asarray(y), e)
