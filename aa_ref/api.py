@@ -14,7 +14,7 @@ from .adapters import adapter_of, folders, in_core
 from .arrays import Source, Storage, allocate, check_kind, read, read_out, share_memory, wrap
 from .backends import Backend, default_backend, get_backend
 from .device_arrays import DeviceArray
-from .dtypes import FLOATING, NAMES
+from .dtypes import ARRAYS_TYPE, FLOATING, NAMES, name_of
 from .errors import DeviceError, DtypeError, OutError, ScaleError, ShapeError
 from .explanations import note_of_sizes
 from .options import as_axes, checked_shape
@@ -348,6 +348,9 @@ def _carry_out(
     p: Plan | Part, x: Any, out: Any, backend: str | None, stream: Any, direction: Direction
 ) -> Any:
     """What calling a plan or a part does."""
+    adapter = None if isinstance(p, Part) else adapter_of(x)
+    if adapter is not None and adapter.means_more(x):
+        return _carry_out_by(adapter, p, x, direction, out=out, backend=backend, stream=stream)
     handle = _handle(stream)
     if isinstance(p, Part) and direction != p.direction == "adjoint":
         raise ShapeError(
@@ -356,11 +359,7 @@ def _carry_out(
         )
     if direction == "forward":
         source, shape = read(x, handle), p.shape
-        if source.dtype != p.input_dtype:
-            raise DtypeError(
-                f"the plan is for {p.input_dtype} arrays, this one is {source.dtype}; "
-                f"plan with input_dtype={source.dtype!r}"
-            )
+        _check_input_type(p, source.dtype)
     else:
         source, shape = _read_floating(x, handle), p.out_shape
         if isinstance(p, Part) and p.direction == "adjoint":
@@ -372,16 +371,45 @@ def _carry_out(
         elif (p.input_dtype, p.dtype) != (source.dtype, source.dtype):
             p = p.replace_input_dtype(source.dtype)
     if source.storage.shape != shape:
-        raise ShapeError(
-            f"the plan takes arrays of shape {shape} here, this one has {source.storage.shape}; "
-            "make a plan for this shape"
-        )
+        raise _of_another_shape(shape, source.storage.shape)
     if isinstance(p, Part):
         chosen = _backend(backend, handle, source, p.inner)
         return carry_out_part(p, source, out, chosen, handle, direction)
     call = _Call(p, source, out, _backend(backend, handle, source, p), direction)
     warn_of_sizes(p)
     return call.run()
+
+
+def _carry_out_by(adapter: Any, p: Any, x: Any, direction: Direction, **options: Any) -> Any:
+    """Carry a plan out by the adapter's function that has its options."""
+    forward = direction == "forward"
+    shape = p.shape if forward else p.out_shape
+    if tuple(x.shape) != shape:
+        raise _of_another_shape(shape, tuple(x.shape))
+    options["axes"] = tuple([a.axis for a in p.axes])
+    options["sigma"] = tuple([a.sigma if a.has_pass else None for a in p.axes])
+    options["boundary"] = tuple([a.boundary for a in p.axes])
+    options["sampling"] = tuple([a.sampling for a in p.axes])
+    scales = tuple([a.scale for a in p.axes])
+    if not forward:
+        return adapter.downsample_adjoint(x, scales, tuple([a.length for a in p.axes]), **options)
+    _check_input_type(p, name_of(x.dtype, ARRAYS_TYPE))
+    return adapter.downsample(x, scales, dtype=p.dtype, **options)
+
+
+def _check_input_type(p: Plan | Part, dtype: str) -> None:
+    if dtype != p.input_dtype:
+        raise DtypeError(
+            f"the plan is for {p.input_dtype} arrays, this one is {dtype}; "
+            f"plan with input_dtype={dtype!r}"
+        )
+
+
+def _of_another_shape(expected: tuple[int, ...], shape: tuple[int, ...]) -> ShapeError:
+    return ShapeError(
+        f"the plan takes arrays of shape {expected} here, this one has {shape}; make a plan for "
+        "this shape"
+    )
 
 
 set_executor(_carry_out)

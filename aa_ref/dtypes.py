@@ -48,6 +48,8 @@ def name_of(dtype: Any, argument: str = "dtype") -> str:
         If it is none of the six.
     """
     name = dtype if isinstance(dtype, str) else ""
+    if type(dtype).__module__ == "torch":  # first, since its compiler cannot see NumPy refuse it
+        name = str(dtype).rpartition(".")[2]
     if name not in NAMES:
         try:
             name = np.dtype(dtype).name  # 'f4', float, np.float32, '>f4', ml_dtypes.bfloat16

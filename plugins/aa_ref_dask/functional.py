@@ -259,6 +259,11 @@ def downsample_masked(
     return quotients(*parts, plan, limits, meta)
 
 
+def means_more(x: Any) -> bool:
+    """Whether an array is Dask's, which stays lazy."""
+    return isinstance(x, Array)
+
+
 def _plan(
     x: Array, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any, dtype: Any
 ) -> aa_ref.Plan:

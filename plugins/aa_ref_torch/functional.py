@@ -36,6 +36,7 @@ __all__ = [
     "downsample_adjoint",
     "downsample_masked",
     "is_jit_tracing",
+    "means_more",
     "pyramid",
 ]
 
@@ -271,6 +272,18 @@ def downsample_masked(
     check_dtype(x.dtype)
     result = as_dtype(dtype) or x.dtype
     return normalise(x, _as_mask(mask, x), text, result, least, fill, backend)
+
+
+def means_more(x: Any) -> bool:
+    """Whether a tensor takes part in a derivative, a transform or a graph, or has no numbers."""
+    return isinstance(x, torch.Tensor) and (
+        torch.compiler.is_compiling()
+        or is_jit_tracing()
+        or torch._C._are_functorch_transforms_active()
+        or operator.is_differentiated(x)
+        or type(x) not in (torch.Tensor, torch.nn.Parameter)
+        or x.device.type not in ("cpu", "cuda")
+    )
 
 
 def _as_mask(mask: Any, x: torch.Tensor) -> torch.Tensor:

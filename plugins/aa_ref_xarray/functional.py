@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from xarray import DataArray
+from xarray import DataArray, Dataset, Variable
 
 import aa_ref
 from aa_ref.dtypes import ARRAYS_TYPE, name_of
 from aa_ref.errors import AxesError, ContainerError, OutError, ShapeError
 
-__all__ = ["downsample", "downsample_adjoint", "downsample_masked", "pyramid"]
+__all__ = ["downsample", "downsample_adjoint", "downsample_masked", "means_more", "pyramid"]
 
 
 def downsample(
@@ -182,6 +182,8 @@ def downsample_masked(
         As `aa_ref.downsample_masked`, and as `downsample`; a `ShapeError` if the mask has a
         dimension that ``x`` has not.
     """
+    _refuse_others(x)
+    _refuse_others(mask, "the mask")
     if not isinstance(x, DataArray):
         raise ContainerError(
             f"the mask is a DataArray, but the array is a {type(x).__name__}; pass mask.data, or a "
@@ -194,6 +196,18 @@ def downsample_masked(
     centres = _centres(x, scale, options)
     bare = x.rename(None).drop_attrs(deep=False)
     return _with_coordinates(x, y, centres), _with_coordinates(bare, weight, centres)
+
+
+def means_more(x: Any) -> bool:
+    """Whether an array has dimensions and coordinates, as all of xarray's have.
+
+    Raises
+    ------
+    ContainerError
+        If it is a Dataset, a Variable or a DataTree.
+    """
+    _refuse_others(x)
+    return isinstance(x, DataArray)
 
 
 def _aligned(mask: Any, x: DataArray) -> Any:
@@ -214,7 +228,8 @@ def _options(
     x: DataArray, axes: Any, sigma: Any, boundary: Any, sampling: Any, dtype: Any
 ) -> dict[str, Any]:
     """Return the core's options, with axes by their numbers."""
-    several = isinstance(axes, tuple | list)
+    named = isinstance(axes, str) or (isinstance(axes, tuple) and axes in x.dims)
+    several = np.iterable(axes) and not named
     numbers = tuple(_number_of(axis, x) for axis in (axes if several else [axes]))
     return {
         "axes": numbers if several else numbers[0], "sigma": sigma, "boundary": boundary,
@@ -223,9 +238,12 @@ def _options(
 
 
 def _number_of(axis: Any, x: DataArray) -> Any:
-    if not isinstance(axis, str):
+    """Return the number of a dimension: of any name but a number, which stands for itself."""
+    if isinstance(axis, bool | np.bool_ | int | np.integer | float) or axis is None:
         return axis
     if axis not in x.dims:
+        if not isinstance(axis, str):
+            return axis  # of which the core says what is wrong
         raise AxesError(f"axes names {axis!r}, but the array has {x.dims}; name some of these")
     return x.dims.index(axis)
 
@@ -250,9 +268,30 @@ def _named(y: DataArray, x: DataArray) -> DataArray:
 
 def _refuse(x: Any, out: Any) -> None:
     """See that the input is a DataArray, and that nothing is to be written into one."""
+    _refuse_others(x)
     outs = out if isinstance(out, list | tuple) else [out]
     if any(o is not None for o in outs):
         raise OutError(
             "out is given, but a DataArray comes with coordinates of its own; pass x.data, and "
             "out.data if out is one"
+        )
+
+
+def _refuse_others(x: Any, what: str = "the array") -> None:
+    """See that nothing else of xarray's is passed: what has no coordinates, or several arrays."""
+    kind = type(x).__name__
+    if isinstance(x, Variable):
+        raise ContainerError(
+            f"{what} is a {kind}, which has dimensions and no coordinates; write "
+            "xarray.DataArray(x)"
+        )
+    if isinstance(x, Dataset):
+        raise ContainerError(
+            f"{what} is a Dataset, which holds several arrays; write "
+            "x.map(lambda a: aa_ref.downsample(a, scale, axes=('y', 'x'))) with its dimensions, or "
+            "one of its arrays, x['name']"
+        )
+    if type(x).__module__.partition(".")[0] == "xarray" and not isinstance(x, DataArray):
+        raise ContainerError(
+            f"{what} is a {kind}, which is no DataArray; write one of its arrays, x['name']"
         )

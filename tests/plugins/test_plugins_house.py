@@ -57,7 +57,7 @@ ROOMS = {
     "aa_ref_torch.operator": {"convolution", "errors", "memory", "options"},
     "aa_ref_torch.flops": {"operator", "options"},
     "aa_ref_torch.translation": {"convolution", "operator", "options"},
-    "aa_ref_torch.normalised": {"convolution", "operator", "options"},
+    "aa_ref_torch.normalised": {"convolution", "errors", "operator", "options"},
     "aa_ref_torch.functional": {"operator", "normalised"} | TENSORS,
     "aa_ref_torch.modules": {"checkpoint", "functional", "standard"} | TENSORS,
     "aa_ref_torch.pyramide": {"functional", "modules"},

@@ -59,6 +59,45 @@ def test_one_axis_by_name_and_centres_of_nearest():
     assert aa_ref.downsample(x, (1, 0.5), axes=("y", "x")).row.equals(x.row)
 
 
+def test_dimensions_are_named_in_any_sequence():
+    x, expected = array(), aa_ref.downsample(sample(SHAPE), 0.5)
+    for axes in (np.array(["y", "x"]), (name for name in ("y", "x")), list(array().dims[1:])):
+        assert_same_bits(aa_ref.downsample(x, 0.5, axes=axes).values, expected)
+    odd = xarray.DataArray(sample(SHAPE), dims=("time", ("y", 1), "x"))
+    y = aa_ref.downsample(odd, 0.5, axes=(("y", 1), "x"))
+    assert y.dims == odd.dims
+    assert_same_bits(y.values, expected)
+    assert aa_ref.downsample(odd, 0.5, axes=("y", 1)).sizes["x"] == 9
+    with pytest.raises(AxesError, match="axes is True"):
+        aa_ref.downsample(x, 0.5, axes=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda x: x.variable, r"Variable.*no coordinates; write xarray\.DataArray\(x\)"),
+        (lambda x: x.to_dataset(), r"Dataset.*several arrays; write x\.map\("),
+        (lambda x: xarray.DataTree(x.to_dataset()), r"DataTree.*x\['name'\]"),
+    ],
+    ids=["Variable", "Dataset", "DataTree"],
+)
+def test_what_else_xarray_has_is_told_what_to_write(make, said):
+    x = make(array())
+    plan = aa_ref.plan(SHAPE, 0.5)
+    for call in (
+        lambda: aa_ref.downsample(x, 0.5),
+        lambda: aa_ref.pyramid(x),
+        lambda: aa_ref.downsample_adjoint(x, 0.5, (28, 18)),
+        lambda: aa_ref.downsample_masked(x, np.ones(SHAPE, bool), 0.5),
+        lambda: aa_ref.downsample_masked(array(), x, 0.5),
+        lambda: plan(x),
+    ):
+        with pytest.raises(ContainerError, match=said):
+            call()
+    maps = array().to_dataset().map(lambda a: aa_ref.downsample(a, 0.5, axes=("y", "x")))
+    assert maps.sizes == {"time": 3, "y": 7, "x": 5}
+
+
 def test_pyramid():
     x = array()
     levels = aa_ref.pyramid(x, (1, 0.5, 0.25), axes=("y", "x"))
