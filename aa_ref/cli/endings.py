@@ -104,6 +104,8 @@ def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # the reader of stdout has left, which typer ends quietly
+            if error.errno == errno.ENOSPC and error.filename is None:  # files' errors are worded
+                _fail(f"cannot write standard output: {error.strerror}", 1)
             _fail(reason_of(error), 1)
         except KeyboardInterrupt:
             _fail("interrupted", 130)

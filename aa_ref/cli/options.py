@@ -86,7 +86,7 @@ def parse_numbers(text: str, option: str) -> Number | tuple[Number | None, ...] 
     UsageError
         If a part is no number.
     """
-    if option == "--scale" and re.fullmatch(_DECIMAL_COMMAS, text, re.ASCII):
+    if option.startswith("--scale") and re.fullmatch(_DECIMAL_COMMAS, text, re.ASCII):
         parts = re.findall(r"\b0,(\d+)", text)
         meant = ",".join(str(Fraction(f"0.{part}")) for part in parts)
         raise UsageError(

@@ -51,9 +51,16 @@ def fingerprint(path: Path) -> Fingerprint:
     ------
     OSError
         If it is not there, or cannot be looked at.
+    FileError
+        If it is a pipe or a device, which nobody may be writing into.
     """
     status = path.stat()
     if not stat.S_ISDIR(status.st_mode):
+        if not stat.S_ISREG(status.st_mode):
+            raise FileError(
+                f"cannot read {path}: it is a pipe or a device, and those are taken alone, into a "
+                f"file; write aa-ref run {path} -o NAME"
+            )
         return Fingerprint(status.st_size, status.st_mtime_ns)
     found = [file.stat() for file in _files_in(path)]
     newest = max((inner.st_mtime_ns for inner in found), default=status.st_mtime_ns)

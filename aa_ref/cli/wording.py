@@ -16,6 +16,8 @@ _REPLACED: tuple[tuple[str, _Replacement], ...] = (
     (rf"\b{_NAMES}=\(([^()]*?),?\)", lambda m: f"--{m[1]} {_joined(m[2])}"),
     (rf"\b{_NAMES}='?([\w./-]+)'?", r"--\1 \2"),
     (rf"\bleave {_NAMES} out\b", r"leave --\1 out"),
+    (r"\bconvert first, with x\.astype\('(\w+)'\)", r"save it as \1"),
+    (r"\bwrite x\.astype\('(\w+)'\)", r"save it as \1"),
     (r",? or None\b", ""),
     (r"\bpass a\b", "write a"),
 )

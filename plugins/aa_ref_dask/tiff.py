@@ -13,6 +13,7 @@ from .errors import SourceError
 
 __all__ = ["OpenedTiff", "describe_tiff"]
 
+_NO_DATA = 42113
 _SAMPLES = "S"
 """tifffile's name for the axis of colours."""
 
@@ -35,10 +36,19 @@ def describe_tiff(path: Path) -> tuple[Dimension, ...]:
     Raises
     ------
     SourceError
-        If it cannot be read, or if it holds several images and none of them is the image.
+        If it cannot be read, if it holds several images and none of them is the image, or if it
+        marks samples without data, which would be averaged into their neighbours.
     """
     try:
         with tifffile.TiffFile(path) as file:
+            mark = file.pages.first.tags.get(_NO_DATA)
+            if mark is not None:
+                raise SourceError(
+                    f"{path} marks samples without data as {str(mark.value).strip()} "
+                    "(GDAL_NODATA), and those would be averaged into their neighbours; make each "
+                    "level with aa-ref run --nodata auto, or leave the mark out with aa-ref run "
+                    "--scale 1 --nodata ignore and take its result"
+                )
             first, *others = file.series
             if any(s.size >= first.size for s in others):
                 raise SourceError(

@@ -29,6 +29,37 @@ def levels(path):
     return [group[d["path"]][:] for d in group.attrs["ome"]["multiscales"][0]["datasets"]]
 
 
+@pytest.mark.parametrize(("dtype", "mark"), [("float32", "-9999"), ("uint16", "0"), ("int16", "x")])
+def test_marks_of_samples_without_data_are_refused(tmp_path, dtype, mark):
+    """A pyramid would average them into their neighbours; what to write instead works."""
+    tifffile = pytest.importorskip("tifffile")
+    source = tmp_path / "dem.tif"
+    x = np.full((40, 30), 5, dtype)
+    x[10:20, 5:15] = 0 if mark == "x" else float(mark)
+    tifffile.imwrite(source, x, extratags=[(42113, "s", 0, mark, True)])
+    ending = call("pyramid", source, "-o", tmp_path / "o.ome.zarr")
+    assert ending.status == 1
+    for word in (f"without data as {mark} (GDAL_NODATA)", "--nodata auto", "--nodata ignore"):
+        assert word in ending.stderr
+    assert not (tmp_path / "o.ome.zarr").exists()
+    if dtype != "int16":
+        bare = tmp_path / "bare.tif"
+        assert call("run", source, "-o", bare, "-s", "1", "--nodata", "ignore").status == 0
+        assert call("pyramid", bare, "-o", tmp_path / "o.ome.zarr").status == 0
+
+
+def test_scales_and_types_are_told_in_the_commands_words(tmp_path, stack):
+    source, _ = stack
+    ending = call("pyramid", source, "-o", tmp_path / "o.zarr", "--dims", "tyx", "-s", "1", "0,5")
+    assert ending.status == 2
+    assert "write 1/2, or 0.5" in ending.stderr
+    for dtype, said in (("int16", "save it as float32"), ("int64", "save it as float64")):
+        np.save(tmp_path / "in.npy", np.ones((9, 8), dtype))
+        ending = call("pyramid", source, "-o", tmp_path / "o.zarr")
+        assert said in ending.stderr
+        assert "astype" not in ending.stderr
+
+
 @pytest.mark.parametrize(
     ("spelt", "scales"),
     [

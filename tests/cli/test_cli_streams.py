@@ -59,6 +59,29 @@ def test_arrays_through_pipes():
     assert "boundary zeros" in ending.stderr
 
 
+@pytest.mark.parametrize("several", [False, True], ids=["folder", "list"])
+def test_a_named_pipe_among_others_is_refused_at_once(tmp_path, several):
+    """Nobody may ever write into it."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.png")
+    (folder / "photo.png").write_bytes(PHOTO.read_bytes())
+    names = sorted(folder.iterdir()) if several else [folder]
+    result = run(*names, "-o", tmp_path / "out", timeout=60)
+    assert result.returncode == 1
+    assert b"pipe.png: it is a pipe or a device" in result.stderr
+    assert [path.name for path in (tmp_path / "out").glob("*.png")] == ["photo.png"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+@pytest.mark.parametrize("json", [["--json"], []], ids=["json", "words"])
+def test_a_full_standard_output_is_named(tmp_path, json):
+    with open("/dev/full", "wb") as full:
+        result = run(PHOTO, "-o", tmp_path / "o.png", *json, stdout=full)
+    assert result.returncode == 1
+    assert b"aa-ref: cannot write standard output: No space left" in result.stderr
+
+
 def test_a_named_pipe_is_read_as_a_stream(tmp_path):
     pipe = tmp_path / "input"
     os.mkfifo(pipe)
