@@ -95,11 +95,63 @@ def test_exif_is_kept_and_adapted(tmp_path, downsampled, suffix, to, orientation
     assert (float(exif[ACROSS]), float(exif[DOWN])) == (across / 4, down / 2)
 
 
+def raw_profile(kind, content):
+    """A text chunk as ImageMagick writes a profile into a PNG."""
+    lines = "\n".join(content.hex()[i : i + 72] for i in range(0, 2 * len(content), 72))
+    return b"tEXt", f"Raw profile type {kind}\0\n{kind}\n{len(content):8}\n{lines}\n".encode()
+
+
 def imagemagick_exif(orientation):
-    """A text chunk as ImageMagick writes EXIF into a PNG."""
-    exif = exif_with(orientation).tobytes()
-    lines = "\n".join(exif.hex()[i : i + 72] for i in range(0, 2 * len(exif), 72))
-    return b"tEXt", f"Raw profile type exif\0\nexif\n{len(exif):8}\n{lines}\n".encode()
+    return raw_profile("exif", exif_with(orientation).tobytes())
+
+
+JPEGS_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("APP1", lambda: exif_with(6).tobytes()),
+        ("APP1", lambda: JPEGS_HEAD + xmp_with(XMPS[0])),
+        ("xmp", lambda: xmp_with(XMPS[0])),
+    ],
+    ids=["EXIF in APP1", "XMP in APP1", "XMP"],
+)
+def test_other_profiles_as_imagemagick_writes_them(tmp_path, downsampled, kind, content):
+    upright = samples((40, 56, 3))
+    stored = stored_as(upright, 6)
+    path = write_png(
+        tmp_path / "input.png", 8, 2, stored.shape[1], stored.reshape(len(stored), -1),
+        raw_profile(kind, content()),
+    )  # fmt: skip
+    output, ending = downsampled(path)
+    np.testing.assert_array_equal(pixels_of(output), expected(upright))
+    with Image.open(output) as image:
+        kept = "exif" if b"Exif" in content() else "XML:com.adobe.xmp"
+        assert kept in image.info
+        assert image.getexif()[ORIENTATION] == 1
+    assert "not kept" not in ending.stderr
+
+
+@pytest.mark.parametrize("kind", ["iptc", "8bim", "icc", "exif"])
+def test_profiles_that_are_not_read_are_told(tmp_path, downsampled, kind):
+    stored = samples((40, 56, 3))
+    path = write_png(
+        tmp_path / "input.png", 8, 2, 56, stored.reshape(40, -1), raw_profile(kind, b"8BIM\4\4")
+    )
+    _, ending = downsampled(path)
+    assert f"these parts of {path} are not kept: Raw profile type {kind}" in ending.stderr
+
+
+def test_what_a_gif_says_beside_its_frames_is_told(tmp_path, downsampled):
+    path = tmp_path / "input.gif"
+    frames = [Image.fromarray(samples((40, 56), seed=i)) for i in range(2)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], loop=3, comment=b"by me")
+    _, ending = downsampled(path)
+    assert f"these parts of {path} are not kept: comment" in ending.stderr
+    frames[0].save(path, save_all=True, append_images=frames[1:], loop=3)
+    _, ending = downsampled(path, None, "--overwrite")
+    assert "not kept" not in ending.stderr
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -76,7 +76,7 @@ def test_a_named_pipe_among_others_is_refused_at_once(tmp_path, several):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
 @pytest.mark.parametrize("json", [["--json"], []], ids=["json", "words"])
 def test_a_full_standard_output_is_named(tmp_path, json):
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         result = run(PHOTO, "-o", tmp_path / "o.png", *json, stdout=full)
     assert result.returncode == 1
     assert b"aa-ref: cannot write standard output: No space left" in result.stderr

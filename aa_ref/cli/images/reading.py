@@ -20,7 +20,7 @@ from .formats import FORMATS, recognised
 from .messages import in_one_line, listening
 from .picture import Picture, fields_of
 from .tiff import read_facts, read_samples
-from .unseen import notes_of_jpeg, notes_of_png
+from .unseen import notes_of_gif, notes_of_jpeg, notes_of_png
 
 __all__ = ["decode", "open_picture"]
 
@@ -37,7 +37,10 @@ _COLOURS = ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb", "multiband")
 _STRICT = {"JPEG": "warning", "TIFF": "warning"}  # libjpeg only warns where samples are missing
 _HARMLESS = re.compile(r"extraneous bytes before marker 0x(?!d[0-7])")  # but restarts are samples
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
-_UNSEEN = {"PNG": notes_of_png, "JPEG": notes_of_jpeg}
+_UNSEEN = {"PNG": notes_of_png, "JPEG": notes_of_jpeg, "GIF": notes_of_gif}
+_RAW = "Raw profile type "
+_HEADS = {"exif-data": b"Exif\0\0", "xmp-data": b"http://ns.adobe.com/xap/1.0/\0"}
+"""How EXIF and XMP begin in a segment of a JPEG, which ImageMagick puts into the text of a PNG."""
 
 
 def open_picture(source: Input, max_pixels: int) -> Picture:
@@ -64,9 +67,11 @@ def open_picture(source: Input, max_pixels: int) -> Picture:
         if tiff.unread:
             load = _loader_by_tifffile(source, tiff.orientation)
     with listening(f"cannot read {name}") as said:
-        image = _with_exif(load(_STRICT.get(fmt, "error")), fmt)
+        image, profiles = _with_profiles(load(_STRICT.get(fmt, "error")), fmt)
         width, height, bands = image.width, image.height, image.bands  # each costs microseconds
     notes = [*(tiff.notes if tiff else ()), *_conversions(name, fmt, image)]
+    if profiles:
+        notes.append(f"these parts of {name} are not kept: {', '.join(profiles)}")
     if fmt in _UNSEEN:
         with source.open() as file:
             notes += _UNSEEN[fmt](name, file, bands)
@@ -151,22 +156,37 @@ def _conversions(name: str, fmt: str, image: Any) -> Iterator[str]:
         yield f"{name} holds several pictures; the primary one is taken"
 
 
-def _with_exif(image: Any, fmt: str) -> Any:
-    """Take over EXIF that libvips only carries: its resolution in a WebP, all of it in text.
+def _with_profiles(image: Any, fmt: str) -> tuple[Any, list[str]]:
+    """Take over EXIF and XMP that libvips only carries, and name the other profiles it does not.
 
-    ImageMagick writes the EXIF of a PNG as text, in hexadecimal digits.
+    It only carries a WebP's resolution and what ImageMagick writes into a PNG: each profile as
+    text, in hexadecimal digits.
     """
     if fmt == "JPEG":
-        return image
-    exif = image.get("exif-data") if image.get_typeof("exif-data") else b""
-    for field in fields_of(image, fmt) if fmt == "PNG" and not exif else ():
-        if field.endswith("Raw profile type exif"):
-            with suppress(ValueError):
-                exif = bytes.fromhex("".join(image.get(field).split()[2:]))
-    if exif:
+        return image, []
+    found = {key: image.get(key) if image.get_typeof(key) else b"" for key in _HEADS}
+    had_xmp, lost = bool(found["xmp-data"]), []
+    for field in fields_of(image, fmt) if fmt == "PNG" else ():
+        if _RAW not in field:
+            continue
+        name = field[field.index(_RAW) :]
+        content = b""
+        with suppress(ValueError):
+            content = bytes.fromhex("".join(image.get(field).split()[2:]))
+        if name == f"{_RAW}xmp":
+            content = _HEADS["xmp-data"] + content.removeprefix(_HEADS["xmp-data"])
+        keys = [key for key, head in _HEADS.items() if content.startswith(head)]
+        if not keys or len(content) == len(_HEADS[keys[0]]):
+            lost.append(name)
+        elif not found[keys[0]]:
+            head = b"" if keys[0] == "exif-data" else _HEADS["xmp-data"]
+            found[keys[0]] = content.removeprefix(head)
+    if found["exif-data"] or (found["xmp-data"] and not had_xmp):
         image = image.copy()
-        image.set_type(pyvips.GValue.blob_type, "exif-data", exif)  # which libvips then reads
-    return image
+        for key, content in found.items():
+            if content:  # the EXIF is then read by libvips
+                image.set_type(pyvips.GValue.blob_type, key, content)
+    return image, lost
 
 
 def _orientation(image: Any) -> int:
