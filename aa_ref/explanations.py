@@ -61,6 +61,7 @@ def explain(p: Any) -> str:
 
 def note_of_sizes(plans: Iterable[Any]) -> str:
     """Say which axes come out larger than their scales say; nothing where none does."""
+    plans = list(plans)
     kept: dict[int, Any] = {}
     missed: dict[tuple[Any, int], list[Any]] = {}
     for p in plans:
@@ -73,12 +74,8 @@ def note_of_sizes(plans: Iterable[Any]) -> str:
     if not notes:
         return ""
     advice = "sampling='nearest' gives floor(n * scale) samples"
-    if missed:
-        a = next(iter(missed.values()))[0]
-        advice += (
-            f"; scale=Fraction(1, {a.stride}), sigma={a.sigma!r} gives the same as now "
-            "and is not warned of"
-        )
+    if missed and len(plans) == 1:  # a pyramid's sigma is that of all levels
+        advice += f"; {_same_as_now(missed, plans[0])} gives the same as now and is not warned of"
     return "; ".join([*notes, advice])
 
 
@@ -104,6 +101,18 @@ def _note_of_missed(same: list[Any]) -> str:
         f"scale {a.scale} has stride int(1/scale) = {a.stride}, so "
         + (f"axis {names} comes" if one else f"axes {names} come")
         + f" out at 1/{a.stride} = {1 / a.stride:.4g} of the length, not at {asked}"
+    )
+
+
+def _same_as_now(missed: dict[tuple[Any, int], list[Any]], p: Any) -> str:
+    """Say how to ask for a size that comes out; along which axes, where others differ."""
+    first = next(iter(missed.values()))
+    if len(missed) == 1 and p.axes == p.misses_scale and len({a.sigma for a in first}) == 1:
+        return f"scale=Fraction(1, {first[0].stride}), sigma={first[0].sigma!r}"
+    return ", ".join(
+        f"along axis {a.axis} scale Fraction(1, {a.stride}) with sigma {a.sigma!r}"
+        for same in missed.values()
+        for a in same
     )
 
 

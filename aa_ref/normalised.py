@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 
+_OF_NUMPY = frozenset(STORAGE.values())
+
+
 class Limits(NamedTuple):
     """Where a result is hidden, and what stands there.
 
@@ -128,7 +131,7 @@ def downsample_masked(
     shape = mask_shape(given.shape, p.shape, as_axes(axes, p.shape))
     limits = checked_limits(least, fill, p)
     check_kind(source, p.dtype)
-    check_kind(source, p.compute_dtype.name)
+    check_kind(source, _compute_name(p))
     chosen = default_backend(p) if backend is None else get_backend(backend)
     warn_of_sizes(p)
     m = np.broadcast_to(as_weights(given, p.input_dtype), shape)
@@ -136,7 +139,7 @@ def downsample_masked(
     ones = np.ones(_ones(p), p.compute_dtype)
     data, weights, counts = (_filtered(a, p, chosen) for a in (hidden, m, ones))
     y, weight = divide(data, weights, counts, limits, p.dtype)
-    return wrap(source, y, p.dtype), wrap(source, weight, p.compute_dtype.name)
+    return wrap(source, y, p.dtype), wrap(source, weight, _compute_name(p))
 
 
 def read_mask(mask: Any) -> NDArray[Any]:
@@ -154,7 +157,7 @@ def read_mask(mask: Any) -> NDArray[Any]:
         if _is_of_truth(mask):
             if not hasattr(mask, "__dlpack_device__") or int(mask.__dlpack_device__()[0]) != 2:
                 return np.asarray(mask)
-        elif hasattr(mask, "dtype"):
+        elif hasattr(mask, "dtype") and mask.dtype not in _OF_NUMPY:
             name_of(mask.dtype, MASKS_TYPE)
     source = read(mask)
     if isinstance(source.storage, DeviceArray):
@@ -177,7 +180,9 @@ def as_weights(weights: NDArray[Any], dtype: str) -> NDArray[Any]:
     MaskError
         If a weight is outside 0..1.
     """
-    if weights.dtype != np.bool_ and not ((weights >= 0) & (weights <= 1)).all():
+    # Not by the method `all`, which imports: impossible as the interpreter exits.
+    inside = (weights >= 0) & (weights <= 1) if weights.dtype != np.bool_ else np.array(True)
+    if not np.logical_and.reduce(inside, axis=None):
         raise MaskError(
             f"the mask has weights outside 0..1, from {weights.min()} to {weights.max()}; pass "
             "True or 1 where a sample counts, False or 0 where not, for instance mask != 0"
@@ -274,9 +279,14 @@ def _ones(p: Plan) -> tuple[int, ...]:
     return tuple(n if d in filtered else 1 for d, n in enumerate(p.shape))
 
 
+def _compute_name(p: Plan) -> str:
+    """Return the compute type's name, which NumPy's own would import: impossible at the exit."""
+    return "float64" if p.input_dtype == "float64" else "float32"
+
+
 def _filtered(x: NDArray[Any], p: Plan, backend: Backend) -> NDArray[Any]:
     """`downsample` an array in the compute type, without a last rounding."""
-    own = p.replace_array(x.shape, p.compute_dtype.name)
+    own = p.replace_array(x.shape, _compute_name(p))
     result = np.empty(own.out_shape, own.compute_dtype)
     backend.forward(own, x, result)
     return result

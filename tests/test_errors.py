@@ -740,9 +740,13 @@ def test_one_warning_of_a_size_that_the_stride_does_not_give(
         warnings.simplefilter("always")
         run_at("caller.py", MISSED_CALLS[name], backend, fresh())
     assert [(w.category, w.filename, w.lineno) for w in caught] == [(UserWarning, "caller.py", 4)]
+    advice = {
+        "pyramid": r" samples$",  # of whose levels one sigma is that of all
+        "downsample, one axis": r"; along axis \d scale Fraction\(1, 2\) with sigma 0\.75 gives",
+    }.get(name, r"; scale=Fraction\(1, 2\), sigma=0\.75 gives the same")
     assert re.search(
         r"scale 0\.4 has stride int\(1/scale\) = 2, so .* out at 1/2 = 0\.5 of the length, not at "
-        r"0\.4; sampling='nearest' gives .*; scale=Fraction\(1, 2\), sigma=0\.75 gives the same",
+        r"0\.4; sampling='nearest' gives .*" + advice,
         str(caught[0].message),
     )
 
@@ -788,6 +792,39 @@ def test_what_a_warning_of_a_size_says_instead_gives_the_same(scale: Any) -> Non
     assert found is not None
     twin = [eval(text, {"Fraction": Fraction}) for text in found.groups()]
     assert_same_bits(aa_ref.downsample(x, twin[0], sigma=twin[1], axes=-1), y)
+
+
+@pytest.mark.parametrize(
+    ("scale", "options"),
+    [
+        ((0.4, 0.5), {}),
+        ((0.4, 0.3), {}),
+        ((0.3, 1), {}),
+        (0.4, {"sampling": ("nearest", "slice")}),
+        (0.4, {"sigma": (1.0, 2.0)}),
+    ],
+)
+def test_it_says_so_of_each_axis_where_they_differ(scale: Any, options: dict[str, Any]) -> None:
+    x = np.random.default_rng(0).standard_normal((31, 43))
+    with pytest.warns(UserWarning, match="gives the same as now") as caught:
+        y = aa_ref.downsample(x, scale, **options)
+    found = re.findall(
+        r"along axis (\d) scale (\S+ \d+\)) with sigma ([\d.]+)", str(caught[0].message)
+    )
+    scales = list(scale) if isinstance(scale, tuple) else [scale] * 2
+    sigmas = list(options.pop("sigma", (None, None)))
+    assert found
+    for axis, number, sigma in found:
+        scales[int(axis)] = eval(number, {"Fraction": Fraction})
+        sigmas[int(axis)] = float(sigma)
+    again = aa_ref.downsample(x, tuple(scales), sigma=tuple(sigmas), **options)
+    assert_same_bits(again, y)
+
+
+def test_a_pyramid_is_not_told_of_a_sigma_for_all_levels() -> None:
+    with pytest.warns(UserWarning, match="not at 0.4") as caught:
+        aa_ref.pyramid(fresh().x, (1, 0.4))
+    assert "sigma" not in str(caught[0].message)
 
 
 def test_both_kinds_of_sizes_are_one_warning() -> None:

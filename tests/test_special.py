@@ -347,12 +347,23 @@ AT_EXIT = """
 import sys
 import numpy as np, aa_ref
 
+class Exporter:
+    def __array__(self, dtype=None, copy=None):
+        return self.x
+
 class Owner:
     def __init__(self, dtype):
         self.x, self.say, self.library = np.ones({shape}, dtype), sys.stdout.write, aa_ref
+        self.counts, self.exporter = self.x > 0, Exporter()
     def __del__(self):
         y = self.library.downsample(self.x, 0.5)
         self.say(f"{{y.shape}} {{y.dtype.char}}\\n")  # its name would be imported
+        for mask in (self.x, self.counts):
+            z, weight = self.library.downsample_masked(self.x, mask, 0.5)
+            self.say(f"{{z.shape == weight.shape == y.shape}}\\n")
+        if self.exporter is not None:
+            self.exporter.x = self.x
+            self.say(f"{{self.library.downsample(self.exporter, 0.5).shape == y.shape}}\\n")
 
 {before}
 owners = [Owner(dtype) for dtype in ("float64", "float32", "float16", "uint8", "uint16")]
@@ -370,6 +381,34 @@ def test_calls_from_a_del_work_while_the_interpreter_exits(shape, before):
     )  # fmt: skip
     assert done.stderr == ""
     assert len(re.findall(r"^\(.*\) [dfeBH]$", done.stdout, re.M)) == 5
+    assert done.stdout.count("True") == 15
+    assert "False" not in done.stdout
+
+
+def test_tensors_of_a_del_are_filtered_while_the_interpreter_exits():
+    """When torch has taken its operators away."""
+    pytest.importorskip("torch")
+    code = """
+import sys
+import torch, aa_ref, aa_ref_torch
+
+class Owner:
+    def __init__(self):
+        self.x, self.layer = torch.ones(1, 3, 8, 6), aa_ref_torch.AntiAliasInterpolation2d(3, 0.5)
+        self.say, self.library = sys.stdout.write, aa_ref
+    def __del__(self):
+        for y in (self.library.downsample(self.x, 0.5), self.layer(self.x),
+                  self.library.pyramid(self.x, (1, 0.5))[1],
+                  self.library.downsample_adjoint(self.x, 0.5, (15, 12))):
+            self.say(f"{tuple(y.shape)}\\n")
+
+owner = Owner()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=120, check=True
+    )
+    assert done.stderr == ""
+    assert done.stdout == "(1, 3, 4, 3)\n" * 3 + "(1, 3, 15, 12)\n"
 
 
 @pytest.mark.parametrize(("value", "told"), [("auto", True), ("0", True), ("2", False)])

@@ -11,6 +11,7 @@
 Options come as text (see `aa_ref_torch.options`), so that graphs and files hold nothing else.
 """
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,8 @@ def _input_shape(g: torch.Tensor, lengths: Any, text: str) -> list[Any]:
         shape[axis] = lengths[n]
     return shape
 
+
+_KERNELS: dict[Any, Any] = {forward: _run_forward, adjoint: _run_adjoint, pyramid: _run_pyramid}
 
 for _device in ("CPU", "CUDA"):
     _library.impl("downsample", _run_forward, _device)
@@ -388,6 +391,8 @@ def call(operator: Any, x: torch.Tensor, *options: Any) -> Any:
     To enter that kernel, written in Python, and to leave it again costs more than the question.
     """
     traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if not traced and sys.is_finalizing():  # when torch has taken the operators away
+        return _KERNELS[operator](x, *options)
     if traced or _needs(x, options[-2]):
         return operator(x, *options)
     return _below(operator, x, *options)
