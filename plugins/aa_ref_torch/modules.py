@@ -2,6 +2,7 @@
 
 import inspect
 import operator
+import warnings
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from .convolution import no_autocast, outer_product
 from .errors import TensorLengthError, TensorShapeError
 from .functional import apply, convolve, is_jit_tracing
 from .memory import check_readable
-from .options import LONG, describe, one_if_equal, plan_for
+from .options import LONG, describe, level_outside, one_if_equal, plan_for
 
 __all__ = [
     "AntiAliasInterpolation2d",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 
+_OTHER_WAYS = ("reflect", "replicate", "circular", "nearest", "bilinear", "bicubic", "area")
+"""Words for boundaries and samplings, among the attributes of a fork's layer."""
 _LENGTHS = {2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
@@ -205,7 +208,8 @@ class _AntiAliasInterpolation(nn.Module):
         """Take the state of a pickle, be it that of the original's layer of the same name.
 
         Such a pickle knows neither sigma nor sampling: sigma is what gives the stored weights, and
-        without ``int_inv_scale``, which came with ``"slice"``, sampling is ``"nearest"``.
+        without ``int_inv_scale``, which came with ``"slice"``, sampling is ``"nearest"``. Where a
+        fork's attributes name another boundary or sampling, that is warned of.
         """
         super().__setstate__(state)
         if "options" not in self.__dict__:
@@ -216,6 +220,13 @@ class _AntiAliasInterpolation(nn.Module):
     def _adopt(self) -> None:
         """Set what the original's layer does not have, from what it has."""
         held = self.__dict__
+        other = {
+            key: value
+            for key, value in held.items()
+            if isinstance(value, str) and value in _OTHER_WAYS
+        }
+        if "int_inv_scale" not in held:
+            other = {key: value for key, value in other.items() if value != "nearest"}
         weight = self._buffers.get("weight")
         if weight is None:
             weight = self._parameters.get("weight")
@@ -238,6 +249,15 @@ class _AntiAliasInterpolation(nn.Module):
             self._settle(*options, sigma, "zeros", sampling)
         held.update(own)
         self.refresh()
+        if other:
+            said = ", ".join(f"{key}={value!r}" for key, value in other.items())
+            warnings.warn(
+                f"the pickled {type(self).__name__} has {said}, which the original has not, and a "
+                f"pickle does not hold what its class makes of it: here it is {self!r}; run "
+                "aa_ref_torch.replace on the model before the import is changed",
+                UserWarning,
+                stacklevel=level_outside(),
+            )
 
 
 def _positive(channels: Any) -> int:

@@ -147,6 +147,20 @@ def test_a_pickle_of_the_originals_layer_works(layer, shown):
     assert torch.equal(again(x), opened(x))
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"padding": "reflect"}, "padding='reflect'"),
+        ({"sampling": "nearest"}, "sampling='nearest'"),
+    ],
+)
+def test_a_pickle_of_a_fork_that_says_so_is_warned_of(option, said):
+    """What its class makes of it is not in the pickle."""
+    model = nn.Sequential(original.AntiAliasInterpolation2d(3, 0.25, **option))
+    with pytest.warns(UserWarning, match=f"has {said}, which the original has not.*replace"):
+        opened_after_the_import_changed(model, AntiAliasInterpolation2d=AntiAliasInterpolation2d)
+
+
 def test_a_pickle_of_the_originals_other_layers_works():
     model = nn.ModuleList(
         [original.ImagePyramide([1, 0.5, 0.25], 3), original.AntiAliasInterpolation3d(2, 0.5)]
@@ -269,3 +283,12 @@ def test_flops_of_pyramids_and_adjoints_are_counted():
     with counter:
         convolving(X)
     assert counter.get_total_flops() == 2 * 25 * 2 * 3 * 20 * 26
+
+
+def test_errors_of_tensors_with_an_out_are_runtime_errors_too():
+    for x, out in ((X[:, :, :0], X), (X.int(), X)):
+        with pytest.raises(
+            RuntimeError, match=r"axis 2 has length 0|type is torch\.int32"
+        ) as caught:
+            aa_ref.downsample(x, 0.5, out=out)
+        assert isinstance(caught.value, aa_ref.AaRefError)
