@@ -7,6 +7,7 @@
 `words`         reads sizes, scales and names that a caller wrote
 `timing`        interleaved rounds, medians and quartiles
 `floor`         the least that moving the bytes can cost, from a measured copy
+`limit`         the least that one pass over them can cost, measured
 `contenders`    what takes part in a case: the copy, the backends, yardsticks, peers
 `yardsticks`    parts of our own work, timed alone to compare with the whole
 `agreement`     whether a peer gives the same result, within a proven bound

@@ -15,6 +15,7 @@ from .cases import Case
 from .errors import BenchError
 from .floor import copier
 from .inputs import samples
+from .limit import limiter
 from .timing import Clock
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "backends_of",
     "copies_of",
     "first_levels_of",
+    "limits_of",
     "require_backends",
     "threads_setter",
 ]
@@ -38,7 +40,8 @@ class Contender:
     ----------
     name : str
     kind : str
-        ``"ours"``, ``"copy"``, ``"yardstick"``, ``"same result"`` or ``"other filter"``.
+        ``"ours"``, ``"copy"``, ``"limit"``, ``"yardstick"``, ``"same result"`` or
+        ``"other filter"``.
     threads : int
         What it was allowed; 1 for what knows no threads.
     call : callable
@@ -72,6 +75,19 @@ def copies_of(case: Case, x: NDArray[Any]) -> list[Contender]:
     target = np.empty_like(source)
     return [
         Contender("copy", "copy", n, copier(source, target, n), threads_setter(n))
+        for n in case.threads
+    ]
+
+
+def limits_of(case: Case, x: NDArray[Any], left_out: dict[str, str]) -> list[Contender]:
+    """One pass that reads what is read and writes as much as is written, for each thread count."""
+    (numba,) = (entry for entry in list_backends() if entry.name == "numba")
+    if not numba.available:
+        left_out["limit"] = numba.reason
+        return []
+    written = case.large_bytes if case.direction == "adjoint" else case.small_bytes
+    return [
+        Contender("limit", "limit", n, limiter(x, written, n), threads_setter(n))
         for n in case.threads
     ]
 

@@ -10,12 +10,12 @@ from .peers.table import MOST_AT_FULL_RESOLUTION
 
 __all__ = ["available_memory", "memory_of_machine", "needed_memory"]
 
-_OURS, _PEERS, _FULL_PEERS = 24, 56, 28
+_OURS, _PEERS, _FULL_PEERS = 32, 64, 28
 """Bytes for each sample at full resolution: the most that was seen, and some more.
 
 Our backends and the copy took 23; beside peers 47, most of it torch's convolutions; and 76 where
-peers that work at full resolution were among them. What matters is samples, whatever their type:
-most compute in float32.
+peers that work at full resolution were among them. The limit writes 8 more at most. What matters is
+samples, whatever their type: most compute in float32.
 """
 _INFO = Path("/proc/meminfo")
 _GROUPS = Path("/sys/fs/cgroup")

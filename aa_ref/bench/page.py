@@ -60,6 +60,11 @@ copy of its result, which is the larger array. *Floor / ours* is 1 where the fil
 Bytes read and bytes written by the copy, in GB/s, stand beside it: they tell whether caches or
 memory were at work, and how fast a shared machine's memory was at that moment.
 
+**Limit.** The time of a loop that reads the input once and writes as many bytes as the result has,
+past the caches, with the same threads, and does nothing else. A processor reads faster than it
+copies, so *floor / ours* may exceed 1; *limit / ours* is 1 where arithmetic costs nothing and no
+byte moves twice.
+
 **Peers** are other libraries, each with a label for what it gives:
 
 - **same result**: the same filter, border, centres and size. This is checked on the data in each

@@ -65,6 +65,11 @@ class Block:
         large, small = self.case.large_bytes, self.case.small_bytes
         return floor(copy.median, copied=large, read=large, written=small)
 
+    def limit(self, threads: int) -> float | None:
+        """The limit in seconds, with that many threads."""
+        row = self.find("limit", threads)
+        return None if row is None else row.median
+
     def peers(self, threads: int) -> list[Row]:
         """The peers, with that many threads or with one where they know no others."""
         kinds = ("same result", "differs", "other filter")

@@ -11,7 +11,7 @@ import aa_ref
 
 from ..backends.numba.variants import from_the_first_call
 from .cases import LAYERS, Case
-from .contenders import Contender, backends_of, copies_of, first_levels_of
+from .contenders import Contender, backends_of, copies_of, first_levels_of, limits_of
 from .cuda.contenders import contenders_on, needed_bytes, needed_on_host
 from .cuda.device import Device
 from .inputs import input_of
@@ -139,7 +139,7 @@ def _contenders(case: Case, run: Run, left_out: dict[str, str]) -> list[Contende
     if case.direction in LAYERS:
         return layers_of(case, x, run.backends, run.peers if case.peers else (), left_out)
     ours = backends_of(case, x, run.backends, left_out)
-    found = [*copies_of(case, x), *ours]
+    found = [*copies_of(case, x), *limits_of(case, x, left_out), *ours]
     if case.direction == "pyramid":
         found += first_levels_of(case, x, ours)
     if run.backends is None or "numba" in run.backends:

@@ -19,6 +19,7 @@ _STRIDES: tuple[Scale, ...] = (
     Fraction(1, 2), Fraction(1, 3), Fraction(1, 4), Fraction(1, 6), Fraction(1, 8), Fraction(1, 16),
 )  # fmt: skip
 _BATCH, _PHOTO, _LARGE, _TILE = (24, 1024, 1024), (3, 2048, 2048), (3, 4096, 4096), (3, 256, 256)
+_ODD = (24, 1000, 1000)  # rows of no power of two
 _OF_ALL_TYPES = ("forward", "pyramid")
 _SIDES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
@@ -103,14 +104,15 @@ def of_targets(threads: tuple[int, ...]) -> list[Case]:
     """What the targets are about: two threads, where there are as many."""
     threads = (min(2, max(threads)),)
     cases = []
-    for size, layout in product((_BATCH, _LARGE), ("CHW", "HWC")):
+    for size, layout in product((_BATCH, _ODD, _LARGE), ("CHW", "HWC")):
         for direction in ("forward", "adjoint"):
             cases += _of_scales(direction, size, layout, "float32", _OCTAVES, threads, False)
         cases += _of_scales("pyramid", size, layout, "float32", _OCTAVES, threads, False)
     for layout in ("CHW", "HWC"):
         cases += _of_scales("forward", _PHOTO, layout, "float32", _OCTAVES, threads)
     cases.append(Case("forward", _PHOTO, "HWC", "uint8", (0.5,), threads))
-    cases.append(Case("forward", _TILE, "CHW", "float32", (0.25,), threads))
+    for size in (_TILE, (3, 512, 512)):
+        cases.append(Case("forward", size, "CHW", "float32", (0.25,), threads))
     both = tuple(sorted({1, *threads}))
     for scale in _OCTAVES:
         cases.append(Case("forward", _BATCH, "CHW", "float32", (scale,), both, False))

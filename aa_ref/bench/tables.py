@@ -54,9 +54,10 @@ def one_case(block: Block) -> Table:
     """Everything that took part in a case."""
     rows = [_row_of_case(block, row) for row in block.rows]
     headings = (
-        "", "kind", "threads", "median ms", "quartiles", "times ours", "floor / time", "difference",
+        "", "kind", "threads", "median ms", "quartiles", "times ours", "floor / time",
+        "limit / time", "difference",
     )  # fmt: skip
-    spare: tuple[str, ...] = ("difference", "quartiles", "floor / time")
+    spare: tuple[str, ...] = ("difference", "quartiles", "floor / time", "limit / time")
     if len(block.case.threads) == 1:  # else it tells rows apart
         spare += ("threads",)
     table = Table(str(block.case), headings, tuple(rows), spare)
@@ -91,12 +92,12 @@ def everything_against_the_floor(results: Results) -> list[Table]:
     for direction in ("forward", "adjoint", "pyramid"):
         blocks = [b for b in results.blocks if b.case.direction == direction]
         rows = tuple(
-            (*_words(b.case), str(n), *_ours_and_floor(b, n))
+            (*_words(b.case), str(n), *_ours_and_bounds(b, n))
             for b in sorted(blocks, key=lambda b: _order(b.case))
             for n in b.case.threads
             if b.ours(n)
         )
-        headings = ("size", "layout", "type", "scale", "threads", *_OURS_AND_FLOOR)
+        headings = ("size", "layout", "type", "scale", "threads", *_OURS_AND_BOUNDS)
         if rows:
             tables.append(Table(direction.capitalize(), headings, rows))
     return tables
@@ -165,8 +166,12 @@ def left_out(results: Results) -> list[tuple[str, str, int]]:
     return [(name, reason, n) for (name, reason), n in counts.items()]
 
 
-_OURS_AND_FLOOR = ("ours, ms", "quartiles", "floor, ms", "copy, GB/s", "floor / ours")
-_SPARE = ("copy, GB/s", "quartiles", "floor, ms")
+_OURS_AND_BOUNDS = (
+    "ours, ms", "quartiles", "floor, ms", "copy, GB/s", "floor / ours", "limit, ms", "limit / ours",
+)  # fmt: skip
+_SPARE = ("copy, GB/s", "quartiles", "floor, ms", "limit, ms")
+_BOUNDS = ("copy", "limit")
+"""Kinds of rows that others are held against."""
 
 
 def _growing(quantity: str, group: Sequence[Point], blocks: Sequence[Block]) -> Table:
@@ -175,14 +180,14 @@ def _growing(quantity: str, group: Sequence[Point], blocks: Sequence[Block]) -> 
     rows = tuple(
         (
             p.words,
-            *_ours_and_floor(b, p.threads),
+            *_ours_and_bounds(b, p.threads),
             _speed_up(b, one, p.threads) if compared else _per_sample(b, p.threads),
         )
         for p, b in zip(group, blocks, strict=True)
     )
     last = "one thread / ours" if compared else "ns per input sample"
     title = f"Cost against {quantity}: {title_of(quantity, group)}"
-    return Table(title, (quantity, *_OURS_AND_FLOOR, last), rows, _SPARE)
+    return Table(title, (quantity, *_OURS_AND_BOUNDS, last), rows, _SPARE)
 
 
 def _per_sample(block: Block, threads: int) -> str:
@@ -233,14 +238,15 @@ def _time_cell(row: Row | None) -> str:
 
 def _row_of_case(block: Block, row: Row) -> tuple[str, ...]:
     threads = row.threads if row.threads in block.case.threads else max(block.case.threads)
-    ours, least = block.ours(threads), block.floor(threads)
+    ours, least, limit = block.ours(threads), block.floor(threads), block.limit(threads)
     difference = ""  # nobody claims it
     if row.difference is not None and row.of_bound is not None:
         difference = f"{row.difference:.1g}, {row.of_bound:.2g} of bound"
     return (
         row.name, row.kind, str(row.threads), milliseconds(row.median), quartiles(row.timing),
         ratio(row.median / ours.median) if ours else "–",
-        ratio(least / row.median) if least and row.kind != "copy" else "–",
+        ratio(least / row.median) if least and row.kind not in _BOUNDS else "–",
+        ratio(limit / row.median) if limit and row.kind not in _BOUNDS else "–",
         difference,
     )  # fmt: skip
 
@@ -279,12 +285,15 @@ def _order(case: Case) -> tuple[object, ...]:
     return case.samples, case.size, case.layout, case.dtype, [-float(s) for s in case.scales]
 
 
-def _ours_and_floor(block: Block, threads: int) -> tuple[str, ...]:
+def _ours_and_bounds(block: Block, threads: int) -> tuple[str, ...]:
     ours, least, copy = block.ours(threads), block.floor(threads), block.find("copy", threads)
+    limit = block.limit(threads)
     return (
         milliseconds(ours.median) if ours else "–",
         quartiles(ours.timing) if ours else "–",
         milliseconds(least) if least else "–",
         three_digits(2e-9 * block.case.large_bytes / copy.median) if copy else "–",
         f"{least / ours.median:.2f}" if ours and least else "–",
+        milliseconds(limit) if limit else "–",
+        f"{limit / ours.median:.2f}" if ours and limit else "–",
     )

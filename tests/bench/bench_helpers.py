@@ -79,7 +79,11 @@ def results(*blocks, **options):
 
 def block(of, ours=1.0, copy=1.0, *others, **options):
     threads = max(of.threads)
-    rows = [row("copy", "copy", copy, threads), row("numba", "ours", ours, threads), *others]
+    rows = [
+        row("copy", "copy", copy, threads),
+        row("limit", "limit", options.get("limit", copy), threads),
+        row("numba", "ours", ours, threads), *others,
+    ]  # fmt: skip
     return Block(of, tuple(rows), options.get("left_out", {}))
 
 

@@ -324,7 +324,7 @@ def test_which_cases_are_taken(monkeypatch, option, selection):
     ending = call(*options, "--rounds", "1", "--backend", "numpy", "--peer", "none")
     assert ending.status == 0, ending.stderr
     assert asked == [(1, 2, 3) if selection == "standard" else (3,)]
-    assert ("floor / ours" in ending.stdout) == (selection == "of_targets")
+    assert ("limit / ours" in ending.stdout) == (selection == "of_targets")
 
 
 # --------------------------------------------------------------------------------- GPUs

@@ -1,4 +1,4 @@
-"""The copy and the floor made of it."""
+"""The copy and the floor made of it; the limit."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from bench_helpers import block, case
 
 from aa_ref.bench import floor
 from aa_ref.bench.inputs import input_of
+from aa_ref.bench.limit import limiter
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,23 @@ def test_large_copies_use_as_many_parts_as_threads(monkeypatch):
     floor.copier(less, less.copy(), 3)()
     floor.copier(enough, enough.copy(), 1)()
     assert seen == [(3, 3)]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("read", "written"),
+    [(1 << 18, 1 << 16), (1 << 16, 1 << 20), (300_000, 77_777), (5, 3), (0, 640)],
+)
+def test_the_limit_reads_all_and_writes_all(read, written, threads):
+    """Each vector that is written sums what was read before: more and more, in each part."""
+    x = np.ones(read, np.float32)
+    y = limiter(x, 4 * written, threads)()
+    assert y.size == written // 16 * 16
+    assert not y.size or y.ctypes.data % 64 == 0
+    if read:
+        parts = 1 if x.nbytes < floor.LITTLE or threads == 1 else 2 * threads
+        least = read // 16 // parts if y.size else 0
+        assert y.max(initial=0) in (least, least + 1)  # the longest part has one more, or none
 
 
 @pytest.mark.parametrize("layout", ["CHW", "HWC"])

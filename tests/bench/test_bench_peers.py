@@ -219,14 +219,14 @@ def test_too_little_memory_leaves_a_case_out(monkeypatch):
     monkeypatch.setattr(running, "available_memory", lambda: 1000)
     block = measure_case(case(size=(3, 1024, 1024)), Run([], [], ["numpy"], TINY))
     assert block.rows == ()
-    assert block.left_out == {"all": "about 72 MiB of memory needed, 0 MiB free"}
+    assert block.left_out == {"all": "about 96 MiB of memory needed, 0 MiB free"}
 
 
 def test_too_little_memory_for_peers_leaves_them_out(monkeypatch):
     of = case(size=(3, 100, 100))
     monkeypatch.setattr(running, "available_memory", lambda: needed_memory(of) - 1)
     block = measure_case(of, Run([], chosen(None), ["numpy"], TINY))
-    assert [r.name for r in block.rows] == ["copy", "numpy"]
+    assert [r.name for r in block.rows] == ["copy", "limit", "numpy"]
     assert block.case == of
     assert block.left_out == {"peers": "about 2 MiB of memory needed, 2 MiB free"}
 

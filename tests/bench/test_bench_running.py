@@ -4,6 +4,7 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import product
 
 import numpy as np
 import pytest
@@ -61,10 +62,10 @@ def test_threads_are_those_of_the_contender():
     assert seen == {1: 1, 3: 3}
 
 
-def test_a_block_has_a_copy_and_the_backends_for_each_number_of_threads():
+def test_a_block_has_copy_limit_and_backends_for_each_number_of_threads():
     block = run(case(threads=(1, 2)), "numpy", "numba")
-    assert {(r.name, r.threads) for r in block.rows if r.kind in ("copy", "ours")} == {
-        ("copy", 1), ("copy", 2), ("numpy", 1), ("numba", 1), ("numba", 2),
+    assert {(r.name, r.threads) for r in block.rows if r.kind in ("copy", "limit", "ours")} == {
+        *product(("copy", "limit", "numba"), (1, 2)), ("numpy", 1),
     }  # fmt: skip
     assert block.ours(2).threads == 2
     assert block.ours(2).name == "numba"
