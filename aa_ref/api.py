@@ -155,7 +155,7 @@ def downsample(
     handle = _handle(stream)
     source = read(x, handle)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
-    call = _Call(p, source, out, _backend(backend, handle, source, p), "forward")
+    call = _Call(p, source, out, _backend(backend, handle, source, "forward", p), "forward")
     warn_of_sizes(p)
     return call.run()
 
@@ -226,7 +226,7 @@ def downsample_adjoint(
             f"lengths {lengths} lead to shape {p.out_shape}, but g has {source.storage.shape}; "
             "give the lengths of the array that was downsampled"
         )
-    call = _Call(p, source, out, _backend(backend, handle, source, p), "adjoint")
+    call = _Call(p, source, out, _backend(backend, handle, source, "adjoint", p), "adjoint")
     warn_of_sizes(p)
     return call.run()
 
@@ -288,7 +288,7 @@ def pyramid(
     outs = [None] * len(levels) if out is None else list(out)
     if len(outs) != len(levels):
         raise OutError(f"out has {len(outs)} arrays for {len(levels)} scales; give one for each")
-    chosen = _backend(backend, handle, source, *levels)
+    chosen = _backend(backend, handle, source, "forward", *levels)
     calls = [_Call(p, source, o, chosen, "forward") for p, o in zip(levels, outs, strict=True)]
     results = [call.result for call in calls]
     _check_apart(results)
@@ -301,10 +301,12 @@ def _handle(stream: Any) -> int | None:
     return None if stream is None else stream_handle(stream)
 
 
-def _backend(name: str | None, stream: int | None, source: Source, *plans: Plan) -> Backend:
+def _backend(
+    name: str | None, stream: int | None, source: Source, direction: Direction, *plans: Plan
+) -> Backend:
     on_gpu = isinstance(source.storage, DeviceArray)
     if name is None:
-        backend = get_backend("cuda") if on_gpu else default_backend(*plans)
+        backend = get_backend("cuda") if on_gpu else default_backend(*plans, direction=direction)
     else:
         backend = get_backend(name)
     if on_gpu and backend.devices == ("cpu",):
@@ -373,9 +375,9 @@ def _carry_out(
     if source.storage.shape != shape:
         raise _of_another_shape(shape, source.storage.shape)
     if isinstance(p, Part):
-        chosen = _backend(backend, handle, source, p.inner)
+        chosen = _backend(backend, handle, source, direction, p.inner)
         return carry_out_part(p, source, out, chosen, handle, direction)
-    call = _Call(p, source, out, _backend(backend, handle, source, p), direction)
+    call = _Call(p, source, out, _backend(backend, handle, source, direction, p), direction)
     warn_of_sizes(p)
     return call.run()
 

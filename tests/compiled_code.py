@@ -101,7 +101,7 @@ def _compile(function: tuple[str, type, Special]) -> None:
 
 
 def _kept(name: str, compute: type, variant: Special) -> bool:
-    return caching._is_cached(name, compute, variant) and _path_of(name, compute, variant).exists()
+    return caching.is_cached(name, compute, variant) and _path_of(name, compute, variant).exists()
 
 
 def _path_of(name: str, compute: type, variant: Special) -> Path:

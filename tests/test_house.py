@@ -89,12 +89,16 @@ class Import(NamedTuple):
     line: int
 
 
+SHARED = (["base"], ["loading"])
+"""What is all backends' own in ``backends``."""
+
+
 def room_of(path: Path) -> str:
     """The room a module belongs to: the first folder or file, below ``backends`` the second."""
     parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
     if parts[-1] == "__init__" and len(parts) > 1:
         parts.pop()
-    return ".".join(parts[:2] if parts[0] == "backends" and parts[1:] != ["base"] else parts[:1])
+    return ".".join(parts[:2] if parts[0] == "backends" and parts[1:] not in SHARED else parts[:1])
 
 
 def room_named(dotted: str) -> str:

@@ -3,7 +3,6 @@
 import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -20,6 +19,7 @@ from cases import Case, cases, gradient
 from compiled_code import EVERY, copy_cached, instructions_of
 from hypothesis import given
 from hypothesis import strategies as st
+from numba_processes import ROOT, run_python, small_package, turned_bytes
 from numpy.typing import NDArray
 from support import assert_same_bits
 
@@ -30,20 +30,9 @@ from aa_ref.backends.numba.geometry import Operand, make_geometry
 from aa_ref.backends.numba.levels import OCTAVES
 from aa_ref.backends.numba.variants import GENERIC, Variant
 
-ROOT = Path(__file__).parents[1]
+__all__ = ["small_package"]  # a fixture
+
 FUNCTIONS = [(name, t) for name in ("forward", "adjoint") for t in (np.float32, np.float64)]
-
-
-def run_python(code: str, path: Path = ROOT, **environment: str) -> str:
-    """The output of a new process that imports `aa_ref` from ``path`` and warns of nothing."""
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
-        cwd=path, env=os.environ | {"PYTHONPATH": str(path)} | environment,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    assert not result.stderr, result.stderr
-    return result.stdout
 
 
 @pytest.fixture
@@ -53,46 +42,6 @@ def four_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     aa_ref.set_num_threads(4)
     yield
     aa_ref.set_num_threads(None)
-
-
-SMALL = {
-    "forward.py": """
-
-from .turning import turned
-
-
-def make_forward(fingerprint):
-    def forward(x, y, rows, columns, geometry, outer, lines, indices, begin, end):
-        for i in range(y.size):
-            y[i] = turned(x[i])
-        return fingerprint
-
-    return forward
-""",
-    "turning.py": """
-from .compiling import helper
-
-
-@helper
-def turned(byte):
-    return byte ^ 255
-""",
-}
-"""A function that compiles in a moment, for the end of the real one's file; its helper."""
-
-
-@pytest.fixture
-def small_package(tmp_path: Path) -> Path:
-    """A copy of the package in which `forward` turns bits round, with nothing compiled.
-
-    What it shows of caches holds for whatever is compiled; the real functions take long.
-    """
-    ignore = shutil.ignore_patterns("__pycache__")
-    root = shutil.copytree(ROOT / "aa_ref", tmp_path / "copy/aa_ref", ignore=ignore)
-    for name, text in SMALL.items():
-        with (root / "backends/numba" / name).open("a", encoding="utf-8") as file:
-            file.write(text)
-    return root.parent
 
 
 # ---------------------------------------------------------------------------------- compiling
@@ -151,12 +100,6 @@ USE = """
 def expected_bytes(dtype: str) -> str:
     x = (np.arange(2 * 9 * 13) % 7).reshape(2, 9, 13).astype(dtype)
     return str(aa_ref.downsample(x, 0.5, backend="reference").tobytes().hex())
-
-
-def turned_bytes(by: int) -> str:
-    """What the small package's functions make of float32."""
-    x = (np.arange(2 * 9 * 13) % 7).astype(np.float32)
-    return bytes(byte ^ by for byte in x.tobytes()[: 2 * 5 * 7 * 4]).hex()
 
 
 def test_cached_code_is_used() -> None:
@@ -347,31 +290,6 @@ def test_nothing_is_compiled_when_jit_is_disabled() -> None:
         print(aa_ref.downsample(np.ones((4, 5)), 0.5).shape)
     """
     assert run_python(code, NUMBA_DISABLE_JIT="1") == "(2, 3)\n"
-
-
-# ---------------------------------------------------------------------- what backend=None means
-
-
-def test_numba_is_loaded_when_it_pays() -> None:
-    """Little work in a new process is NumPy's; then, or once something has loaded it, Numba's."""
-    code = """
-        import sys
-        import numpy as np, aa_ref
-        x = np.random.default_rng(0).random((3, 256, 250), np.float32)
-        first = aa_ref.downsample(x, 0.25)
-        assert "numba" not in sys.modules
-        {then}
-        aa_ref.downsample(x, 0.25)
-        assert "numba" in sys.modules
-        assert aa_ref.downsample(x, 0.25).tobytes() == first.tobytes()
-    """
-    for then in (
-        "for _ in range(150): aa_ref.downsample(x, 0.25)",
-        "aa_ref.downsample(np.zeros((8, 2000, 3000), np.uint8), 0.5)",
-        "aa_ref.downsample(x, 0.25, backend='numba')",
-        "aa_ref.list_backends()",
-    ):
-        run_python(code.format(then=then))
 
 
 # ------------------------------------------------------------------------------------- threads

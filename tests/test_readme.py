@@ -189,7 +189,7 @@ def commands() -> list[list[str]]:
 def test_commands_and_options_named_in_readme_exist(tmp_path: Path) -> None:
     pytest.importorskip("typer")
     subcommands = {arguments[0] for arguments in commands()}
-    assert subcommands == {"run", "plan", "info", "demo", "check"}
+    assert subcommands == {"run", "plan", "info", "compile", "demo", "check"}
     helps = {name: aa_ref_command(name, "--help", cwd=tmp_path) for name in subcommands}
     for name, *rest in commands():
         for option in rest:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from ..dtypes import NAMES
 from ..errors import BackendUnavailableError, UnknownBackendError
-from ..plans import Plan
+from ..plans import Direction, Plan
 from .base import Backend
+from .loading import worth_waiting
 
 __all__ = ["Backend", "BackendInfo", "default_backend", "get_backend", "list_backends"]
 
@@ -19,8 +20,6 @@ _CLASSES = {
     "cuda": (".cuda", "CudaBackend"),
 }
 _loaded: dict[str, Backend] = {}
-_WORTH_LOADING = 100_000_000
-_done_by_numpy = 0
 
 
 class BackendInfo(NamedTuple):
@@ -62,27 +61,25 @@ def get_backend(name: str) -> Backend:
 def _load(name: str) -> Backend:
     if name not in _loaded:
         module, cls = _CLASSES[name]
-        _loaded[name] = getattr(import_module(module, __name__), cls)()
+        _loaded.setdefault(name, getattr(import_module(module, __name__), cls)())
     return _loaded[name]
 
 
-def default_backend(*plans: Plan) -> Backend:
-    """What ``backend=None`` means: Numba, or NumPy where that is missing or would not pay yet.
+def default_backend(*plans: Plan, direction: Direction = "forward") -> Backend:
+    """What ``backend=None`` means: Numba, or NumPy where that is missing or not ready yet.
 
-    To load Numba takes a process about as long as NumPy takes for `_WORTH_LOADING` multiplications.
-    So NumPy does the work of a process until it comes to that much, or until something else has
-    loaded Numba. Without a plan: what a large one would get. When the interpreter exits, always
-    NumPy.
+    No call waits for the compiler where NumPy would be done sooner: it serves, with the same bits,
+    while Numba is loaded beside it, and its functions are loaded or compiled. Without a plan: what
+    serves in the end. When the interpreter exits, always NumPy.
     """
-    global _done_by_numpy
     if sys.is_finalizing():  # nothing can be imported any more, and no thread be started
         return get_backend("numpy")
     if plans and "numba" not in _loaded:
-        _done_by_numpy += sum(plan.multiplications + prod(plan.out_shape) for plan in plans)
-        if _done_by_numpy < _WORTH_LOADING:
+        work = sum(plan.multiplications + prod(plan.out_shape) for plan in plans)
+        if not worth_waiting(work, lambda: _load("numba")):
             return get_backend("numpy")
     try:
-        return get_backend("numba")
+        return get_backend("numba").at_hand(plans, direction) or get_backend("numpy")
     except BackendUnavailableError:
         return get_backend("numpy")
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from ..errors import StreamError
-from ..plans import Plan
+from ..plans import Direction, Plan
 
 __all__ = ["Backend"]
 
@@ -31,6 +31,13 @@ class Backend(ABC):
     def details(self) -> dict[str, str]:
         """What ``aa-ref info`` tells of it besides, by heading."""
         return {}
+
+    def at_hand(self, plans: Sequence[Plan], direction: Direction) -> "Backend | None":
+        """The same backend, for callers who have not asked for it by name; None if not ready.
+
+        What makes it ready then begins beside the caller.
+        """
+        return self
 
     def on_stream(self, handle: int) -> Self:
         """The same backend, with its work on a CUDA stream.

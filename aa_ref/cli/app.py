@@ -9,6 +9,7 @@ import aa_ref
 
 from .bench_command import bench
 from .check_command import check
+from .compile_command import compile_ahead
 from .demo_command import demo
 from .info_command import info
 from .plan_command import plan
@@ -26,9 +27,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (run, pyramid, plan, info, demo, bench, check, scoreboard):
+for command in (run, pyramid, plan, info, compile_ahead, demo, bench, check, scoreboard):
     paragraphs = (inspect.getdoc(command) or "").split("\n\n")
     app.command(
+        "compile" if command is compile_ahead else None,
         help="\n\n".join(" ".join(p.split()) for p in paragraphs),
         cls=PyramidCommand if command is pyramid else None,
     )(command)

@@ -20,6 +20,7 @@
 `cuts`        shapes and strides as `levels` sees them
 `machine`     what the processor says of itself
 `caching`     compiles once, keeps the code on disk, tied to the sources it came from
+`ahead`       functions made ready beside the caller, by another process
 `threads`     how many threads
 `crew`        how work is split among them
 `launch`      the backend: cuts a plan into steps and the work into pieces

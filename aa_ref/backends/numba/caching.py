@@ -9,7 +9,7 @@ import gc
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -29,10 +29,24 @@ from .levels import OCTAVES, Fused, make_levels
 from .pipelines import TRIED
 from .variants import GENERIC, VARIANTS, Variant
 
-__all__ = ["Compiled", "cache_folder", "compiled", "compiled_so_far", "fingerprint", "states"]
+__all__ = [
+    "Compiled",
+    "Function",
+    "cache_folder",
+    "compiled",
+    "compiled_so_far",
+    "fingerprint",
+    "is_cached",
+    "is_ready",
+    "states",
+    "usual",
+]
 
 Special = Variant | Fused
 """The constants that a function is compiled with."""
+
+Function = tuple[str, type, Special]
+"""A function by its name, for np.float32 or np.float64, with its constants."""
 
 _MAKERS: dict[str, Callable[[int, Any], Any]] = {
     "forward": lambda fingerprint, _: make_forward(fingerprint),
@@ -40,6 +54,11 @@ _MAKERS: dict[str, Callable[[int, Any], Any]] = {
     "levels": make_levels,
 }
 _lock = RLock()
+
+
+def _after_fork_in_parent() -> None:
+    with suppress(RuntimeError):  # this module was imported while the fork waited for that
+        _lock.release()
 
 
 def _after_fork_in_child() -> None:
@@ -52,7 +71,7 @@ if hasattr(os, "register_at_fork"):
     # by a thread that it does not have.
     os.register_at_fork(
         before=lambda: _lock.acquire(),
-        after_in_parent=lambda: _lock.release(),
+        after_in_parent=_after_fork_in_parent,
         after_in_child=_after_fork_in_child,
     )
 
@@ -114,7 +133,7 @@ class Compiled:
         self.address = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
 
 
-_compiled: dict[tuple[str, type, Special], Compiled] = {}
+_compiled: dict[Function, Compiled] = {}
 
 
 def compiled(name: str, compute: type, variant: Special = GENERIC) -> Compiled:
@@ -137,29 +156,40 @@ def cache_folder() -> str:
         return f"none: {error}"
 
 
-def compiled_so_far() -> dict[tuple[str, type, Special], Compiled]:
+def is_ready(name: str, compute: type, variant: Special = GENERIC) -> bool:
+    """Whether this process has a function already."""
+    return (name, compute, variant) in _compiled
+
+
+def compiled_so_far() -> dict[Function, Compiled]:
     """What this process has compiled or loaded."""
     return dict(_compiled)
 
 
-def states() -> Iterator[tuple[str, str]]:
-    """Each function that there is, and whether it is compiled, here or in the cache on disk."""
-    every: list[tuple[str, type, Special]] = [
+def usual() -> list[Function]:
+    """The functions that are asked for most."""
+    return [
         *((name, t, GENERIC) for t in (np.float32, np.float64) for name in ("forward", "adjoint")),
         *(("levels", np.float32, fused) for fused in OCTAVES),
         *(("adjoint", np.float32, variant) for variant in VARIANTS),
     ]
+
+
+def states() -> Iterator[tuple[str, str]]:
+    """The usual functions and those of this process, and whether each is compiled, or on disk."""
+    every = usual()
     every += [which for which in _compiled if which not in every]
     for name, compute, variant in every:
         found = _compiled.get((name, compute, variant))
         if found is None:
-            state = "in the cache" if _is_cached(name, compute, variant) else "not compiled yet"
+            state = "in the cache" if is_cached(name, compute, variant) else "not compiled yet"
         else:
             state = f"compiled, not kept: {found.not_cached}" if found.not_cached else "compiled"
         yield f"{name}, {compute.__name__}, {variant}", state
 
 
-def _is_cached(name: str, compute: type, variant: Special) -> bool:
+def is_cached(name: str, compute: type, variant: Special = GENERIC) -> bool:
+    """Whether the cache on disk has a function."""
     # Numba has no public way to ask without loading the code, which would take a second for all.
     try:
         cached = njit(cache=True, nogil=True, **OUTER)(_function(name, variant))._cache

@@ -121,6 +121,11 @@ class Cut:
     scratch: int
     indices: int
 
+    @property
+    def special(self) -> tuple[type, Fused]:
+        """What it is compiled for: the compute type, and constants."""
+        return self.compute, self.fused
+
 
 def cut(
     groups: Sequence[tuple[AxisPlan, ...]], shape: tuple[int, ...], x: Operand,

@@ -125,6 +125,11 @@ class Geometry:
     scratch: int
     indices: int
 
+    @property
+    def special(self) -> tuple[type, Variant]:
+        """What a special function is compiled for: the compute type, and constants."""
+        return np.float32, self.variant
+
 
 class _Dimension(NamedTuple):
     size: int

@@ -1,7 +1,7 @@
 """The backend itself: cuts a plan into fused steps, and the work of each into pieces."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numba
@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dtypes import STORAGE
-from ...plans import Plan
+from ...plans import Direction, Plan
 from ..base import Backend
-from .caching import cache_folder, compiled, states
+from . import variants
+from .ahead import request
+from .caching import Function, cache_folder, compiled, is_cached, is_ready, states
 from .crew import run_pieces
 from .cuts import Cut, cut
 from .geometry import Geometry, Operand, make_geometry
 from .threads import get_num_threads
 from .variants import GENERIC, worth_it
 
-__all__ = ["NumbaBackend"]
+__all__ = ["NumbaBackend", "functions_of", "functions_of_levels"]
 
 _LITTLE = 3_000_000  # multiplications; below, waking a thread costs more than it brings
+_WAITS = 2_000_000_000  # multiplications of one call; NumPy takes 6 s, and compiling 3
 _PIECES = 2  # a thread: more begin anew more often, fewer wait for one that is held up
 _BYTE, _INDEX = np.dtype(np.uint8), np.dtype(np.int64)
 _NO_TAPS: dict[type, NDArray[Any]] = {t: np.ones(1, t) for t in (np.float32, np.float64)}
@@ -31,9 +34,21 @@ class NumbaBackend(Backend):
 
     name = "numba"
 
-    def __init__(self) -> None:
+    def __init__(self, patient: bool = False) -> None:
         if numba.config.DISABLE_JIT:
             raise ImportError("NUMBA_DISABLE_JIT is set, so nothing can be compiled")
+        self._patient = patient
+
+    def at_hand(self, plans: Sequence[Plan], direction: Direction) -> "NumbaBackend | None":
+        """See `Backend.at_hand`. Special functions are taken only if they are ready, too.
+
+        A call that would take NumPy longer waits all the same: for the disk, or for the compiler.
+        """
+        if not variants.PATIENT:
+            return self
+        functions = [((direction, p.compute_dtype.type, GENERIC), p.multiplications) for p in plans]
+        ready = [_is_at_hand(function, work, work) for function, work in functions]
+        return _patient_backend() if all(ready) else None
 
     def details(self) -> dict[str, str]:
         """See `Backend.details`."""
@@ -41,11 +56,11 @@ class NumbaBackend(Backend):
 
     def forward(self, plan: Plan, x: NDArray[Any], out: NDArray[Any]) -> None:
         """See `Backend.forward`."""
-        _run(plan, True, x, out)
+        _run(plan, True, x, out, self._patient)
 
     def adjoint(self, plan: Plan, g: NDArray[Any], out: NDArray[Any]) -> None:
         """See `Backend.adjoint`."""
-        _run(plan, False, g, out)
+        _run(plan, False, g, out, self._patient)
 
     def pyramid(self, plans: Sequence[Plan], x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
         """See `Backend.pyramid`."""
@@ -55,13 +70,18 @@ class NumbaBackend(Backend):
         if len(filtered) > 1 and x.size and all(map(_plain, (x, *outs))):
             own = tuple(plan for plan, _ in ends)
             together = _cut_levels(own, x.strides, tuple(out.strides for _, out in ends))
-        if together is None or not worth_it("levels", together[0].fused, together[1]):
+        if together is None or not _takes("levels", *together, self._patient):
             super().pyramid(plans, x, outs)
             return
         _run_cut(*together, x, [out for _, out in ends])
         for n, plan in enumerate(plans):
             if n not in filtered:
-                _run(plan, True, x, outs[n])
+                _run(plan, True, x, outs[n], self._patient)
+
+
+@cache
+def _patient_backend() -> NumbaBackend:
+    return NumbaBackend(patient=True)
 
 
 class _Step(NamedTuple):
@@ -127,6 +147,31 @@ def _cut_levels(
     return found, int(work)
 
 
+def functions_of(plan: Plan, direction: Direction) -> list[Function]:
+    """The compiled functions that contiguous arrays take, the special ones last."""
+    forward = direction == "forward"
+    ends = [
+        _c_strides(list(shape), STORAGE[kind].itemsize)
+        for shape, kind in ((plan.shape, plan.input_dtype), (plan.out_shape, plan.dtype))
+    ]
+    steps = _steps(plan, forward, *(ends if forward else reversed(ends)))
+    found: list[Function] = [(direction, plan.compute_dtype.type, GENERIC)]
+    for step in steps:
+        if step.cut:
+            found.append(("levels", *step.cut.special))
+        elif step.geometry.variant != GENERIC:
+            found.append((direction, *step.geometry.special))
+    return found
+
+
+def functions_of_levels(plans: tuple[Plan, ...]) -> list[Function]:
+    """The same for a pyramid in one pass; none if it goes level by level."""
+    x = _c_strides(list(plans[0].shape), STORAGE[plans[0].input_dtype].itemsize)
+    ys = (_c_strides(list(p.out_shape), STORAGE[p.dtype].itemsize) for p in plans)
+    together = _cut_levels(plans, x, tuple(ys))
+    return [("levels", *together[0].special)] if together else []
+
+
 def _operand(kind: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> Operand:
     itemsize = STORAGE[kind].itemsize
     below = sum(s * (n - 1) for s, n in zip(strides, shape, strict=True) if s < 0)
@@ -140,7 +185,7 @@ def _c_strides(shape: list[int], itemsize: int) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any]) -> None:
+def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any], patient: bool) -> None:
     if out.size == 0:
         return
     if not _plain(source):
@@ -149,9 +194,9 @@ def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any]) -> 
     steps = _steps(plan, forward, source.strides, target.strides)
     for step in steps[:-1]:
         between = np.empty(step.shape, plan.compute_dtype)
-        _carry_out(step, plan.compute_dtype, source, between)
+        _carry_out(step, plan.compute_dtype, source, between, patient)
         source = between
-    _carry_out(steps[-1], plan.compute_dtype, source, target)
+    _carry_out(steps[-1], plan.compute_dtype, source, target, patient)
     if target is not out:
         out[...] = target
 
@@ -176,18 +221,40 @@ def _memory(a: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _carry_out(
-    step: _Step, compute: np.dtype[Any], source: NDArray[Any], result: NDArray[Any]
+    step: _Step, compute: np.dtype[Any], source: NDArray[Any], result: NDArray[Any], patient: bool
 ) -> None:
-    if step.cut and worth_it("levels", step.cut.fused, step.multiplications):
+    if step.cut and _takes("levels", step.cut, step.multiplications, patient):
         _run_cut(step.cut, step.multiplications, source, [result])
         return
     geometry, variant = step.geometry, step.geometry.variant
-    if not worth_it(step.function, variant, step.multiplications):
+    if not _takes(step.function, geometry, step.multiplications, patient):
         variant = GENERIC
     call = compiled(step.function, compute.type, variant).call
     x, y = (source, result) if step.forward else (result, source)
     arguments = (_memory(x), _memory(y), *step.taps, geometry.record, geometry.outer)
     _share(call, arguments, geometry, compute.type, step.multiplications)
+
+
+def _takes(function: str, of: Geometry | Cut, multiplications: int, patient: bool) -> bool:
+    """Whether a special function does it: if that is worth its time and, for the patient, ready."""
+    compute, special = of.special
+    if special == GENERIC or not worth_it(function, special, multiplications):
+        return False
+    which = function, compute, special
+    return not patient or _is_at_hand(which, multiplications, variants.LITTLE)
+
+
+def _is_at_hand(function: Function, multiplications: int, asked: int) -> bool:
+    """Whether a function can be called, or else loaded or compiled in less time than NumPy takes.
+
+    If not, it is asked for, for so many multiplications.
+    """
+    if is_ready(*function) or multiplications >= _WAITS:
+        return True
+    if multiplications >= variants.LITTLE and is_cached(*function):
+        return True
+    request(function, asked)
+    return False
 
 
 def _run_cut(cut: Cut, multiplications: int, x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:

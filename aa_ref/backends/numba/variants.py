@@ -12,6 +12,7 @@ from typing import NamedTuple
 __all__ = [
     "GENERIC",
     "LITTLE",
+    "PATIENT",
     "VARIANTS",
     "Variant",
     "find_variant",
@@ -43,6 +44,9 @@ LITTLE = 100_000_000
 They take 12 to 26 ms; loading one from the cache on disk takes 20, compiling it seconds.
 """
 
+PATIENT = True
+"""Whether callers who have not asked for this backend by name get what is ready meanwhile."""
+
 _done: dict[Hashable, int] = {}
 
 
@@ -66,9 +70,9 @@ def worth_it(function: str, special: Hashable, multiplications: int) -> bool:
 @contextmanager
 def from_the_first_call() -> Iterator[None]:
     """Take special functions at once, as a process does that has been at work for a while."""
-    global LITTLE
-    before, LITTLE = LITTLE, 0
+    global LITTLE, PATIENT
+    before, LITTLE, PATIENT = (LITTLE, PATIENT), 0, False
     try:
         yield
     finally:
-        LITTLE = before
+        LITTLE, PATIENT = before
