@@ -9,13 +9,13 @@ from typing import Literal, NamedTuple
 
 import aa_ref
 
-from .conversion import Request, convert, output_format, write_video
+from .conversion import Request, convert, output_format, suffix_of, write_video
 from .endings import FileError, NoSpaceError, collecting_notes, reason_of
 from .images import in_own_words
 from .inputs import Input, open_input
-from .output import Draft, worded
+from .output import Draft, FolderDraft, worded
 from .record import Entry, Fingerprint, Record, State, digest, fingerprint
-from .selection import Item
+from .selection import Item, gives_frames
 from .stores import Computing, convert_store, two_stores
 from .videos import is_video
 
@@ -67,6 +67,8 @@ def make(source: str, draft: Draft, request: Request, threads: int) -> Made:
     format_name = output_format(target, request.format)
     request.check_quality(target, format_name)
     origin = open_input(source)
+    if isinstance(draft, FolderDraft) and not is_video(origin):
+        raise FileError(f"cannot read {source}: it is no video, whatever its name says")
     if is_video(origin):
         return _make_video(origin, draft, format_name, request, threads)
 
@@ -167,7 +169,8 @@ class Batch:
         replaces = state != "missing"
         if two_stores(item.source, item.place, self.request):
             return self._convert_store(item, found, replaces)
-        draft = Draft(target, replaces, self.record.folder)
+        kind = FolderDraft if self._gives_frames(item) else Draft
+        draft = kind(target, replaces, self.record.folder)
         source = item.source
         if self.computing.client is not None:  # whose workers run in other folders
             source = os.path.abspath(source)  # noqa: PTH100 (keeps links)
@@ -187,6 +190,10 @@ class Batch:
         source, target = Path(item.source), self.record.out / item.place
         with worded(target):
             state = self.record.state_of(item.place, source, found, self.parameters)
+            if state == "foreign" and target.is_dir() and self._gives_frames(item):
+                raise FileError(
+                    f"{target} is a folder that no earlier run made as it is; rename or remove it"
+                )
             if state == "foreign" and not self.overwrite:
                 raise FileError(
                     f"{target} exists and is not what an earlier run made there; add --overwrite "
@@ -195,6 +202,11 @@ class Batch:
             if state != "kept":
                 self._prepare_folder(target)
         return state
+
+    def _gives_frames(self, item: Item) -> bool:
+        if self.request.format is None:
+            return False
+        return gives_frames(item.source, suffix_of(output_format(item.place, self.request.format)))
 
     def _prepare_folder(self, target: Path) -> None:
         """Make the folder of a result, which lies in OUT whatever links are there."""

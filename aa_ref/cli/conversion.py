@@ -34,7 +34,7 @@ from .images.light import check_light
 from .inputs import Input
 from .nodata import Holes, NoData, computed, downsample_around, holes_of
 from .npy import encode_npy, is_npy, read_npy
-from .output import Draft
+from .output import Draft, FolderDraft
 from .videos import CONTAINERS
 
 __all__ = ["Conversion", "Request", "convert", "output_format", "suffix_of", "write_video"]
@@ -188,7 +188,7 @@ def convert(
 def write_video(
     origin: Input, draft: Draft, format_name: str, request: Request, *, durably: bool = True
 ) -> str:
-    """Make a video smaller, frame by frame, in the draft's temporary file.
+    """Make a video smaller, frame by frame, in the draft's temporary file or folder.
 
     Returns
     -------
@@ -201,6 +201,7 @@ def write_video(
     """
     try:
         from .videos.conversion import convert_video
+        from .videos.frames import convert_frames
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "av":
             raise
@@ -208,6 +209,8 @@ def write_video(
             f"{origin.name} is a video, which needs the extra 'video': "
             "pip install 'aa-ref[cli,video]'"
         ) from None
+    if isinstance(draft, FolderDraft):
+        return convert_frames(origin, draft.temporary, str(draft.path), format_name, request)
     with draft.opened(durably=durably) as file:
         return convert_video(origin, file, str(draft.path), format_name, request)
 

@@ -8,6 +8,7 @@ import copy
 import errno
 import os
 import secrets
+import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,9 +20,11 @@ from .endings import FileError, NoSpaceError, UsageError
 
 __all__ = [
     "Draft",
+    "FolderDraft",
     "begins_with",
     "check_destination",
     "check_standard_output",
+    "remove",
     "worded",
     "write_file",
     "write_standard_output",
@@ -137,6 +140,48 @@ class Draft:
         """Take the temporary file away, if there is one."""
         with suppress(OSError):
             self.temporary.unlink(missing_ok=True)
+
+
+class FolderDraft(Draft):
+    """A folder under a temporary name, which gets its own in one step.
+
+    Parameters
+    ----------
+    path : Path
+        Its own name.
+    overwrite : bool
+        Whether it may replace what is there.
+    folder : Path
+        Where it lies meanwhile, on the same disk.
+    """
+
+    def __init__(self, path: Path, overwrite: bool, folder: Path) -> None:
+        self.path, self.overwrite, self.target = path, overwrite, path.absolute()
+        self.temporary = _new_name_in(folder.resolve())
+
+    def publish(self) -> None:
+        """Give the folder its own name; see `Draft.publish`."""
+        before = _new_name_in(self.temporary.parent)
+        with worded(self.path):
+            if os.path.lexists(self.target):
+                if not self.overwrite:
+                    raise _exists(self.path)
+                self.target.rename(before)
+            self.temporary.rename(self.target)
+        remove(before)
+
+    def discard(self) -> None:
+        """Take the temporary folder away, if there is one."""
+        remove(self.temporary)
+
+
+def remove(path: Path) -> None:
+    """Take a file, or a folder and what is in it, away, as far as that can be done."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def write_file(path: Path, parts: Iterable[bytes | memoryview], overwrite: bool) -> None:

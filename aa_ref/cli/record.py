@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from .endings import FileError
-from .output import worded, write_file
+from .output import remove, worded, write_file
 
 __all__ = ["FOLDER", "PARTIAL", "Entry", "Fingerprint", "Record", "State", "digest", "fingerprint"]
 
@@ -156,8 +156,7 @@ class Record:
 
     def _remove_drafts(self) -> None:
         for left in self.folder.glob(".aa_ref-*.tmp"):
-            with suppress(OSError):
-                left.unlink()
+            remove(left)
 
     def _claim(self, lock: int) -> None:
         if fcntl is None:

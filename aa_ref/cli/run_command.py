@@ -117,7 +117,7 @@ def run(
             "--format",
             metavar="NAME",
             help="The output's format, whatever its suffix: png, tif. In a folder, the results' "
-            "suffix, too.",
+            "suffix, too. Of a picture, for a video: a folder of its frames.",
         ),
     ] = None,
     max_pixels: Annotated[
@@ -202,8 +202,11 @@ def run(
     work = _Work(jobs, threads, scheduler, overwrite, json)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of scales that keep all, which is noted
-        if is_several(inputs, output):
-            _run_many(inputs, output, request, work)
+        suffix = None
+        if request.format is not None:
+            suffix = suffix_of(output_format(output, request.format))
+        if is_several(inputs, output, suffix):
+            _run_many(inputs, output, suffix, request, work)
         elif two_stores(inputs[0], output, request):
             _run_store(inputs[0], output, request, work)
         else:
@@ -295,12 +298,11 @@ def _run_video(origin: Input, target: str, format_name: str, request: Request, w
     return said
 
 
-def _run_many(inputs: list[str], output: str, request: Request, work: _Work) -> None:
-    suffix = None
+def _run_many(
+    inputs: list[str], output: str, suffix: str | None, request: Request, work: _Work
+) -> None:
     if request.format is not None:
-        format_name = output_format(output, request.format)
-        request.check_quality(output, format_name)
-        suffix = suffix_of(format_name)
+        request.check_quality(output, output_format(output, request.format))
     work.prepare(request)
     selection = select(inputs, output, suffix)
     for text in selection.notes:

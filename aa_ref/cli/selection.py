@@ -12,7 +12,7 @@ from .record import FOLDER, PARTIAL
 from .stores import is_store
 from .videos import CONTAINERS
 
-__all__ = ["Item", "Selection", "is_several", "select"]
+__all__ = ["Item", "Selection", "gives_frames", "is_several", "select"]
 
 _SUFFIXES = {
     # suffix: what an input with it is, in folders and patterns
@@ -52,15 +52,23 @@ class Selection(NamedTuple):
     notes: list[str]
 
 
-def is_several(inputs: list[str], output: str) -> bool:
+def gives_frames(source: str, suffix: str | None) -> bool:
+    """Tell whether an input is a video, by its name, whose results' suffix is one of pictures."""
+    made = suffix is not None and _SUFFIXES.get(suffix) == "picture"
+    return made and _SUFFIXES.get(Path(source).suffix.lower()) == "video"
+
+
+def is_several(inputs: list[str], output: str, suffix: str | None = None) -> bool:
     """Tell whether OUT is a folder: for several inputs, a folder or a pattern, or by its name.
+
+    So it is for a video, too, if the results' ``suffix`` is one of pictures.
 
     Raises
     ------
     UsageError
         If OUT would have to be a folder and is named like a file.
     """
-    why = _why_several(inputs)
+    why = _why_several(inputs, suffix)
     suffix, exists = Path(output).suffix.lower(), Path(output).is_dir()
     named = output.endswith(("/", os.sep))
     if why is None:
@@ -73,13 +81,15 @@ def is_several(inputs: list[str], output: str) -> bool:
     return True
 
 
-def _why_several(inputs: list[str]) -> str | None:
+def _why_several(inputs: list[str], suffix: str | None) -> str | None:
     first = inputs[0]
     if len(inputs) > 1:
         return f"there are {len(inputs)} inputs"
     if _is_pattern(first):
         return f"{first} is a pattern"
-    return f"{first} is a folder" if _is_walked(Path(first)) else None
+    if _is_walked(Path(first)):
+        return f"{first} is a folder"
+    return f"{first} becomes a folder of pictures" if gives_frames(first, suffix) else None
 
 
 def select(inputs: list[str], output: str, suffix: str | None) -> Selection:
@@ -204,14 +214,21 @@ def _without_conflicts(search: _Search, suffix: str | None) -> Selection:
     """Leave out inputs whose results would have one place, or would replace an input."""
     by_place: dict[str, dict[str, str]] = defaultdict(dict)
     for item in search.items:
-        place = item.place if suffix is None else str(Path(item.place).with_suffix(suffix))
+        place = item.place
+        if suffix is not None:
+            ending = "" if gives_frames(item.source, suffix) else suffix
+            place = str(Path(place).with_suffix(ending))
         place = os.path.normcase(Path(place).as_posix())
         by_place[place].setdefault(os.path.realpath(item.source), item.source)
     sources = {real for found in by_place.values() for real in found}
+    above = {folder.as_posix(): place for place in by_place for folder in Path(place).parents}
     out, items, failures = os.path.realpath(search.out), [], search.failures
     for place, found in sorted(by_place.items()):
         if len(found) > 1:
             failures += [(name, _conflict(place, name, found)) for name in found.values()]
+        elif place in above:
+            reason = f"its frames would go into {place}, as {above[place]} does; rename one"
+            failures += [(name, reason) for name in found.values()]
         elif os.path.join(out, place) in sources:  # noqa: PTH118
             (name,) = found.values()
             failures.append((name, f"its result {search.out / place} would replace an input"))

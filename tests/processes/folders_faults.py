@@ -1,6 +1,10 @@
 """Faults of ``aa-ref run`` on folders: killed at random moments and resumed; damaged pictures.
 
+What is killed has pictures, arrays (``.zarr`` and ``.npy``) and videos; ``kills-of-frames`` makes
+folders of pictures of the videos.
+
     python tests/processes/folders_faults.py kills 20
+    python tests/processes/folders_faults.py kills-of-frames 20
     python tests/processes/folders_faults.py damage 500
 
 Ends with status 1 if anything is not as it should be.
@@ -9,13 +13,16 @@ Ends with status 1 if anything is not as it should be.
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
+import av
 import numpy as np
 import pyvips
 import zarr
@@ -65,36 +72,63 @@ def write_array(path: Path, chunks: int) -> None:
         array[i : i + 2] = rng.integers(0, 256, (2, *shape[1:]))
 
 
-def kills(times: int) -> int:
+def write_videos(folder: Path) -> None:
+    """Encode H.264 and VP9, some seconds each."""
+    rng = np.random.default_rng(7)
+    for index, (suffix, codec) in enumerate([("mp4", "libx264"), ("webm", "libvpx-vp9")] * 3):
+        place = folder / f"{index % 7}"
+        place.mkdir(parents=True, exist_ok=True)
+        noise = rng.integers(64, 192, (360, 320), np.uint8)
+        with av.open(str(place / f"film{index}.{suffix}"), "w") as output:
+            stream = output.add_stream(
+                codec, rate=25, options={"cpu-used": "8"} if index % 2 else {}
+            )
+            stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+            for number in range(30 + 10 * index):
+                planes = np.roll(noise, 3 * number, 1)
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(planes, "yuv420p")))
+            output.mux(stream.encode(None))
+
+
+def kills(times: int, frames: bool = False) -> int:
     """Kill a run after a random time, again and again; then let it end."""
     faults, seeds = 0, random.Random(3)
+    options = ("--format", "png") if frames else ()
     with tempfile.TemporaryDirectory() as above:
         source, whole = Path(above, "in"), Path(above, "whole")
-        write(source, 150)
-        write_array(source / "3" / "stack.zarr", 12)
+        write(source, 90)
+        write_videos(source)
+        if not frames:
+            write_array(source / "3" / "stack.zarr", 8)
+            x = np.random.default_rng(8).random((50, 480, 640), np.float32)
+            np.save(source / "2" / "stack.npy", x)
         start = time.perf_counter()
-        run(source, "-o", whole)
+        undisturbed = run(source, "-o", whole, *options)
         seconds = time.perf_counter() - start
         wanted = contents(whole)
+        print(f"undisturbed: {len(wanted)} files in {seconds:.1f} s, {undisturbed.returncode}")
+        faults += undisturbed.returncode != 0
         for number in range(times):
             out, kept = Path(above, f"out{number}"), []
             for _ in range(3):
                 process = subprocess.Popen(
-                    command(source, "-o", out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
+                    command(source, "-o", out, *options),
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )  # fmt: skip
                 time.sleep(seconds * seeds.uniform(0.2, 0.9))
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 there = {k: v for k, v in contents(out).items() if ".aa_ref" not in k}
                 faults += not there.items() <= wanted.items()
                 kept.append(len(there))
-            done = run(source, "-o", out)
+            done = run(source, "-o", out, *options)
             same = done.returncode == 0 and contents(out) == wanted
             faults += not same
             print(
                 f"{number}: killed with {kept} files of {len(wanted)} there, then",
-                "equal" if same else "WRONG",
-            )
+                "equal" if same else "WRONG", flush=True,
+            )  # fmt: skip
+            shutil.rmtree(out)
     return faults
 
 
@@ -144,7 +178,9 @@ def damage(number: int) -> int:
     return int(not right)
 
 
+COMMANDS = {"kills": kills, "kills-of-frames": partial(kills, frames=True), "damage": damage}
+
 if __name__ == "__main__":
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
     what, how_many = sys.argv[1], int(sys.argv[2])
-    sys.exit(min(1, {"kills": kills, "damage": damage}[what](how_many)))
+    sys.exit(min(1, COMMANDS[what](how_many)))

@@ -1,7 +1,9 @@
 """Damaged videos through ``aa-ref run``: each is done, or failed in one line.
 
     python tests/processes/video_faults.py 100
+    python tests/processes/video_faults.py 100 frames
 
+``frames`` makes folders of pictures of them.
 Ends with status 1 if anything is not as it should be.
 """
 
@@ -49,7 +51,7 @@ def write(folder: Path) -> list[Path]:
     return films
 
 
-def main(number: int) -> int:
+def main(number: int, options: tuple[str, ...] = ()) -> int:
     rng = np.random.default_rng(7)
     environment = os.environ | {"PYTHONPATH": str(HERE.parents[2]), "SVT_LOG": "0"}
     with tempfile.TemporaryDirectory() as above:
@@ -64,7 +66,7 @@ def main(number: int) -> int:
         start = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-m", "aa_ref.cli", "run", str(broken), "-o", str(out), "-s", "1/4",
-             "--json"],
+             "--json", *options],
             capture_output=True, text=True, check=False, env=environment, timeout=SECONDS * number,
         )  # fmt: skip
         seconds = time.perf_counter() - start
@@ -72,10 +74,11 @@ def main(number: int) -> int:
         told = [line["status"] for line in lines]
         failed = [line for line in lines if line["status"] == "failed"]
         left = list(out.rglob("*.tmp"))
-        made = [path for path in out.rglob("*.*") if path.suffix in {s for s, *_ in FILMS}]
+        made = [path for path in out.iterdir() if path.name != ".aa_ref"]
+        frames = sum(path.is_file() for path in out.glob("*/*.png"))
         print(
             f"{number} damaged: {told.count('done')} done, {len(failed)} failed in {seconds:.1f} s"
-            f", status {done.returncode}"
+            f", status {done.returncode}" + (f", {frames} frames" if options else "")
         )
         for reason in sorted({line["reason"].split(": ", 1)[-1] for line in failed}):
             print("   ", reason)
@@ -86,6 +89,7 @@ def main(number: int) -> int:
             and done.returncode == int(bool(failed))
             and len(lines) == number
             and len(made) == told.count("done")
+            and all(path.is_dir() == bool(options) for path in made)
             and not left
             and all(line["reason"] and "Error:" not in line["reason"] for line in failed)
         )
@@ -93,4 +97,5 @@ def main(number: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    wanted = ("--format", "png") if "frames" in sys.argv[2:] else ()
+    sys.exit(main(int(sys.argv[1]), wanted))

@@ -20,7 +20,7 @@ from .formats import FORMATS, check_holds, format_of
 from .messages import in_own_words
 from .picture import Picture
 from .reading import decode, open_picture
-from .writing import encode, encode_png
+from .writing import encode, encode_png, encode_samples
 
 __all__ = [
     "FORMATS",
@@ -30,6 +30,7 @@ __all__ = [
     "downsample_samples",
     "encode",
     "encode_png",
+    "encode_samples",
     "format_of",
     "in_own_words",
     "open_picture",

@@ -14,7 +14,7 @@ from .messages import listening
 from .picture import COMMENT, COURSE, METADATA, Picture, fields_of
 from .tiff import NO_DATA, encode_tiff
 
-__all__ = ["encode", "encode_png"]
+__all__ = ["encode", "encode_png", "encode_samples"]
 
 _UNKNOWN = 72 / 25.4  # samples a millimetre, where a format must state some resolution
 _LEAST, _MOST = 0.001, 1e6  # beyond, formats' integers end
@@ -108,6 +108,31 @@ def encode_png(pixels: NDArray[np.uint8]) -> list[bytes | memoryview]:
     """Give the bytes of a PNG of samples alone, of shape (H, W, 3)."""
     data: bytes = _image(pixels, 1).pngsave_buffer(filter="all", keep="none")
     return [data]
+
+
+def encode_samples(output: str, name: str, pixels: NDArray[Any], quality: int | None) -> bytes:
+    """Give the bytes of a picture of samples alone, without metadata.
+
+    Parameters
+    ----------
+    output, name : str
+        The file, for messages; a key of `FORMATS`.
+    pixels : ndarray of uint8 or uint16, of shape (H, W) or (H, W, 3)
+    quality : int or None
+        As for `encode`.
+
+    Raises
+    ------
+    FileError
+        If libvips cannot write it.
+    """
+    settings = dict(FORMATS[name].settings)
+    settings |= {"Q": quality} if quality else FORMATS[name].without_quality or {}
+    with listening(f"cannot write {output}"):
+        image = _image(pixels, 1)
+        save = getattr(image, FORMATS[name].loader.replace("load", "save_buffer"))
+        data: bytes = save(keep="none", **settings)
+    return data
 
 
 def _image(pixels: NDArray[Any], frames: int, **fields: Any) -> Any:

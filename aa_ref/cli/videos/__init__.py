@@ -6,6 +6,7 @@
 `planes`      downsampling the planes of a frame
 `writing`     frames into a file, and what is copied beside them
 `conversion`  one video into another
+`frames`      one video into a folder of pictures
 ============  ============================================================================
 
 `containers` alone can be imported without PyAV.

@@ -17,7 +17,7 @@ from .planes import Planes
 from .reading import Video, open_video
 from .writing import Writer, chosen_encoder
 
-__all__ = ["convert_video"]
+__all__ = ["aspect_of", "backend_for", "check_options", "convert_video", "options_for"]
 
 
 def convert_video(
@@ -41,8 +41,8 @@ def convert_video(
     _check(source, target, suffix, request)
     start = perf_counter()
     with open_video(source, request.max_pixels, aa_ref.get_num_threads()) as video:
-        planes = Planes(video.name, video.first, _options_for(video, request), _backend(request))
-        aspect = _aspect_of(video, planes)
+        planes = Planes(video.name, video.first, options_for(video, request), backend_for(request))
+        aspect = aspect_of(video, planes)
         encoder = chosen_encoder(video, planes, target, suffix, aspect)
         _check_quality(encoder, target, request)
         with Writer(
@@ -60,11 +60,22 @@ def convert_video(
 
 
 def _check(source: Input, target: str, suffix: str, request: Request) -> None:
-    """See what is asked for and cannot be had of any video."""
+    """See what no video can be written as."""
     if suffix not in CONTAINERS:
         raise UsageError(
-            f"OUTPUT is {target}, but {source.name} is a video; write one of {' '.join(CONTAINERS)}"
+            f"OUTPUT is {target}, but {source.name} is a video; write one of "
+            f"{' '.join(CONTAINERS)}, or name a folder and add --format png for its frames"
         )
+    check_options(source, request)
+
+
+def check_options(source: Input, request: Request) -> None:
+    """See what is asked for and cannot be had of any video.
+
+    Raises
+    ------
+    UsageError
+    """
     if request.axes is not None:
         raise UsageError(
             f"--axes is {','.join(map(str, request.axes))}, but a video has rows and columns only; "
@@ -95,12 +106,12 @@ def _check_quality(encoder: Encoder, target: str, request: Request) -> None:
         )
 
 
-def _backend(request: Request) -> str:
+def backend_for(request: Request) -> str:
     """Return what computes: many frames are worth loading Numba for, if it is there."""
     return request.backend or default_backend().name
 
 
-def _options_for(video: Video, request: Request) -> dict[str, Any]:
+def options_for(video: Video, request: Request) -> dict[str, Any]:
     """Return the options with rows and columns as they are stored."""
     options = request.options_for("reflect")
     if video.is_on_its_side:
@@ -110,7 +121,7 @@ def _options_for(video: Video, request: Request) -> dict[str, Any]:
     return options
 
 
-def _aspect_of(video: Video, planes: Planes) -> Fraction | None:
+def aspect_of(video: Video, planes: Planes) -> Fraction | None:
     """Return the pixel aspect with which the result is shown as wide and high as the video."""
     down, across = (
         Fraction(axis.scale) if axis.sampling == "nearest" else Fraction(1, axis.stride)
