@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import aa_ref
 
+from .cluster import Computing
 from .conversion import Request, convert, output_format, suffix_of, write_video
 from .endings import FileError, NoSpaceError, collecting_notes, reason_of
 from .images import in_own_words
@@ -16,7 +17,7 @@ from .inputs import Input, open_input
 from .output import Draft, FolderDraft, worded
 from .record import Entry, Fingerprint, Record, State, digest, fingerprint
 from .selection import Item, gives_frames
-from .stores import Computing, convert_store, two_stores
+from .stores import convert_store, two_stores
 from .videos import is_video
 
 __all__ = ["Batch", "Made", "Outcome", "make"]

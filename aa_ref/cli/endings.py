@@ -30,11 +30,14 @@ from .wording import for_command_line
 __all__ = [
     "FileError",
     "NoSpaceError",
+    "Stopped",
     "UsageError",
     "collecting_notes",
     "ends_cleanly",
+    "give_up_if_stopped",
     "note",
     "reason_of",
+    "stopped_by",
     "stopping",
 ]
 
@@ -43,6 +46,34 @@ stopping = threading.Event()
 """Set while a run is ended before its time: what takes long, in whatever thread, then gives up."""
 
 _collected: ContextVar[list[str] | None] = ContextVar("the notes of one file", default=None)
+
+
+_is_stopped: ContextVar[Callable[[], bool]] = ContextVar("the task was", default=stopping.is_set)
+
+
+class Stopped(Exception):
+    """What takes long has given up, since nobody waits for it any more."""
+
+
+def give_up_if_stopped() -> None:
+    """See, between two steps of what takes long, whether the run is ended before its time.
+
+    Raises
+    ------
+    Stopped
+    """
+    if _is_stopped.get()():
+        raise Stopped
+
+
+@contextmanager
+def stopped_by(is_stopped: Callable[[], bool]) -> Iterator[None]:
+    """Let ``is_stopped`` say, to what is called inside, whether the run is ended."""
+    token = _is_stopped.set(is_stopped)
+    try:
+        yield
+    finally:
+        _is_stopped.reset(token)
 
 
 class FileError(Exception):

@@ -15,6 +15,7 @@ from aa_ref.backends import get_backend
 from aa_ref.dtypes import name_of
 
 from .batch import Batch, Outcome
+from .cluster import Computing, Workers, computing_on
 from .conversion import Request, convert, output_format, suffix_of, write_video
 from .endings import UsageError, ends_cleanly, note, reason_of, stopping
 from .inputs import STANDARD, Input, open_input
@@ -41,7 +42,7 @@ from .output import (
 from .progress import Progress, bar_of_blocks, json_line
 from .record import Record
 from .selection import is_several, select
-from .stores import Computing, computing_on, convert_store, two_stores
+from .stores import convert_store, two_stores
 from .videos import is_video
 
 __all__ = ["run"]
@@ -336,8 +337,7 @@ def _run_many(
 
 def _pool(jobs: int, computing: Computing) -> Executor:
     if computing.client is not None:
-        pool: Executor = computing.client.get_executor(pure=False)
-        return pool
+        return Workers(computing.client)
     return ThreadPoolExecutor(jobs, "aa_ref")
 
 

@@ -5,24 +5,22 @@ name when it is complete. A run that was broken off goes on with the blocks that
 """
 
 import json
-import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import aa_ref
-
+from .cluster import Computing
 from .conversion import Request
 from .endings import FileError, UsageError, note
 from .output import Draft, worded
 from .record import PARTIAL, fingerprint
 from .refused_types import advice_on
 
-__all__ = ["Computing", "computing_on", "convert_store", "is_store", "two_stores"]
+__all__ = ["convert_store", "is_store", "two_stores"]
 
 _LARGE = 256 << 20
 """Bytes of a ``.npy`` that is no longer filtered in memory as a whole."""
@@ -32,57 +30,6 @@ _ZARR = "zarr.json", ".zarray", ".zgroup"
 _NUMBERS, _ARRAY = "made-of.json", "array"
 
 Show = Callable[[int, int], None]
-
-
-class Computing(NamedTuple):
-    """Who computes the blocks.
-
-    Attributes
-    ----------
-    threads : int
-        Of this process, or of all workers.
-    client : distributed.Client or None
-        Of a cluster, in their place.
-    """
-
-    threads: int
-    client: Any = None
-
-
-@contextmanager
-def computing_on(scheduler: str | None) -> Iterator[Computing]:
-    """Connect to a cluster's scheduler; without one, work is done here.
-
-    Raises
-    ------
-    FileError
-        If there is none at that address.
-    UsageError
-        If the package ``distributed`` is missing.
-    """
-    if scheduler is None:
-        yield Computing(aa_ref.get_num_threads())
-        return
-    if find_spec("distributed") is None:
-        raise UsageError("--scheduler needs distributed: pip install 'aa-ref[cli,dask]'")
-    import distributed
-
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told below
-    try:
-        connect: Any = distributed.Client
-        client = connect(scheduler, timeout="10s", set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise FileError(
-            f"no scheduler answers at {scheduler} ({error}); `dask scheduler` starts one, and "
-            "tells its address"
-        ) from None
-    with client:
-        threads = sum(client.nthreads().values())
-        if not threads:
-            raise FileError(
-                f"the scheduler at {scheduler} has no workers; `dask worker {scheduler}` starts one"
-            )
-        yield Computing(threads, client)
 
 
 def is_store(path: Path) -> bool:

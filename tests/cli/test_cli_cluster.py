@@ -3,15 +3,21 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import CancelledError
+from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 from cli_helpers import call, expected, pixels_of, samples
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 from PIL import Image
 
 import aa_ref
+from aa_ref.cli import cluster as cluster_module
 from aa_ref_dask import blockwise
 
 
@@ -101,3 +107,62 @@ def test_a_scheduler_that_is_not_there(tmp_path, address):
     assert ending.status == 1
     assert f"no scheduler answers at {address}" in ending.stderr
     assert "`dask scheduler` starts one" in ending.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "word", "options"),
+    [("SIGINT", 130, "interrupted", ()), ("SIGTERM", 143, "terminated", ("--format", "png"))],
+)
+def test_a_signal_calls_back_what_is_worked_on(cluster, tmp_path, name, status, word, options):
+    helpers = pytest.importorskip("video_helpers", reason="the extra 'video' is not installed")
+    film = helpers.Film("mpeg4", 64, 48, times=tuple(range(0, 40_040, 40)), colours=(1, 1))
+    for index in range(4):  # two of which wait
+        path = tmp_path / "in" / f"{index}.mkv"
+        path.parent.mkdir(exist_ok=True)
+        if index:
+            path.write_bytes((tmp_path / "in" / "0.mkv").read_bytes())
+        else:
+            helpers.write_film(path, film)
+    out, address = tmp_path / "out", cluster.scheduler_address
+    roots = Path(aa_ref.__file__).parents[1], Path(blockwise.__file__).parents[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aa_ref.cli", "run", str(tmp_path / "in"), "-o", str(out), "-s",
+         "1/4", "--backend", "numpy", "--scheduler", address, *options],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, roots))},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list(out.glob(".aa_ref/*.tmp")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(getattr(signal, name))
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout, stderr) == (status, "", f"aa-ref: {word}\n")
+    assert [path.name for path in out.iterdir()] == [".aa_ref"]
+    assert sorted(path.name for path in (out / ".aa_ref").iterdir()) == ["lock", "record.jsonl"]
+    with Client(address, set_as_default=False) as client:
+        there = client.run(lambda dask_worker: len(dask_worker.state.executing))
+        assert set(there.values()) == {0}
+        assert client.submit(sum, [1, 2]).result(timeout=60) == 3  # it can still be used
+
+
+def test_a_client_that_gives_up_leaves_nobody_waiting(monkeypatch):
+    """As `distributed` may, when the scheduler is lost: its tasks then never end."""
+
+    class Given:
+        def add_done_callback(self, function):
+            pass
+
+    class Lost:
+        status = "running"
+
+        def submit(self, *args, **options):
+            return Given()
+
+    monkeypatch.setattr(cluster_module, "_LOOK", 0.01)
+    with cluster_module.Workers(Lost()) as pool:
+        waiting = pool.submit(sum, [1, 2])
+        pool._client.status = "closed"
+        with pytest.raises(CancelledError):
+            waiting.result(timeout=60)
+        with pytest.raises(CancelledError):
+            pool.submit(sum, [1, 2])

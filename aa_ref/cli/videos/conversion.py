@@ -10,7 +10,7 @@ import aa_ref
 from aa_ref.backends import default_backend
 
 from ..conversion import Request
-from ..endings import UsageError, stopping
+from ..endings import UsageError, give_up_if_stopped
 from ..inputs import Input
 from .containers import CONTAINERS, Encoder
 from .planes import Planes
@@ -49,8 +49,7 @@ def convert_video(
             file, video, planes, encoder, target, suffix, request.quality, aspect
         ) as writer:
             for part in video.parts():
-                if stopping.is_set():
-                    raise KeyboardInterrupt
+                give_up_if_stopped()
                 if isinstance(part, VideoFrame):
                     writer.encode(planes.downsample(part))
                 else:

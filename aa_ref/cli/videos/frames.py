@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import aa_ref
 
 from ..conversion import Request
-from ..endings import UsageError, note, stopping
+from ..endings import UsageError, give_up_if_stopped, note
 from ..images import FORMATS, encode_samples
 from ..inputs import Input
 from ..output import worded
@@ -67,8 +67,7 @@ def convert_frames(
         with worded(Path(target)):
             folder.mkdir()
         for part in video.parts():
-            if stopping.is_set():
-                raise KeyboardInterrupt
+            give_up_if_stopped()
             if not isinstance(part, VideoFrame):
                 continue
             number += 1
