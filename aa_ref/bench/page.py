@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .figures import milliseconds
 from .growing import QUANTITIES
 from .layers.tables import layers_tables
 from .peers.table import LIBRARIES
@@ -152,6 +153,7 @@ def _run(run: Results) -> Iterator[str]:
     yield _facts(run)
     if run.on_gpu:
         yield _ON_GPU
+        yield from _stages(run.machine["gpu"])
     tables = everything_against_the_floor(run)
     if tables:
         yield "### Against the floor\n"
@@ -204,6 +206,21 @@ def _gpu_facts(gpu: dict[str, Any]) -> dict[str, str]:
         "driver": f"{gpu['driver'] or 'version not known'}, for CUDA {gpu['driver_cuda']}",
         "CUDA toolkit": gpu["toolkit"],
     }
+
+
+def _stages(gpu: dict[str, Any]) -> Iterator[str]:
+    """What ``.ci/gpu`` has seen there, if it was that which measured."""
+    if "stages" not in gpu:
+        return
+    counts = ("passed", "failed", "skipped")
+    rows = [(s["name"], s["end"], f"{s['seconds']:.0f}", *(str(s[c]) for c in counts))
+            for s in gpu["stages"]]  # fmt: skip
+    yield "### What `.ci/gpu` has seen\n"
+    yield "Results are held against the processor's, bit by bit; sanitizers are NVIDIA's.\n"
+    yield _markdown(Table("", ("stage", "", "s", *counts), tuple(rows)), titled=False)
+    calls = tuple((name, milliseconds(seconds)) for name, seconds in gpu["first_calls"].items())
+    yield "How long a call took, the first ones each in a new process:\n"
+    yield _markdown(Table("", ("call", "ms"), calls), titled=False)
 
 
 def _left_out_table(run: Results) -> Table:

@@ -152,7 +152,7 @@ def _contenders(case: Case, run: Run, left_out: dict[str, str]) -> list[Contende
 def _distributions(run: Run) -> list[str]:
     """Those whose versions matter."""
     if run.device is None:
-        return [library.distribution for library in LIBRARIES.values()]
+        return [library.distribution for library in LIBRARIES.values() if library.cpu]
     return ["numba-cuda", *(lib.distribution for lib in LIBRARIES.values() if lib.cuda)]
 
 

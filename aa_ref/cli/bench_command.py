@@ -274,11 +274,16 @@ def _show_run(run: Results, everything: bool, targets: bool = False, least: int 
     if targets or everything:
         show_table(console, targets_table(run))
     missing = [
-        name for name, library in LIBRARIES.items()
-        if run.versions.get(library.distribution) is None and (library.cuda or not run.on_gpu)
+        library for library in LIBRARIES.values()
+        if run.versions.get(library.distribution) is None
+        and (library.cuda if run.on_gpu else library.cpu)
     ]  # fmt: skip
-    if missing:
-        typer.echo(f"not installed: {', '.join(missing)} (pip install 'aa-ref[peers]')")
+    peers = ", ".join(library.name for library in missing if library.cpu)
+    if peers:
+        typer.echo(f"not installed: {peers} (pip install 'aa-ref[peers]')")
+    for library in missing:
+        if not library.cpu:
+            typer.echo(f"not installed: {library.name} (pip install {library.distribution})")
 
 
 def _command(**options: object) -> str:

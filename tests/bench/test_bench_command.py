@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 
 import pytest
 from bench_helpers import GPU, FakeDevice, call, case, words
@@ -363,6 +364,7 @@ def test_a_run_on_a_gpu(gpu, tmp_path):
     for text in ("forward 3×16² CHW float32, s = 0.5", "copy", "Python call"):
         assert text in words(ending.stdout)
     assert "opencv" not in ending.stdout.casefold()
+    assert ("CuPy (pip install cupy-cuda13x)" in ending.stdout) == (find_spec("cupy") is None)
     run = Results.from_json(path.read_text(), "")
     assert run.machine["gpu"] == GPU
     assert run.command.startswith("aa-ref bench --quick --size 16 --backend cuda")

@@ -1,5 +1,6 @@
 """The benchmark on a GPU that a fake stands in for: events, rotation, who takes part."""
 
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from aa_ref.bench.cuda.rotation import buffers_for, rotating
 from aa_ref.bench.cuda.selections import HUNDREDS, large, of_targets, quick, standard
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.inputs import input_of
+from aa_ref.bench.page import page_of
 from aa_ref.bench.peers import chosen, preparing, torch_on_cuda
 from aa_ref.bench.peers.torch_on_cuda import replay_of
 from aa_ref.bench.running import Run, measure, measure_case
@@ -221,6 +223,18 @@ def test_too_little_memory_on_the_device():
     assert block.left_out == {"all": "about 2 MiB of the GPU's memory needed, 1 MiB free"}
 
 
+def test_the_page_tells_what_ci_gpu_has_seen():
+    run = measure(Run([case()], (), effort=TINY, device=FakeDevice()), ".ci/gpu")
+    assert "has seen" not in page_of([run])
+    stage = {"name": "kernels", "end": "passed", "seconds": 91.4, "passed": 400, "failed": 0,
+             "skipped": 2}  # fmt: skip
+    gpu = {**GPU, "stages": [stage], "first_calls": {"tiles-nothing compiled": 1.5}}
+    page = page_of([replace(run, machine={**run.machine, "gpu": gpu})])
+    assert "### What `.ci/gpu` has seen" in page
+    assert "| kernels | passed | 91 | 400 | 0 | 2 |" in page
+    assert "| tiles-nothing compiled | 1,500 |" in page
+
+
 def test_measure_tells_which_gpu():
     run = measure(Run([case()], (), effort=TINY, device=FakeDevice()), "command")
     assert run.machine["gpu"] == GPU
@@ -348,7 +362,8 @@ def test_a_graph_is_captured_once_and_replayed():
 
 
 def test_peers_are_chosen_among_those_that_compute_on_a_gpu():
-    assert {p.library for p in chosen(None, on_cuda=True)} == {"torch", "kornia"}
+    assert {p.library for p in chosen(None, on_cuda=True)} == {"torch", "kornia", "CuPy"}
+    assert "CuPy" not in {p.library for p in chosen(None)}
     with pytest.raises(BenchError, match=r"'opencv'.*on a GPU.*torch, kornia"):
         chosen(["opencv"], on_cuda=True)
 

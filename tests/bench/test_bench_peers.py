@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ LABELS = {
     "Pillow resize BILINEAR": OTHER,
     "Pillow reduce": OTHER,
     "kornia blur_pool2d": OTHER,
+    "CuPy correlate1d + slice": SAME,
     "kornia pyrdown": OTHER,
 }
 FITS = {  # what each can do, where not all
@@ -42,7 +44,22 @@ FITS = {  # what each can do, where not all
 }
 
 
-def installed(peer):
+@pytest.fixture
+def installed(monkeypatch):
+    """See that a peer's library is there. SciPy, which has the same functions, is CuPy here."""
+
+    def see(peer):
+        if peer.library == "CuPy":
+            arrays = SimpleNamespace(asarray=np.asarray, asnumpy=np.asarray)
+            monkeypatch.setitem(sys.modules, "cupy", arrays)
+            ndimage = pytest.importorskip("scipy.ndimage", reason="SciPy is not installed")
+            monkeypatch.setitem(sys.modules, "cupyx.scipy.ndimage", ndimage)
+        return _imported(peer)
+
+    return see
+
+
+def _imported(peer):
     library = LIBRARIES[peer.library]
     return pytest.importorskip(library.module, reason=f"{library.name} is not installed")
 
@@ -53,7 +70,7 @@ def test_labels():
 
 @pytest.mark.parametrize("name", LABELS)
 def test_every_peer_names_a_function_that_says_what_it_is(name):
-    (peer,) = chosen([name])
+    (peer,) = (p for p in PEERS if p.name == name)
     for where in filter(None, (peer.function, LIBRARIES[peer.library].threads)):
         module, _, function = where.partition(":")
         assert getattr(importlib.import_module(f"aa_ref.bench.peers.{module}"), function).__doc__
@@ -66,7 +83,7 @@ def test_every_peer_names_a_function_that_says_what_it_is(name):
     [(p, t) for p in PEERS for t in ("float32", "uint8") if t == "float32" or not p.adjoint],
     ids=lambda value: getattr(value, "name", value),
 )
-def test_claims_hold_where_a_peer_does_the_case(peer, dtype, layout):
+def test_claims_hold_where_a_peer_does_the_case(peer, dtype, layout, installed):
     installed(peer)
     direction = "adjoint" if peer.adjoint else "forward"
     left_out = {}
@@ -85,7 +102,7 @@ def test_claims_hold_where_a_peer_does_the_case(peer, dtype, layout):
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("peer", [p for p in PEERS if p.label == OTHER], ids=lambda p: p.name)
-def test_other_filters_would_not_pass_for_the_same(peer):
+def test_other_filters_would_not_pass_for_the_same(peer, installed):
     installed(peer)
     of = case(size=(3, 48, 80), scales=(0.5,))
     x, module = input_of(of), importlib.import_module(LIBRARIES[peer.library].module)
@@ -144,7 +161,7 @@ def test_a_claim_that_does_not_hold_is_told(monkeypatch):
 @pytest.mark.parametrize("library", LIBRARIES.values(), ids=lambda lib: lib.name)
 def test_a_missing_peer_is_named_and_the_run_goes_on(monkeypatch, library):
     monkeypatch.setitem(sys.modules, library.module, None)
-    peers = [p for p in chosen([library.name]) if not p.adjoint]
+    peers = [p for p in [p for p in PEERS if LIBRARIES[p.library] is library] if not p.adjoint]
     block = measure_case(case(), Run([], peers, ["numpy"], TINY))
     for peer in peers:
         assert f"{library.name} is not installed" in block.left_out[peer.name]
@@ -199,7 +216,7 @@ def test_threads_are_set_for_those_that_have_them():
 
 
 def test_choosing():
-    assert chosen(None) == PEERS
+    assert chosen(None) == tuple(p for p in PEERS if p.library != "CuPy")
     assert chosen(["none"]) == ()
     assert {p.library for p in chosen(["opencv"])} == {"OpenCV"}
     assert [p.name for p in chosen(["OpenCV pyrDown"])] == ["OpenCV pyrDown"]

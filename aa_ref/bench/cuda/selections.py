@@ -1,4 +1,7 @@
-"""Which cases a run on a GPU takes. ``threads`` is 1: the host's, which does nothing but ask."""
+"""Which cases a run on a GPU takes, those first that say most.
+
+``threads`` is 1: the host's, which does nothing but ask.
+"""
 
 from itertools import product
 
@@ -6,11 +9,24 @@ from ...dtypes import FLOATING, STORAGE
 from ..cases import Case, Scale
 from ..selections import Size, merged
 
-__all__ = ["HUNDREDS", "OCTAVES", "SMALL", "TINY", "large", "of_targets", "quick", "standard"]
+__all__ = [
+    "BATCH",
+    "HUNDREDS",
+    "OCTAVES",
+    "SMALL",
+    "TINY",
+    "large",
+    "of_targets",
+    "quick",
+    "standard",
+]
 
 OCTAVES: tuple[Scale, ...] = (0.5, 0.25, 0.125)
 HUNDREDS = ("float32", "float16", "uint8")
 """The types that are measured with hundreds of megabytes."""
+BATCH = (24, 1024, 1024)
+"""8 pictures of 3 × 1024²."""
+_MANY_SMALL, _PICTURE = (192, 256, 256), (3, 256, 256)
 _MIDDLE, SMALL, TINY = (3, 4096, 6144), (24, 256, 256), (3, 32, 32)
 _SIDES = (128, 256, 512, 1024, 2048, 4096)
 _STRIDES = tuple(1 / n for n in (2, 3, 4, 6, 8, 16))
@@ -25,7 +41,11 @@ def large(layout: str, dtype: str) -> Size:
 
 def of_targets() -> list[Case]:
     """What the targets are about."""
-    cases = []
+    cases = [_case("forward", TINY, scales=(0.5,))]
+    for size in (BATCH, large("CHW", "float32"), _MANY_SMALL, _PICTURE):
+        for direction in ("forward", "adjoint"):
+            cases += [_case(direction, size, scales=(s,), peers=True) for s in OCTAVES]
+        cases.append(_case("pyramid", size, scales=OCTAVES))
     for layout, dtype in product(_LAYOUTS, HUNDREDS):
         peers = (layout, dtype) == ("CHW", "float32")
         for direction in ("forward", "adjoint"):
@@ -37,8 +57,7 @@ def of_targets() -> list[Case]:
     for layout in _LAYOUTS:
         cases.append(_case("pyramid", large(layout, "float32"), layout, scales=OCTAVES))
     cases += [_case("forward", SMALL, scales=(s,), peers=True) for s in OCTAVES]
-    cases.append(_case("forward", TINY, scales=(0.5,)))
-    return cases
+    return merged(cases)
 
 
 def standard() -> list[Case]:

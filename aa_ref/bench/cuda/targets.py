@@ -10,13 +10,18 @@ from ..results import Block, Results
 from ..targets import Blocks, Outcome
 from .host_calls import HOST_CALL
 from .issue import instructions, issue_rate
-from .selections import HUNDREDS, OCTAVES, SMALL, TINY, large
+from .selections import BATCH, HUNDREDS, OCTAVES, SMALL, TINY, large
 from .tensors import ON_TENSORS
 
 __all__ = ["outcomes_of"]
 
 _LAYOUTS = ("CHW", "HWC")
+_LARGE = [
+    (BATCH, "CHW", "float32"),
+    *((large(layout, dtype), layout, dtype) for dtype, layout in product(HUNDREDS, _LAYOUTS)),
+]
 _LAYER, _STRIDED = "original torch layer", "torch strided conv2d"
+_CUPY = "CuPy correlate1d + slice"
 _TENSORS = f"cuda {ON_TENSORS}"
 
 
@@ -29,6 +34,7 @@ def outcomes_of(results: Results) -> list[Outcome]:
         *_pyramids(blocks),
         *_peers(blocks),
         *_host_calls(blocks),
+        *_first_calls(results.machine["gpu"].get("first_calls", {})),
     ]
 
 
@@ -39,12 +45,11 @@ def _quotient(block: Block | None, name: str, by: str) -> float | None:
 
 
 def _against_the_floor(blocks: Blocks, rate: float) -> Iterator[Outcome]:
-    for (direction, wanted), dtype, layout, scale in product(
-        (("forward", 0.85), ("adjoint", 0.75)), HUNDREDS, _LAYOUTS, OCTAVES
+    for (direction, wanted), (size, layout, dtype), scale in product(
+        (("forward", 0.85), ("adjoint", 0.85)), _LARGE, OCTAVES
     ):
         if direction == "adjoint" and dtype not in FLOATING:
             continue
-        size = large(layout, dtype)
         block = blocks.get(direction, size, layout, (scale,), dtype)
         least = block.floor(1) if block else None
         issue = instructions(block.case.plans[0]) / rate if block and dtype == "uint8" else 0.0
@@ -71,10 +76,13 @@ def _pyramids(blocks: Blocks) -> Iterator[Outcome]:
 
 def _peers(blocks: Blocks) -> Iterator[Outcome]:
     rows = [
-        (large("CHW", "float32"), _LAYER, "cuda", 10.0),
+        *(
+            (size, peer, "cuda", wanted)
+            for size in (BATCH, large("CHW", "float32"))
+            for peer, wanted in ((_LAYER, 10.0), (_STRIDED, 3.0), (_CUPY, 3.0))
+        ),
         (SMALL, _LAYER + IN_GRAPH, _TENSORS + IN_GRAPH, 3.0),
         (SMALL, _LAYER, _TENSORS, 1.0),
-        (large("CHW", "float32"), _STRIDED, "cuda", 3.0),
     ]
     for (size, peer, ours, wanted), scale in product(rows, OCTAVES):
         block = blocks.get("forward", size, "CHW", (scale,))
@@ -91,8 +99,15 @@ def _host_calls(blocks: Blocks) -> Iterator[Outcome]:
         row = block.find(name) if block else None
         yield Outcome(
             f"{size_text(TINY)}: {name}, ready plan",
-            12.0,
+            8.0,
             1e6 * row.median if row else None,
             at_most=True,
             unit="µs",
         )
+
+
+def _first_calls(seconds: dict[str, float]) -> Iterator[Outcome]:
+    """Of a new process, each of several kernels: the slowest."""
+    for found, wanted in (("nothing compiled", 4.0), ("cached on disk", 1.0)):
+        times = [s for name, s in seconds.items() if found in name]
+        yield Outcome(f"first call, {found}", wanted, max(times, default=None), True, "s")

@@ -34,14 +34,15 @@ _PATIENCE = 5.0
 def chosen(names: Sequence[str] | None, on_cuda: bool = False) -> tuple[Peer, ...]:
     """The peers of these names, or whose library has one; all for None; none for ``"none"``.
 
-    ``on_cuda``: of those that compute on a GPU.
+    ``on_cuda``: of those that compute on a GPU, else of those that do on the processor.
 
     Raises
     ------
     BenchError
         If there is no such peer.
     """
-    peers = tuple(p for p in PEERS if LIBRARIES[p.library].cuda or not on_cuda)
+    libraries_there = {name for name, it in LIBRARIES.items() if (it.cuda if on_cuda else it.cpu)}
+    peers = tuple(p for p in PEERS if p.library in libraries_there)
     if names is None:
         return peers
     wanted = [name.casefold() for name in names if name.casefold() != "none"]

@@ -13,8 +13,8 @@ class Library(NamedTuple):
     """A package: its name in words, for pip, and for imports.
 
     ``threads`` names the function here that sets its threads, where it has any. Its threads may
-    go on spinning for ``settle`` seconds after a call. ``cuda`` tells whether it also computes on
-    a GPU, on torch's tensors.
+    go on spinning for ``settle`` seconds after a call. ``cuda`` tells whether it computes on a GPU,
+    ``cpu`` whether on the processor.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Library(NamedTuple):
     threads: str | None = None
     settle: float = 0.0
     cuda: bool = False
+    cpu: bool = True
 
 
 class Peer(NamedTuple):
@@ -49,6 +50,7 @@ LIBRARIES = {
         Library("scikit-image", "scikit-image", "skimage.transform"),
         Library("Pillow", "Pillow", "PIL.Image"),
         Library("kornia", "kornia", "kornia", "kornia_layers:use_threads", 2e-2, True),
+        Library("CuPy", "cupy-cuda13x", "cupyx.scipy.ndimage", cuda=True, cpu=False),
     )
 }
 
@@ -70,5 +72,6 @@ PEERS = (
     Peer("Pillow resize BILINEAR", "Pillow", OTHER, "pillow_images:resize"),
     Peer("Pillow reduce", "Pillow", OTHER, "pillow_images:reduce"),
     Peer("kornia blur_pool2d", "kornia", OTHER, "kornia_layers:blur_pool"),
+    Peer("CuPy correlate1d + slice", "CuPy", SAME, "cupy_filters:correlate"),
     Peer("kornia pyrdown", "kornia", OTHER, "kornia_layers:pyr_down", full=True),
 )

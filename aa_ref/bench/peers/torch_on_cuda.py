@@ -1,4 +1,4 @@
-"""Peers on a GPU: torch's operations on tensors that live there, eagerly and in a CUDA graph."""
+"""Peers on a GPU: torch's operations on tensors there, eagerly and in a CUDA graph; CuPy's."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -72,13 +72,13 @@ def peers_on_cuda(
         if peer.adjoint != (case.direction == "adjoint") or not LIBRARIES[peer.library].cuda:
             continue
         try:
-            torch = torch_on(place)
+            torch = None if peer.library == "CuPy" else torch_on(place)
             rotation = _Rotation(peer, [_tasks(case, x, place) for _ in range(count)])
         except NotOfferedError as reason:
             left_out[peer.name] = str(reason)
             continue
         found.append(rotation.eager())
-        if in_graph and peer.label == SAME and case.direction == "forward":
+        if torch and in_graph and peer.label == SAME and case.direction == "forward":
             try:
                 found.append(rotation.in_graph(torch))
             except RuntimeError as error:
