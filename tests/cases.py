@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from support import BFLOAT16, TYPES, numpy_type
+from support import TYPES, values
 
 import aa_ref
 
@@ -40,25 +40,6 @@ class Case:
         return aa_ref.downsample(
             self.x if x is None else x, self.scale, **self.options | more, backend=backend
         )
-
-
-def values(dtype: str, size: int, kind: str, rng: np.random.Generator) -> NDArray[Any]:
-    """Samples of one type: integers all over the range; floats as the kind says."""
-    target = numpy_type(dtype)
-    if target.kind == "u":
-        return rng.integers(0, np.iinfo(target).max, size, target, endpoint=True)
-    x = rng.standard_normal(size)
-    if kind == "wide":  # over the whole range of exponents, so sums cancel and overflow
-        low, high = {"float64": (-1070, 1023), "float16": (-24, 15)}.get(dtype, (-148, 127))
-        x = np.ldexp(x, rng.integers(low, high, size))
-    elif kind == "subnormal":
-        tiny = {"float64": 2.0**-1022, "float16": 2.0**-14}.get(dtype, 2.0**-126)
-        x = x * tiny
-    elif kind == "special":
-        some = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e300, -1e-300, 1e38, 1e-40])
-        x = np.where(rng.random(size) < 0.2, rng.choice(some, size), x)
-    with np.errstate(all="ignore"):
-        return x.astype(np.float32).astype(target) if target == BFLOAT16 else x.astype(target)
 
 
 def lay_out(x: NDArray[Any], layout: str, rng: np.random.Generator) -> NDArray[Any]:

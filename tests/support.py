@@ -36,12 +36,31 @@ def sample(shape: tuple[int, ...], dtype: str = "float32") -> NDArray[Any]:
     return (x * 60 + 128).clip(0, 255).astype(target) if target.kind == "u" else x.astype(target)
 
 
+def values(dtype: str, size: int, kind: str, rng: np.random.Generator) -> NDArray[Any]:
+    """Samples of one type: integers all over the range; floats as the kind says."""
+    target = numpy_type(dtype)
+    if target.kind == "u":
+        return rng.integers(0, np.iinfo(target).max, size, target, endpoint=True)
+    x = rng.standard_normal(size)
+    if kind == "wide":  # over the whole range of exponents, so sums cancel and overflow
+        low, high = {"float64": (-1070, 1023), "float16": (-24, 15)}.get(dtype, (-148, 127))
+        x = np.ldexp(x, rng.integers(low, high, size))
+    elif kind == "subnormal":
+        tiny = {"float64": 2.0**-1022, "float16": 2.0**-14}.get(dtype, 2.0**-126)
+        x = x * tiny
+    elif kind == "special":
+        some = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e300, -1e-300, 1e38, 1e-40])
+        x = np.where(rng.random(size) < 0.2, rng.choice(some, size), x)
+    with np.errstate(all="ignore"):
+        return x.astype(np.float32).astype(target) if target == BFLOAT16 else x.astype(target)
+
+
 def as_numpy(x: Any) -> NDArray[Any]:
     """A NumPy array of the same bits, from an array of any kind; bfloat16 becomes ml_dtypes'."""
     if isinstance(x, np.ndarray):
         return x
-    if hasattr(x, "detach"):  # torch, which exports no bfloat16 to NumPy
-        x = x.detach()
+    if hasattr(x, "detach"):  # torch, which exports no bfloat16 to NumPy, and nothing from a GPU
+        x = x.detach().cpu()
         return x.float().numpy().astype(BFLOAT16) if "bfloat16" in str(x.dtype) else x.numpy()
     return np.asarray(x)
 

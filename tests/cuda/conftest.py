@@ -30,14 +30,14 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The kernels launched so far."""
-    from aa_ref.backends.cuda import calls
+    from aa_ref.backends.cuda.calls import Call
 
     found: list[Any] = []
-    original = calls.compiled
+    launch = Call.__call__
 
-    def compiled(kernel: Any) -> Any:
-        found.append(kernel)
-        return original(kernel)
+    def noting(call: Any, stream: int, *addresses: int) -> None:
+        launch(call, stream, *addresses)
+        found.append(call.kernel)
 
-    monkeypatch.setattr(calls, "compiled", compiled)
+    monkeypatch.setattr(Call, "__call__", noting)
     return found

@@ -254,3 +254,12 @@ def test_kernels_are_compiled_once(launches: Launches) -> None:
     before = compiled.cache_info().misses
     p(x, out=y)
     assert compiled.cache_info().misses == before
+
+
+def test_a_kernel_tells_how_much_of_it_is_left_in_memory(launches: Launches) -> None:
+    """As the driver has it, of the machine code that is loaded: `test_gpu_kernels.py` asks."""
+    p, x, y = arrays()
+    p(x, out=y)
+    (step,) = steps_of(p, True, x.values.strides, y.values.strides, 0)
+    (loaded,) = compiled(step.call_at(x.values.ctypes.data).kernel).overloads.values()
+    assert (loaded.local_mem_per_thread, loaded.regs_per_thread) == (0, 32)

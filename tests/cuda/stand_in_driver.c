@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CALL(name, ...) __attribute__((visibility("default"))) int name(__VA_ARGS__)
 
@@ -92,7 +93,30 @@ CALL(cuMemcpyHtoDAsync_v2, address to, const void *from, size_t size, void *stre
 CALL(cuMemcpyDtoHAsync_v2, void *to, address from, size_t size, void *stream) {
     return note(__func__), memcpy(to, (void *)from, size), 0;
 }
+CALL(cuMemcpyDtoD_v2, address to, address from, size_t size) {
+    return note(__func__), memmove((void *)to, (void *)from, size), 0;
+}
+CALL(cuMemcpyDtoDAsync_v2, address to, address from, size_t size, void *stream) {
+    return note(__func__), memmove((void *)to, (void *)from, size), 0;
+}
 CALL(cuStreamSynchronize, void *stream) { return note(__func__), 0; }
+/* An event is the host's time in nanoseconds when it was recorded. */
+CALL(cuEventCreate, long long **event, unsigned flags) {
+    return *event = calloc(1, sizeof **event), 0;
+}
+CALL(cuEventRecord, long long *event, void *stream) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return *event = now.tv_sec * 1000000000LL + now.tv_nsec, 0;
+}
+CALL(cuEventSynchronize, long long *event) { return 0; }
+CALL(cuEventElapsedTime_v2, float *milliseconds, long long *begin, long long *end) {
+    return *milliseconds = (float)(1e-6 * (double)(*end - *begin)), 0;
+}
+CALL(cuEventElapsedTime, float *milliseconds, long long *begin, long long *end) {
+    return cuEventElapsedTime_v2(milliseconds, begin, end);
+}
+CALL(cuEventDestroy_v2, long long *event) { return free(event), 0; }
 CALL(cuGetErrorName, int error, const char **name) { return *name = "an error", 0; }
 CALL(cuGetErrorString, int error, const char **text) { return *text = "an error", 0; }
 CALL(cuLibraryLoadData, void **library, const void *code, void *a, void *b, unsigned c, void *d,
@@ -104,7 +128,7 @@ CALL(cuLibraryGetKernel, void **kernel, void *library, const char *name) {
     return *kernel = strdup(name), 0; /* its name is its handle */
 }
 CALL(cuKernelGetAttribute, int *value, int attribute, void *kernel, int device) {
-    return *value = 32, 0;
+    return *value = attribute == 3 ? 0 : 32, 0; /* 3: local memory, in bytes */
 }
 
 typedef int (*watcher)(const char *kernel, unsigned grid[3], unsigned block[3], unsigned shared,

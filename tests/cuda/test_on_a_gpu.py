@@ -1,10 +1,10 @@
-"""The CUDA backend on a GPU: the table of properties, large arrays, and what PyTorch does with it.
+"""The CUDA backend on a GPU: the table of properties, views, large arrays.
 
-``pytest -m gpu`` runs these alone. Without a GPU they are skipped; `test_simulator.py` and
-`test_kernel_code.py` say what can be said then.
+``pytest -m gpu`` runs these and the tests of files ``test_gpu_*.py`` alone. Without a GPU they are
+skipped; `test_simulator.py` and `test_kernel_code.py` say what can be said then.
 """
 
-import gc
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +13,16 @@ import pytest
 from cases import FLOATS, Case
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from support import TYPES, assert_same_bits, sample
 from test_backends import LARGE, PROPERTIES
 from views import VIEWS, check_view
 
 import aa_ref
 from aa_ref import backends
+
+large = pytest.mark.skipif(
+    os.environ.get("AA_REF_GPU_SMALL") == "1", reason="AA_REF_GPU_SMALL is set: no large arrays"
+)
 
 pytestmark = [
     pytest.mark.gpu,
@@ -43,6 +46,7 @@ def test_property(check: Callable[[str, Case], None], strategy: st.SearchStrateg
     given(case=strategy)(lambda case: check("cuda", case))()
 
 
+@large
 @pytest.mark.usefixtures("lying")
 @pytest.mark.parametrize("lying", ["where they lie"], indirect=True)
 @pytest.mark.parametrize("view", VIEWS)
@@ -88,16 +92,18 @@ by_case = pytest.mark.parametrize(
 )
 
 
+@large
 @by_case
 @pytest.mark.parametrize("dtype", TYPES)
 def test_large_forward(
     label: str, shape: tuple[int, ...], scale: Any, options: dict[str, Any], dtype: str
 ) -> None:
     x = sample(shape, dtype)
-    expected = aa_ref.downsample(x, scale, **options, backend="numba")
+    expected = aa_ref.downsample(x, scale, **options, backend="numpy")
     assert_same_bits(aa_ref.downsample(x, scale, **options, backend="cuda"), expected)
 
 
+@large
 @by_case
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_large_adjoint(
@@ -105,96 +111,20 @@ def test_large_adjoint(
 ) -> None:
     p = aa_ref.plan(shape, scale, input_dtype=dtype, **options)
     g = sample(p.out_shape, dtype)
-    assert_same_bits(p.adjoint(g, backend="cuda"), p.adjoint(g, backend="numba"))
+    assert_same_bits(p.adjoint(g, backend="cuda"), p.adjoint(g, backend="numpy"))
 
 
+@large
 def test_more_than_two_to_the_31_elements() -> None:
     shape = (3, 2**15 + 8, 2**15)
     x = np.zeros(shape, np.uint8)
     x[:, :40], x[:, -40:] = 7, sample((3, 40, 2**15), "uint8")
     y = aa_ref.downsample(x, 0.125, backend="cuda")
-    assert_same_bits(y, aa_ref.downsample(x, 0.125, backend="numba"))
-
-
-# ------------------------------------------------------------------------------ PyTorch
-
-
-@pytest.fixture
-def torch() -> Any:
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    if not torch.cuda.is_available():
-        pytest.skip("this PyTorch has no CUDA")
-    return torch
-
-
-def on_host(x: Any) -> NDArray[Any]:
-    return x.float().cpu().numpy() if "bfloat16" in str(x.dtype) else x.cpu().numpy()
-
-
-@pytest.mark.parametrize("dtype", TYPES)
-def test_tensors_stay_on_the_device(torch: Any, dtype: str) -> None:
-    x = torch.randn(2, 3, 70, 90, device="cuda")
-    x = (x * 60 + 128).clamp(0, 255).to(getattr(torch, dtype))
-    y = aa_ref.downsample(x, 0.25)
-    assert (type(y), y.device, y.dtype) == (torch.Tensor, x.device, x.dtype)
-    assert_same_bits(on_host(y), on_host(aa_ref.downsample(x.cpu(), 0.25)))
-
-
-def test_channels_last_stays_so(torch: Any) -> None:
-    x = torch.randn(2, 3, 64, 80, device="cuda").to(memory_format=torch.channels_last)
-    y = aa_ref.downsample(x, 0.5)
-    assert y.is_contiguous(memory_format=torch.channels_last)
-    assert_same_bits(on_host(y), on_host(aa_ref.downsample(x.cpu(), 0.5)))
-
-
-def test_the_current_stream_is_used_without_waiting(torch: Any) -> None:
-    x = torch.zeros(64, 3, 512, 512, device="cuda")
-    expected = aa_ref.downsample(torch.ones(1, 1, 512, 512), 0.5)
-    aa_ref.downsample(x, 0.5)
-    torch.cuda.synchronize()
-    stream = torch.cuda.Stream()
-    with torch.cuda.stream(stream):
-        torch.cuda._sleep(200_000_000)  # a kernel that takes long, then the input's new values
-        x.fill_(1)
-        y = aa_ref.downsample(x, 0.5)
-        assert not stream.query(), "the call waited"
-    stream.synchronize()
-    assert_same_bits(on_host(y[5, 1]), on_host(expected[0, 0]))
-
-
-def test_the_stream_given_is_used_without_waiting(torch: Any) -> None:
-    x = torch.zeros(64, 3, 512, 512, device="cuda")
-    expected = aa_ref.downsample(torch.ones(1, 1, 512, 512), 0.5)
-    aa_ref.downsample(x, 0.5)
-    torch.cuda.synchronize()
-    stream = torch.cuda.Stream()
-    with torch.cuda.stream(stream):
-        torch.cuda._sleep(200_000_000)
-        x.fill_(1)
-    y = aa_ref.downsample(x, 0.5, stream=stream)
-    assert torch.cuda.current_stream().query(), "another stream has work"
-    assert not stream.query(), "the call waited"
-    stream.synchronize()
-    assert_same_bits(on_host(y[5, 1]), on_host(expected[0, 0]))
-
-
-@pytest.mark.parametrize("scale", [0.25, 0.2], ids=["strips", "tiles"])
-def test_capture_in_a_graph(torch: Any, scale: float) -> None:
-    x = torch.randn(2, 3, 64, 64, device="cuda")
-    out = aa_ref.downsample(x, scale)  # compiles
-    back = aa_ref.downsample_adjoint(out, scale, (64, 64))
-    torch.cuda.synchronize()
-    gc.collect()  # what earlier tests left would be freed during the capture, and end it
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        aa_ref.downsample(x, scale, out=out)
-        aa_ref.downsample_adjoint(out, scale, (64, 64), out=back)
-    x.copy_(torch.randn_like(x))
-    graph.replay()
-    torch.cuda.synchronize()
-    expected = aa_ref.downsample(x.cpu(), scale)
-    assert_same_bits(on_host(out), on_host(expected))
-    assert_same_bits(on_host(back), on_host(aa_ref.downsample_adjoint(expected, scale, (64, 64))))
+    for rows in (slice(None, 128), slice(-128, None)):  # beyond them all is zero
+        expected = aa_ref.downsample(x[:, rows], 0.125, backend="numpy")
+        found = y[:, :16] if rows.start is None else y[:, -16:]
+        assert_same_bits(found, expected)
+    assert not y[:, 16:-16].any()
 
 
 def test_numbas_own_arrays() -> None:
@@ -202,4 +132,4 @@ def test_numbas_own_arrays() -> None:
 
     x = sample((3, 40, 50))
     y = aa_ref.downsample(cuda.to_device(x), 0.5)
-    assert_same_bits(y.copy_to_host(), aa_ref.downsample(x, 0.5))
+    assert_same_bits(y.copy_to_host(), aa_ref.downsample(x, 0.5, backend="numpy"))
