@@ -41,11 +41,17 @@ from aa_ref.dtypes import FLOATING, NAMES, STORAGE, compute_type
 if SIMULATOR:
     raise RuntimeError("NUMBA_ENABLE_CUDASIM is set: the simulator compiles nothing; unset it")
 
-from numba.cuda import dispatcher
-from numba.cuda.cudadrv import nvvm
+from numba.cuda import codegen, dispatcher
+from numba.cuda.cudadrv import driver, nvvm
 
 ARCHITECTURES = (75, 80, 90, 100)
 """Compute capabilities, without the point."""
+
+LINKED = (90, 100) if driver._have_nvjitlink() else ()
+"""Those for which ``cuda.jit`` lets nvJitLink optimise what it links, which then is what runs.
+
+It does so wherever that library is installed, for the architecture with an ``a`` behind it.
+"""
 
 
 class Code(NamedTuple):
@@ -109,6 +115,34 @@ def ptx_of(function: Any, arguments: Any, architectures: Sequence[int]) -> dict[
     return made
 
 
+def linked_ptx_of(function: Any, arguments: Any, architectures: Sequence[int]) -> dict[int, str]:
+    """PTX as nvJitLink has it when it has optimised, as for a device of each architecture."""
+    made: dict[int, str] = {}
+    translate = nvvm.compile_ir
+
+    def link_for_each(ir: Any, **options: Any) -> bytes:
+        for architecture in architectures:
+            capability = (*divmod(architecture, 10), "a")
+            linker = driver._Linker(cc=capability, lto=True)
+            named = {**options, "arch": f"compute_{architecture}a", "gen-lto": None}
+            linker.add_ltoir(translate(ir, **named))
+            made[architecture] = linker.get_linked_ptx().decode().strip("\0").strip()
+        return b""
+
+    with _no_device(), mock.patch.object(nvvm, "compile_ir", link_for_each):
+        cuda.compile_ptx(function, arguments, cc=divmod(architectures[0], 10))
+    return made
+
+
+def linked_ptx_for(function: Any, arguments: Any, architecture: int) -> str:
+    """PTX as nvJitLink has it, by Numba's own way, which is that of a call."""
+    with _no_device():
+        options = cuda.jit(function).targetoptions
+        kernel = dispatcher._Kernel(function, arguments, **options)
+        ptx = kernel._codelibrary.get_lto_ptx(cc=(*divmod(architecture, 10), "a"))
+    return str(ptx)
+
+
 def ptx_for(function: Any, arguments: Any, architecture: int) -> str:
     """PTX for one architecture, by Numba's own way."""
     with _no_device():
@@ -123,7 +157,11 @@ def _no_device() -> Iterator[None]:
     Numba asks the current device what they are for, and then takes what the kernel is for.
     """
     any_device = SimpleNamespace(compute_capability=(9, 0))
-    with mock.patch.object(dispatcher, "get_current_device", return_value=any_device):
+    context = SimpleNamespace(device=any_device)
+    with (
+        mock.patch.object(dispatcher, "get_current_device", return_value=any_device),
+        mock.patch.object(codegen.devices, "get_context", return_value=context),
+    ):
         yield
 
 
@@ -141,7 +179,7 @@ def parameters_of(ptx: str) -> tuple[int, ...]:
 
 
 def assembled(
-    ptx: str, architecture: int, disassemble: bool = False, options: Sequence[str] = ()
+    ptx: str, architecture: int | str, disassemble: bool = False, options: Sequence[str] = ()
 ) -> Code:
     """PTX of one kernel, taken through ptxas."""
     with tempfile.TemporaryDirectory() as folder:
@@ -208,6 +246,14 @@ def code_of(
     """A kernel by architecture; ``sass`` is that of sm_90 alone."""
     ptx = ptx_of(function_of(kernel), signature_of(kernel).args, architectures)
     return {a: assembled(text, a, disassemble and a == 90) for a, text in ptx.items()}
+
+
+def linked_code_of(kernel: Kernel) -> dict[int, Code]:
+    """A kernel by architecture, as nvJitLink links it for one of `LINKED`."""
+    if not LINKED:
+        return {}
+    ptx = linked_ptx_of(function_of(kernel), signature_of(kernel).args, LINKED)
+    return {a: assembled(text, f"{a}a") for a, text in ptx.items()}
 
 
 @contextmanager

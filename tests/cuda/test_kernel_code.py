@@ -84,6 +84,39 @@ COMPARED = [
 ]  # fmt: skip
 
 
+LINKED = (
+    SHIPPED if os.environ.get("AA_REF_FULL") == "1"
+    else WIDEST if FULL
+    else list({kc.family_of(kernel): kernel for kernel in WIDEST}.values())
+)  # fmt: skip
+"""Those looked at as nvJitLink links them."""
+
+with_nvjitlink = pytest.mark.skipif(
+    not kc.LINKED, reason="nvJitLink is not installed, so nothing is optimised when it is linked"
+)
+
+
+@with_nvjitlink
+@of_kernels(*LINKED)
+def test_code_as_it_is_linked(kernel: Kernel) -> None:
+    """Where nvJitLink is, it optimises what it links, for sm_90a, say: that is what runs."""
+    codes = kc.linked_code_of(kernel)
+    assert set(codes) == set(kc.LINKED)
+    faults = {a: kc.faults_of(kernel, code) for a, code in codes.items()}
+    assert not any(faults.values()), faults
+
+
+@with_nvjitlink
+@of_kernels(ELEMENTS)
+def test_what_is_linked_here_is_what_numba_links(kernel: Kernel) -> None:
+    arguments, function = signature_of(kernel).args, function_of(kernel)
+    ours = kc.linked_ptx_of(function, arguments, (90,))[90]
+    numbas = kc.linked_ptx_for(function, arguments, 90)
+    assert kc.instructions_of(numbas) == kc.instructions_of(ours)
+    assert kc.parameters_of(numbas) == kc.parameters_of(ours)
+    assert ".target sm_90a" in ours
+
+
 @of_kernels(*COMPARED)
 def test_one_compilation_for_all_gives_what_one_for_each_does(kernel: Kernel) -> None:
     arguments = signature_of(kernel).args
@@ -130,6 +163,15 @@ def test_a_product_and_a_sum_are_seen_fused() -> None:
         x[0] = x[1] * x[2] + x[3]
 
     assert "1 fma.rn.f32" in kc.arithmetic_faults(code_of(plain, types.float32[::1]))
+
+
+@with_nvjitlink
+def test_a_product_and_a_sum_are_seen_fused_by_nvjitlink() -> None:
+    def plain(x: Any) -> None:
+        x[0] = x[1] * x[2] + x[3]
+
+    ptx = kc.linked_ptx_of(plain, (types.float32[::1],), (90,))[90]
+    assert "1 fma.rn.f32" in kc.arithmetic_faults(kc.assembled(ptx, "90a"))
 
 
 def test_a_sum_without_a_rounding_is_seen() -> None:
