@@ -69,8 +69,10 @@ def make_forward_strips(
         for step in range(first, last + slots - 1):
             first_row = step * stride - radius
             read_rows(samples, source, first_row, g.rows, first_lane, within, stands_in)
-            for q in range(stride):
+            q = 0
+            while q < stride:  # as in `make_accumulate`
                 accumulate(sums, samples, q * per_thread, q, taps)
+                q += 1
             i = step - (slots - 1)
             if i >= first:
                 put(line, front, sums, oldest, thread)
