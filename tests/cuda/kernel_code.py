@@ -4,6 +4,7 @@ As a command it writes the page about them: see docs/contributing.md.
 """
 
 import hashlib
+import operator
 import os
 import re
 import subprocess
@@ -372,12 +373,15 @@ class Step(NamedTuple):
         How often a warp of it goes through the loop over the samples of y, on average.
     loads, stores : int
         What each thread moves: samples of x on one side, at least one of y on the other.
+    sums : int
+        How many terms each thread adds up, at least.
     """
 
     samples: int
     lines: float
     loads: int
     stores: int
+    sums: int
 
 
 def step_of(kernel: Kernel) -> Step:
@@ -392,12 +396,13 @@ def step_of(kernel: Kernel) -> Step:
         columns = (lanes - before - footprint) // (kernel.stride * channels) + 1
         line = columns * channels
         samples = line * kernel.stride**2
-        loads, stores = moved, 1
+        loads, stores, sums = moved, 1, (per_thread + 1) * len(filter_.taps)
     else:
         line = lanes // kernel.stride + (filter_.slots - 1) * channels
         samples = lanes * kernel.stride
-        loads, stores = 1, moved
-    return Step(samples, -(-line // 32) / (threads // 32), loads, stores)
+        loads, stores = 1, moved  # some lanes have a tap less along the row
+        sums = per_thread * (filter_.slots - 1 + len(filter_.taps))
+    return Step(samples, -(-line // 32) / (threads // 32), loads, stores, sums)
 
 
 class Listing:
@@ -444,45 +449,93 @@ class Listing:
         sizes = {"U8": 1, "S8": 1, "U16": 2, "S16": 2, "64": 8, "128": 16}
         return max((sizes[word] for word in opcode if word in sizes), default=4) // itemsize
 
+    def adds(self, n: int) -> int:
+        """Whether line ``n`` adds two samples: 1 or 0."""
+        return int(self.parts(n)[1].partition(".")[0] in {"FADD", "DADD"})
+
+    def way(
+        self,
+        start: int,
+        loads: int,
+        stores: int,
+        itemsize: int,
+        avoid: Iterable[int] = (),
+        sums: int = 0,
+    ) -> list[int] | None:
+        """The lines of the shortest way from a line back to it, which comes last.
+
+        Of the ways that load, store and add at least so many samples.
+        """
+        least, avoided, came_from = (loads, stores, sums), set(avoid), dict[_Place, _Place]()
+        waiting = deque((n, (0, 0, 0)) for n in self.following[start])
+        met = set(waiting)
+        while waiting:
+            place = n, done = waiting.popleft()
+            if n in avoided:
+                continue
+            moved = self.moved(n, "LDG", itemsize), self.moved(n, "STG", itemsize), self.adds(n)
+            loaded, stored, added = map(min, least, map(operator.add, done, moved))
+            done = loaded, stored, added
+            if n == start and done == least:
+                lines = [n]
+                while place in came_from:
+                    place = came_from[place]
+                    lines.append(place[0])
+                return lines[::-1]
+            for m in self.following[n]:
+                following = m, done
+                if following not in met:
+                    met.add(following)
+                    came_from[following] = place
+                    waiting.append(following)
+        return None
+
     def shortest(
         self, start: int, loads: int, stores: int, itemsize: int, avoid: Iterable[int] = ()
     ) -> int | None:
-        """How many instructions the shortest way from a line back to it has.
+        """How many instructions the way has; see `way`."""
+        lines = self.way(start, loads, stores, itemsize, avoid)
+        return None if lines is None else len(lines)
 
-        Of the ways that load and store at least so many samples.
-        """
-        waiting, known = deque((1, n, 0, 0) for n in self.following[start]), set(avoid)
-        met: set[tuple[int, int, int]] = set()
-        while waiting:
-            count, n, loaded, stored = waiting.popleft()
-            if n in known or (n, loaded, stored) in met:
-                continue
-            met.add((n, loaded, stored))
-            loaded = min(loads, loaded + self.moved(n, "LDG", itemsize))
-            stored = min(stores, stored + self.moved(n, "STG", itemsize))
-            if n == start and loaded == loads and stored == stores:
-                return count
-            waiting.extend((count + 1, m, loaded, stored) for m in self.following[n])
-        return None
+
+_Place = tuple[int, tuple[int, int, int]]
+"""A line, and how many samples have been loaded, stored and added before it."""
+
+
+def step_in(kernel: Kernel, listing: Listing) -> list[int]:
+    """The lines of a step away from all edges, with one line of y. The barrier comes last."""
+    step, size = step_of(kernel), STORAGE[kernel.kind].itemsize
+    (barrier,) = listing.find("BAR")
+    avoided = _one_by_one(kernel, listing)
+    way = listing.way(barrier, step.loads, step.stores, size, avoided, step.sums)
+    assert way is not None
+    return way
+
+
+def line_in(kernel: Kernel, listing: Listing) -> float:
+    """How many instructions each more line of y takes in a step."""
+    size, forward = STORAGE[kernel.kind].itemsize, kernel.direction == "forward"
+    counts = []
+    for times in range(1, 5):  # in which the loop over samples of y may have been unrolled
+        moved = (0, times) if forward else (times, 0)
+        for n in listing.find("STG" if forward else "LDG"):
+            count = listing.shortest(n, *moved, size, listing.find("BAR"))
+            counts += [] if count is None else [count / times]
+    return min(counts)
+
+
+def _one_by_one(kernel: Kernel, listing: Listing) -> list[int]:
+    """The lines that move a sample of x alone, which aligned kernels do at edges only."""
+    size, stem = STORAGE[kernel.kind].itemsize, "LDG" if kernel.direction == "forward" else "STG"
+    moves = listing.find(stem) if kernel.aligned else []
+    return [n for n in moves if listing.moved(n, stem, size) == 1]
 
 
 def instructions_per_sample(kernel: Kernel, sass: str) -> float:
     """Of a thread, for each sample of x, away from all edges."""
-    listing, step, size = Listing(sass), step_of(kernel), STORAGE[kernel.kind].itemsize
-    barriers = listing.find("BAR")
-    (barrier,) = barriers
-    whole = listing.shortest(barrier, step.loads, step.stores, size)
-    moves = listing.find("STG" if kernel.direction == "forward" else "LDG")
-    forward, loops = kernel.direction == "forward", []
-    for times in range(1, 5):  # in which the loop over samples of y may have been unrolled
-        counts = [
-            listing.shortest(n, 0 if forward else times, times if forward else 0, size, barriers)
-            for n in moves
-        ]
-        loops += [count / times for count in counts if count is not None]
-    assert whole is not None
-    loop = min(loops)
-    return (whole + (step.lines - 1) * loop) * threads_of(kernel) / step.samples
+    listing, step = Listing(sass), step_of(kernel)
+    whole = len(step_in(kernel, listing)) + (step.lines - 1) * line_in(kernel, listing)
+    return whole * threads_of(kernel) / step.samples
 
 
 # What follows is of the H200: compute capability 9.0.
