@@ -22,11 +22,15 @@ __all__ = [
     "DeviceArray",
     "as_addresses",
     "c_strides",
+    "current_stream",
     "has_interface",
     "is_cuda_tensor",
     "lie_apart",
+    "reach_of",
     "read_device_array",
     "read_tensor",
+    "tensor_key",
+    "type_name_of",
 ]
 
 _DEFAULT_STREAM = 1  # DLPack's name for CUDA's legacy default stream, whose handle is 0
@@ -107,6 +111,23 @@ def is_cuda_tensor(x: Any) -> bool:
     return bool(tensor.is_cuda) and torch.version.hip is None
 
 
+def tensor_key(x: Any) -> tuple[Any, ...] | None:
+    """All that `read_tensor` makes of a tensor but its address and stream; None if it may refuse.
+
+    The shape comes first, then the type.
+    """
+    if not is_cuda_tensor(x) or x.requires_grad or x.is_neg():
+        return None
+    if x.layout is not sys.modules["torch"].strided:
+        return None
+    return x.shape, x.dtype, x.stride(), x.device.index, type(x)
+
+
+def current_stream(x: Any) -> int:
+    """The handle of the stream that is PyTorch's current one on a tensor's device."""
+    return _MAKERS["torch"].stream(x)
+
+
 def has_interface(x: Any) -> bool:
     """Whether arrays of this kind export ``__cuda_array_interface__``, if they are on a GPU."""
     return hasattr(type(x), "__cuda_array_interface__")
@@ -126,7 +147,7 @@ def read_tensor(x: Any, stream: int | None = None) -> DeviceArray:
         raise ContainerError(f"{type(x).__name__} is {x.layout}, without strides; pass a dense one")
     if x.is_neg():  # a view whose numbers stand negated in memory
         x = x.resolve_neg()
-    dtype = _name_of(x.dtype)
+    dtype = type_name_of(x.dtype)
     size = STORAGE[dtype].itemsize
     strides = _in_bytes(x.stride(), size)
     try:
@@ -157,7 +178,7 @@ def _read_interface(x: Any, stream: int | None) -> DeviceArray:
         raise ContainerError(f"{kind} is masked; a filter would read what is masked: fill it first")
     if typestr[:1] == ">":
         raise DtypeError(f"{ARRAYS_TYPE} is {typestr!r}, in foreign byte order; convert it first")
-    dtype = _name_of(getattr(x, "dtype", typestr))
+    dtype = type_name_of(getattr(x, "dtype", typestr))
     strides = tuple(interface.get("strides") or c_strides(shape, STORAGE[dtype].itemsize))
     maker = _MAKERS.get(type(x).__module__.partition(".")[0], _Maker())
     ordered = stream
@@ -209,7 +230,8 @@ def _empty_by(
 
 
 @lru_cache(maxsize=64)
-def _name_of(dtype: Any) -> str:
+def type_name_of(dtype: Any) -> str:
+    """`name_of` of a type of arrays on a GPU."""
     return name_of(dtype, ARRAYS_TYPE)
 
 
@@ -233,14 +255,17 @@ def as_addresses(a: DeviceArray) -> NDArray[Any]:
 
 def lie_apart(a: DeviceArray, b: DeviceArray) -> bool:
     """Whether two arrays lie apart for sure, as whole ranges of addresses do."""
-    a_begin, a_end = _reach(a.shape, a.strides, STORAGE[a.dtype].itemsize)
-    b_begin, b_end = _reach(b.shape, b.strides, STORAGE[b.dtype].itemsize)
+    (a_begin, a_end), (b_begin, b_end) = reach_of(a), reach_of(b)
     return a.address + a_end <= b.address + b_begin or b.address + b_end <= a.address + a_begin
+
+
+def reach_of(a: DeviceArray) -> tuple[int, int]:
+    """Where an array's bytes begin and end, from its address on."""
+    return _reach(a.shape, a.strides, STORAGE[a.dtype].itemsize)
 
 
 @lru_cache(maxsize=512)
 def _reach(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[int, int]:
-    """Where an array's bytes begin and end, from its address on."""
     begin, end = 0, itemsize
     for stride, length in zip(strides, shape, strict=True):
         if stride < 0:

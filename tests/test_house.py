@@ -49,8 +49,9 @@ HOUSE = {
     "backends.numpy": CORE | {"backends"},
     "backends.numba": CORE | {"backends"},
     "backends.cuda": CORE | {"backends", "device_arrays"},
+    "ready": CORE | {"backends", "device_arrays"},
     "api": CORE
-    | {"adapters", "arrays", "device_arrays", "parts", "special", "streams", "backends"},
+    | {"adapters", "arrays", "device_arrays", "parts", "ready", "special", "streams", "backends"},
     "normalised": CORE | {"api", "arrays", "backends", "device_arrays", "special"},
     "__init__": CORE | {"api", "backends", "backends.numba", "normalised"},
     "__main__": {"cli"},

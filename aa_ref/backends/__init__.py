@@ -11,7 +11,7 @@ from ..plans import Direction, Plan
 from .base import Backend
 from .loading import worth_waiting
 
-__all__ = ["Backend", "BackendInfo", "default_backend", "get_backend", "list_backends"]
+__all__ = ["Backend", "BackendInfo", "default_backend", "get_backend", "is_loaded", "list_backends"]
 
 _CLASSES = {
     "reference": (".reference", "ReferenceBackend"),
@@ -63,6 +63,11 @@ def _load(name: str) -> Backend:
         module, cls = _CLASSES[name]
         _loaded.setdefault(name, getattr(import_module(module, __name__), cls)())
     return _loaded[name]
+
+
+def is_loaded(backend: Backend) -> bool:
+    """Whether a backend is still the one of its name."""
+    return _loaded.get(backend.name) is backend
 
 
 def default_backend(*plans: Plan, direction: Direction = "forward") -> Backend:

@@ -5,7 +5,7 @@ To add one: a module with a subclass of `Backend`, a line in `aa_ref.backends`, 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from numpy.typing import NDArray
@@ -59,6 +59,19 @@ class Backend(ABC):
     @abstractmethod
     def adjoint(self, plan: Plan, g: NDArray[Any], out: NDArray[Any]) -> None:
         """Apply the transpose to ``g``, into ``out``."""
+
+    def ready(
+        self, plan: Plan, direction: Direction, source: Any, result: Any
+    ) -> Callable[[int, int, int], bool] | None:
+        """Prepare a call on arrays of a GPU that lie like these, if it is a single launch.
+
+        Returns
+        -------
+        callable or None
+            Of a stream's handle, the source's address and the result's. It answers False, having
+            done nothing, where the call has to be made step by step.
+        """
+        return None
 
     def pyramid(self, plans: Sequence[Plan], x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
         """Low-pass and subsample ``x`` by each of ``plans`` into the ``outs`` in its place.

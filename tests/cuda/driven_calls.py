@@ -4,7 +4,9 @@ Everything up to the driver is as on a GPU: Numba compiles kernels for sm_90 and
 """
 
 import ctypes
+import importlib
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 
 import aa_ref
+from aa_ref import api, device_arrays, ready
+from aa_ref import arrays as arrays_of_all_kinds
 from aa_ref.backends.cuda.kernels import compiled
 from aa_ref.backends.cuda.memory import resident
 from aa_ref.backends.cuda.steps import steps_of
@@ -107,6 +111,61 @@ def test_a_ready_call_launches_and_does_nothing_else(launches: Launches) -> None
     p(x, out=y, stream=7)
     assert called() == ["cuCtxGetDevice", "cuLaunchKernel"]
     assert [seen["stream"] for seen in launches.seen] == [0, 0, 0, 0, 7]
+
+
+@pytest.fixture
+def torch(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """PyTorch, whose tensors on the CPU pass for a GPU's, with stream 5 as the current one.
+
+    Those of bfloat16: others become NumPy's arrays, on the CPU, before they come to the core.
+    """
+    package = importlib.import_module("torch")
+    for module in (api, arrays_of_all_kinds, device_arrays):
+        monkeypatch.setattr(module, "is_cuda_tensor", lambda x: isinstance(x, package.Tensor))
+    monkeypatch.setattr(package._C, "_cuda_getCurrentRawStream", lambda number: 5, raising=False)
+    monkeypatch.setattr(ready, "_calls", {})
+    return package
+
+
+def test_a_ready_call_on_tensors_takes_little_of_python(torch: Any, launches: Launches) -> None:
+    p = aa_ref.plan((8, 3, 256, 256), 0.5, input_dtype="bfloat16")
+    x, y = (torch.zeros(shape, dtype=torch.bfloat16) for shape in (p.shape, p.out_shape))
+    p(x, out=y)
+    called()
+    python: list[str] = []
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        if event == "call":
+            python.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    p(x, out=y)
+    sys.setprofile(None)
+    assert called() == ["cuCtxGetDevice", "cuLaunchKernel"]
+    assert "read_out" not in python
+    assert 10 < python.index("_watch") <= 22, python  # what comes behind is the stand-in's
+    first, again = launches.seen
+    assert again == first
+    addresses = [struct.unpack("q", a)[0] for a in again["arguments"][:2]]
+    assert addresses == [x.data_ptr(), y.data_ptr()]
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.2], ids=["strips", "tiles"])
+def test_a_layers_forward_is_one_launch_for_a_graph_to_capture(
+    torch: Any, launches: Launches, scale: float
+) -> None:
+    """Nothing that would end a capture, and all on the stream that is captured."""
+    layer = importlib.import_module("aa_ref_torch").AntiAliasInterpolation2d(3, scale)
+    x = torch.zeros((2, 3, 64, 96), dtype=torch.bfloat16)
+    with torch.no_grad():
+        layer(x)  # compiles, and brings taps to the device
+        called()
+        y = layer(x)
+    assert called() == ["cuCtxGetDevice", "cuLaunchKernel"]
+    seen = launches.seen[-1]
+    assert seen["stream"] == 5
+    addresses = [struct.unpack("q", a)[0] for a in seen["arguments"][:2]]
+    assert addresses == [x.data_ptr(), y.data_ptr()]
 
 
 def test_pyramids_too(launches: Launches) -> None:

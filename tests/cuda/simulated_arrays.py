@@ -14,7 +14,7 @@ import pytest
 from support import TYPES, assert_same_bits, numpy_type
 
 import aa_ref
-from aa_ref import api
+from aa_ref import api, backends, ready
 from aa_ref.backends.cuda import launch
 from aa_ref.device_arrays import read_device_array
 from aa_ref.errors import ContainerError, DeviceError, DtypeError, OutError
@@ -410,3 +410,144 @@ def test_the_command_tells_that_this_is_the_simulator(tmp_path: Any) -> None:
     done = run(app, ["demo", "--output", str(tmp_path / "demo.png")])
     assert done.exit_code == 0
     assert "cuda: not here: it would run in Numba's simulator" in done.output
+
+
+class Watched(Tensor):
+    """One of which everything can be changed."""
+
+    def __init__(self, values: Any, number: int = 0, **interface: Any) -> None:
+        super().__init__(values, number, **interface)
+        self.negated = False
+
+    def is_neg(self) -> bool:
+        return self.negated
+
+    def resolve_neg(self) -> Tensor:
+        return Tensor(-self.values)
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The arrays that were checked as ``out``, which a call like one before leaves out."""
+    found: list[Any] = []
+    read_out = api.read_out
+
+    def noting(out: Any, *arguments: Any) -> Any:
+        found.append(out)
+        return read_out(out, *arguments)
+
+    monkeypatch.setattr(api, "read_out", noting)
+    monkeypatch.setattr(ready, "_calls", {})
+    return found
+
+
+@pytest.mark.parametrize("shape", [(2, 13, 18), (2, 12, 16)], ids=["at any address", "aligned"])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_a_call_like_one_before_is_not_checked_again(
+    dtype: str, shape: tuple[int, ...], checks: list[Any], streams: list[Any]
+) -> None:
+    p = aa_ref.plan(shape, 0.5, input_dtype=dtype)
+    for n in range(4):
+        x = sample(dtype, (shape[0] + 1, *shape[1:]))
+        x = np.roll(x, n).reshape(-1)[n % 2 :][: 2 * shape[1] * shape[2]].reshape(shape)
+        out = Tensor(np.full(p.out_shape, 7, numpy_type(dtype)))
+        call = [p, lambda x, **o: aa_ref.downsample(x, 0.5, **o)][n // 2]
+        assert call(Tensor(x), out=out) is out
+        assert_same_bits(out.values, aa_ref.downsample(x, 0.5, backend="numpy"))
+    assert len(checks) == 1
+    p(Tensor(x), out=out, stream=9)
+    assert (len(checks), streams[-1]) == (1, 9)
+
+
+def test_an_adjoint_like_one_before_is_not_checked_again(checks: list[Any]) -> None:
+    p = aa_ref.plan((2, 13, 18), 0.5)
+    for dtype in ("float32", "float64", "float32", "float64"):
+        g = sample(dtype, p.out_shape)
+        out = Tensor(np.full(p.shape, 7, dtype))
+        p.adjoint(Tensor(g), out=out)
+        assert_same_bits(out.values, aa_ref.downsample_adjoint(g, 0.5, (13, 18), backend="numpy"))
+    assert len(checks) == 2
+
+
+def _set(name: str, value: Any) -> Any:
+    def change(x: Watched, out: Watched) -> None:
+        setattr(x, name, value)
+
+    return change
+
+
+def _overlap(x: Watched, out: Watched) -> None:
+    out.values = x.values.reshape(-1)[: out.values.size].reshape(out.values.shape)
+
+
+def _at_an_odd_address(x: Watched, out: Watched) -> None:
+    memory = np.zeros(x.values.nbytes + 4, np.uint8)[1:]
+    x.values = memory[: x.values.nbytes].view(np.float32).reshape(x.values.shape)
+
+
+def _other_shape(x: Watched, out: Watched) -> None:
+    out.values = np.ones((2, 7, 10), np.float32)
+
+
+def _on_another_device(x: Watched, out: Watched) -> None:
+    out.number = 1
+
+
+def _negate(x: Watched, out: Watched) -> None:
+    out.negated = True
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (_set("requires_grad", True), ContainerError, "requires a gradient"),
+        (_set("layout", "sparse_coo"), ContainerError, "sparse_coo"),
+        (_overlap, OutError, "overlaps the input"),
+        (_at_an_odd_address, ContainerError, "no multiples of 4 bytes"),
+        (_other_shape, OutError, r"has shape \(2, 7, 10\)"),
+        (_on_another_device, DeviceError, "cuda:1"),
+        (_negate, OutError, "negates"),
+    ],
+    ids=["gradient", "layout", "overlap", "odd address", "shape", "device", "negated"],
+)
+def test_what_is_not_like_before_is_checked(
+    change: Any, error: type[Exception], message: str, checks: list[Any]
+) -> None:
+    p = aa_ref.plan((2, 13, 18), 0.5)
+    x, out = Watched(sample()), Watched(np.ones(p.out_shape, np.float32))
+    for _ in range(2):
+        p(x, out=out)
+    change(x, out)
+    with pytest.raises(error, match=message):
+        p(x, out=out)
+
+
+def test_a_call_that_warns_does_so_each_time(checks: list[Any]) -> None:
+    p = aa_ref.plan((2, 13, 18), 0.75)
+    for _ in range(3):
+        with pytest.warns(UserWarning, match="keep all their samples"):
+            p(Tensor(sample()), out=Tensor(np.ones(p.out_shape, np.float32)))
+    assert len(checks) == 3
+
+
+def test_a_backend_named_or_replaced_is_asked_itself(
+    checks: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    p = aa_ref.plan((2, 13, 18), 0.5)
+    x, out = Tensor(sample()), Tensor(np.ones(p.out_shape, np.float32))
+    p(x, out=out)
+    p(x, out=out, backend="cuda")
+    monkeypatch.setitem(backends._loaded, "cuda", launch.CudaBackend())
+    p(x, out=out)
+    assert len(checks) == 3
+
+
+def test_no_more_calls_are_kept_than_a_program_has_shapes(
+    checks: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ready, "_MOST", 3)
+    for rows in range(4, 12):
+        aa_ref.downsample(Tensor(sample(shape=(1, rows, 8))), 0.5, out=Tensor(
+            np.ones((1, -(-rows // 2), 4), np.float32)
+        ))  # fmt: skip
+        assert 1 <= len(ready._calls) <= 3

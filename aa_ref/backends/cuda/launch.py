@@ -5,7 +5,7 @@ from copy import copy
 from typing import Any, Self
 
 from ...device_arrays import DeviceArray
-from ...plans import Plan
+from ...plans import Direction, Plan
 from ..base import Backend
 from .memory import download, empty, release, upload
 from .pyramid_strips import PYRAMID
@@ -47,6 +47,26 @@ class CudaBackend(Backend):
     def adjoint(self, plan: Plan, g: Any, out: Any) -> None:
         """See `Backend.adjoint`; ``g`` and ``out`` may also be `DeviceArray`."""
         self._on_device(_adjoint, (plan,), g, (out,))
+
+    def ready(
+        self, plan: Plan, direction: Direction, source: Any, result: Any
+    ) -> Callable[[int, int, int], bool] | None:
+        """See `Backend.ready`; False where another device is the current one."""
+        device = device_number() if source.device is None else source.device
+        steps = steps_of(plan, direction == "forward", source.strides, result.strides, device)
+        if len(steps) != 1 or steps[0].offsets != ((0, 0),) or 0 in result.shape:
+            return None
+        (step,) = steps
+        x_first = step.call.kernel.direction == "forward"
+
+        def launch(stream: int, source: int, result: int) -> bool:
+            if device_number() != device:
+                return False
+            x, y = (source, result) if x_first else (result, source)
+            step.call_at(x)(stream, x, y)
+            return True
+
+        return launch
 
     def pyramid(self, plans: Sequence[Plan], x: Any, outs: Sequence[Any]) -> None:
         """See `Backend.pyramid`: strides 2, 4 and 8 share a kernel that reads ``x`` once."""
