@@ -23,8 +23,8 @@ COMPILED = ("first_calls",)
 class _NotLaunched:
     """In the place of what packs a launch and asks the driver for it."""
 
-    def __init__(self, kernel: Any, blocks: int, geometry: Any) -> None:
-        assert blocks > 0
+    def __init__(self, kernel: Any, shape: tuple[int, int], geometry: Any) -> None:
+        assert min(shape) > 0
 
     def launch(self, stream: int, addresses: tuple[int, ...]) -> None:
         assert all(addresses)
@@ -55,6 +55,24 @@ def _answering_pyramids(act: Callable[..., set[int]]) -> Callable[..., set[int]]
     return answered
 
 
+def _answering_ready(act: Callable[..., Any]) -> Callable[..., Any]:
+    def ready(backend: Any, plan: Plan, direction: str, x: DeviceArray, y: DeviceArray) -> Any:
+        launch = act(backend, plan, direction, x, y)
+        if launch is None:
+            return None
+
+        def answered(stream: int, source: int, result: int) -> Any:
+            done = launch(stream, source, result)
+            ends = x._replace(address=source), y._replace(address=result)
+            getattr(get_backend("numpy"), direction)(plan, *map(as_addresses, ends))
+            return done
+
+        return answered
+
+    return ready
+
+
+launch.CudaBackend.ready = _answering_ready(launch.CudaBackend.ready)  # type: ignore[method-assign]
 launch._launch = _answering(launch._launch)
 launch._launch_pyramid = _answering_pyramids(launch._launch_pyramid)
 _PACKED = calls._Packed

@@ -197,7 +197,8 @@ def test_arguments_are_what_the_kernel_takes(launches: Launches, beyond: int) ->
     call = step.call_at(address)
     assert call.kernel.aligned == (beyond == 0)
     assert call.kernel.name in seen["kernel"]
-    assert (seen["grid"], seen["block"]) == ((call.blocks, 1, 1), (128, 1, 1))
+    assert (seen["grid"], seen["block"]) == ((call.blocks, 1, 1), (call.threads, 1, 1))
+    assert call.threads in (32, 64, 96, 128)
     assert (seen["shared"], seen["extra"], seen["device"]) == (0, None, 0)
     expected = [address, y.values.ctypes.data, *flat(call.geometry)]
     assert any(isinstance(v, np.float32) for v in expected[:20])

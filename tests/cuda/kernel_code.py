@@ -28,6 +28,7 @@ import aa_ref
 from aa_ref.backends.cuda.kernels import (
     Kernel,
     addresses_of,
+    bounds_of,
     function_of,
     geometry_of,
     shipped,
@@ -100,7 +101,9 @@ def tool(name: str, package: str) -> Path:
     raise FileNotFoundError(f"the package {package}, which has {name}, is not installed")
 
 
-def ptx_of(function: Any, arguments: Any, architectures: Sequence[int]) -> dict[int, str]:
+def ptx_of(
+    function: Any, arguments: Any, architectures: Sequence[int], bounds: Any = None
+) -> dict[int, str]:
     """PTX by architecture. Numba's own part of the work, most of it, is done once for all."""
     made: dict[int, str] = {}
     translate = nvvm.compile_ir  # from the LLVM IR that is Numba's part
@@ -112,11 +115,13 @@ def ptx_of(function: Any, arguments: Any, architectures: Sequence[int]) -> dict[
         return text
 
     with _no_device(), mock.patch.object(nvvm, "compile_ir", translate_for_each):
-        cuda.compile_ptx(function, arguments, cc=divmod(architectures[0], 10))
+        cuda.compile_ptx(function, arguments, cc=divmod(architectures[0], 10), launch_bounds=bounds)
     return made
 
 
-def linked_ptx_of(function: Any, arguments: Any, architectures: Sequence[int]) -> dict[int, str]:
+def linked_ptx_of(
+    function: Any, arguments: Any, architectures: Sequence[int], bounds: Any = None
+) -> dict[int, str]:
     """PTX as nvJitLink has it when it has optimised, as for a device of each architecture."""
     made: dict[int, str] = {}
     translate = nvvm.compile_ir
@@ -131,23 +136,25 @@ def linked_ptx_of(function: Any, arguments: Any, architectures: Sequence[int]) -
         return b""
 
     with _no_device(), mock.patch.object(nvvm, "compile_ir", link_for_each):
-        cuda.compile_ptx(function, arguments, cc=divmod(architectures[0], 10))
+        cuda.compile_ptx(function, arguments, cc=divmod(architectures[0], 10), launch_bounds=bounds)
     return made
 
 
-def linked_ptx_for(function: Any, arguments: Any, architecture: int) -> str:
+def linked_ptx_for(function: Any, arguments: Any, architecture: int, bounds: Any = None) -> str:
     """PTX as nvJitLink has it, by Numba's own way, which is that of a call."""
     with _no_device():
-        options = cuda.jit(function).targetoptions
+        options = cuda.jit(launch_bounds=bounds)(function).targetoptions
         kernel = dispatcher._Kernel(function, arguments, **options)
         ptx = kernel._codelibrary.get_lto_ptx(cc=(*divmod(architecture, 10), "a"))
     return str(ptx)
 
 
-def ptx_for(function: Any, arguments: Any, architecture: int) -> str:
+def ptx_for(function: Any, arguments: Any, architecture: int, bounds: Any = None) -> str:
     """PTX for one architecture, by Numba's own way."""
     with _no_device():
-        ptx, _ = cuda.compile_ptx(function, arguments, cc=divmod(architecture, 10))
+        ptx, _ = cuda.compile_ptx(
+            function, arguments, cc=divmod(architecture, 10), launch_bounds=bounds
+        )
     return str(ptx)
 
 
@@ -245,7 +252,8 @@ def code_of(
     kernel: Kernel, architectures: Sequence[int] = ARCHITECTURES, disassemble: bool = False
 ) -> dict[int, Code]:
     """A kernel by architecture; ``sass`` is that of sm_90 alone."""
-    ptx = ptx_of(function_of(kernel), signature_of(kernel).args, architectures)
+    arguments = signature_of(kernel).args
+    ptx = ptx_of(function_of(kernel), arguments, architectures, bounds_of(kernel))
     return {a: assembled(text, a, disassemble and a == 90) for a, text in ptx.items()}
 
 
@@ -253,7 +261,8 @@ def linked_code_of(kernel: Kernel) -> dict[int, Code]:
     """A kernel by architecture, as nvJitLink links it for one of `LINKED`."""
     if not LINKED:
         return {}
-    ptx = linked_ptx_of(function_of(kernel), signature_of(kernel).args, LINKED)
+    arguments = signature_of(kernel).args
+    ptx = linked_ptx_of(function_of(kernel), arguments, LINKED, bounds_of(kernel))
     return {a: assembled(text, f"{a}a") for a, text in ptx.items()}
 
 
@@ -544,17 +553,18 @@ INPUT = 256 * 2**20
 """Bytes of x, for the times on the page."""
 
 
-def blocks_that_fit(kernel: Kernel, code: Code) -> int:
-    """Of a kernel, on one of its multiprocessors."""
-    warps = threads_of(kernel) // 32
+def blocks_that_fit(kernel: Kernel, code: Code, threads: int = 0) -> int:
+    """Of a kernel, on one of its multiprocessors; with as many threads as it takes, if not told."""
+    threads = threads or threads_of(kernel)
+    warps = threads // 32
     registers = -(-code.registers * 32 // 256) * 256  # of a warp, in units of 256
     shared = -(-(code.shared + 1024) // 128) * 128  # 1 KiB is the system's, units of 128 bytes
     by_registers = SCHEDULERS * (65536 // SCHEDULERS // registers) // warps
-    return min(by_registers, 2048 // threads_of(kernel), 228 * 1024 // shared, 32)
+    return min(by_registers, 2048 // threads, 228 * 1024 // shared, 32)
 
 
 HEADINGS = (
-    "kernel", "registers", "shared memory, bytes", "threads a block", "blocks that fit",
+    "kernel", "registers", "shared memory, bytes", "most threads a block", "blocks that fit",
     "occupancy", "bytes a sample", "instructions a sample", "memory, µs", "instructions, µs",
 )  # fmt: skip
 
@@ -613,17 +623,19 @@ sm_75, sm_80, sm_90 or sm_100, which `tests/cuda/test_kernel_code.py` relies on.
 ## How to read it
 
 - **Registers** are those of a thread; none spills. **Shared memory** is a block's.
-- **Blocks that fit** a multiprocessor at a time: it has 65,536 registers, of which each warp takes
-  a multiple of 256 from one of four quarters; 228 KiB of shared memory, of which each block takes
-  1 KiB besides its own, in multiples of 128 bytes; 2,048 threads and 32 blocks. **Occupancy** is
-  the threads of these blocks over 2,048.
+- **Blocks that fit** a multiprocessor at a time, of as many threads as a kernel takes: a launch for
+  strips may have fewer, see [how-fast.md](how-fast.md#on-a-gpu). It has 65,536 registers, of which
+  each warp takes a multiple of 256 from one of four quarters; 228 KiB of shared memory, of which
+  each block takes 1 KiB besides its own, in multiples of 128 bytes; 2,048 threads and 32 blocks.
+  **Occupancy** is the threads of these blocks over 2,048.
 - A **sample** is one of x, the side with all samples: the input forward, the result of the adjoint.
   **Bytes a sample** are those of x and y that have to be moved, each once.
 - **Instructions a sample** are a thread's between one barrier and the next, over the samples that
-  it does between them: counted in the machine code along the shortest way that moves all of these,
-  so away from the edges of an array. Not counted are a block's first steps, which only begin sums:
-  a few for a strip of many rows. Where threads or rows differ the cheaper way counts, so the figure
-  is a bound from below. Interleaved pictures have three channels here.
+  it does between them: counted in the machine code along the shortest way that moves all of these
+  and adds up all of their terms, so away from the edges of an array. Not counted are a block's
+  first steps, which only begin sums: a few for a strip of many rows. Where threads or rows differ
+  the cheaper way counts, so the figure is a bound from below. Interleaved pictures have three
+  channels here.
 - **Memory** and **instructions** are the least times for 256 MiB of x that follow: from 4.8 TB/s,
   and from 132 multiprocessors whose four schedulers each start one instruction for 32 threads in a
   cycle of 1.7 GHz. The greater of the two is a bound. Binary64, conversions and some integer

@@ -8,6 +8,7 @@ from support import assert_same_bits, numpy_type, sample
 
 import aa_ref
 from aa_ref.backends import get_backend
+from aa_ref.backends.cuda import strip_cutting
 from aa_ref.backends.cuda.kernels import Kernel, shipped
 from aa_ref.backends.cuda.steps import steps_of
 from aa_ref.backends.cuda.toolkit import SIMULATOR
@@ -28,10 +29,17 @@ def test_this_is_the_simulator() -> None:
     assert get_backend("cuda").details() == {"device": "simulator"}
 
 
+@pytest.fixture(autouse=True)
+def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of four rows: left to itself, the backend cuts so small a picture row by row."""
+    monkeypatch.setattr(strip_cutting, "_chunks", lambda down: iter([min(4, down)]))
+
+
 def plan_for(kernel: Kernel, boundary: Any = "zeros") -> aa_ref.Plan:
     """Rows that are multiples of 16 bytes or not; several strips; two planes or three channels.
 
-    Five outputs or six along the rows make two chunks of each strip, the second a short one.
+    Five outputs or six along the rows make two chunks of each strip, the second a short one, as
+    `short_chunks` sees to.
     """
     rows, columns = 4 * kernel.stride + 3, 160 if kernel.aligned else 157
     shape = (2, rows, columns) if kernel.planar else (rows, columns, 3)

@@ -3,26 +3,39 @@
 Nothing is run. A plan's launch says what each block does, machine code how many instructions that
 takes a warp, and the times of three things that a GPU does at once bound it from below: moving
 bytes, starting instructions, and waiting for what one step of a block needs before its next one. As
-a command it prints the table of `CASES`.
+a command it prints the table of `CASES`, and renews its rows in pages that are named.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
 import kernel_code as kc
 
 import aa_ref
-from aa_ref.backends.cuda import steps
+from aa_ref.backends.cuda import steps, strip_cutting
 from aa_ref.backends.cuda.calls import Call
-from aa_ref.backends.cuda.kernels import Kernel, threads_of
+from aa_ref.backends.cuda.kernels import Kernel
 from aa_ref.backends.cuda.strips import filter_of, run_of
 from aa_ref.device_arrays import c_strides
 from aa_ref.dtypes import STORAGE
 
-__all__ = ["CASES", "H100", "Case", "Count", "Gpu", "Instructions", "count_of", "instructions_of"]
+__all__ = [
+    "CASES",
+    "H100",
+    "Case",
+    "Count",
+    "Gpu",
+    "Instructions",
+    "count_of",
+    "instructions_of",
+    "row_of",
+    "rows_of",
+]
 
 
 class Gpu(NamedTuple):
@@ -91,13 +104,16 @@ class Instructions(NamedTuple):
     begin : int
         In a step that only begins sums.
     edge : int
-        More in a step of a warp with lanes beyond an edge, some of whose threads go another way.
+        More in a step of a warp some of whose lanes are beyond an edge, and are zeros.
+    end : int
+        More in a step some of whose rows are beyond the first or the last one.
     """
 
     step: int
     line: float
     begin: int
     edge: int
+    end: int
 
 
 class Count(NamedTuple):
@@ -141,7 +157,7 @@ def _no_device(gpu: Gpu) -> Iterator[None]:
     """Let launches be planned for a GPU that is not there."""
     with (
         mock.patch.object(steps, "resident", return_value=(0, None)),
-        mock.patch.object(steps, "multiprocessors", return_value=gpu.processors),
+        mock.patch.object(strip_cutting, "multiprocessors", return_value=gpu.processors),
     ):
         yield
 
@@ -175,18 +191,18 @@ def instructions_of(kernel: Kernel) -> Instructions:
     listing, size = kc.Listing(code_of(kernel).sass), STORAGE[kernel.kind].itemsize
     (barrier,) = barriers = listing.find("BAR")
     whole, line = len(kc.step_in(kernel, listing)), kc.line_in(kernel, listing)
-    samples = run_of(kernel.kind) * kernel.stride
     if kernel.direction == "adjoint":
         begin = listing.shortest(barrier, 1, 0, size)
         assert begin is not None
-        return Instructions(whole, line, begin, 0)
-    ways = [listing.shortest(n, samples, 0, size, barriers) for n in listing.find("LDG")]
+        return Instructions(whole, line, begin, 0, 0)
+    samples, loads = run_of(kernel.kind) * kernel.stride, listing.find("LDG")
+    ways = [listing.shortest(n, samples, 0, size, barriers) for n in loads]
     begin = min(way for way in ways if way is not None)
-    return Instructions(whole, line, begin, _EDGE * samples)
+    return Instructions(whole, line, begin, samples + 2, _AT_ENDS * samples)
 
 
-_EDGE = 7
-"""Instructions for each sample on the way of lanes beyond an edge, at strides 4 and 8."""
+_AT_ENDS = 7
+"""Instructions for each sample where rows are beyond an end, at strides 4 and 8."""
 
 
 class _Block(NamedTuple):
@@ -219,7 +235,7 @@ def _forward_block(call: Call, chunk: int, strip: int) -> _Block:
     g, kernel, per_warp = call.geometry, call.kernel, instructions_of(call.kernel)
     stride, run = kernel.stride, run_of(kernel.kind)
     filter_ = filter_of(stride, kernel.compute)
-    size, threads = STORAGE[kernel.kind].itemsize, threads_of(kernel)
+    size, threads = STORAGE[kernel.kind].itemsize, call.threads
     first = chunk * g.chunk
     rows = min(g.chunk, g.rows.outputs - first)
     columns = min(g.block_columns, g.columns.outputs - strip * g.block_columns)
@@ -234,11 +250,10 @@ def _forward_block(call: Call, chunk: int, strip: int) -> _Block:
     for warp in range(threads // 32):
         lane = left + warp * 32 * run
         edge = lane < 0 or lane + 32 * run > g.columns.length
-        at_edges = rows + began if edge else beyond
+        ends = beyond * per_warp.end + (rows + began if edge else 0) * per_warp.edge
         lines = _lines(columns, warp, threads)
         warps.append(
-            began * per_warp.begin + rows * (per_warp.step + (lines - 1) * per_warp.line)
-            + at_edges * per_warp.edge
+            began * per_warp.begin + rows * (per_warp.step + (lines - 1) * per_warp.line) + ends
         )  # fmt: skip
     own = _between(top + began * stride * (chunk > 0), top + (rows + began) * stride, g.rows.length)
     read = _between(top, top + (rows + began) * stride, g.rows.length)
@@ -254,7 +269,7 @@ def _forward_block(call: Call, chunk: int, strip: int) -> _Block:
 def _adjoint_block(call: Call, chunk: int, strip: int) -> _Block:
     g, kernel, per_warp = call.geometry, call.kernel, instructions_of(call.kernel)
     stride, run = kernel.stride, run_of(kernel.result)
-    filter_, threads = filter_of(stride, kernel.compute), threads_of(kernel)
+    filter_, threads = filter_of(stride, kernel.compute), call.threads
     lanes = run * threads
     down = (g.rows.length - 1 + filter_.radius) // stride + 1
     first = chunk * g.chunk
@@ -284,9 +299,9 @@ def count_of(case: Case, gpu: Gpu = H100) -> Count:
     bytes are late by the latency.
     """
     call = call_of(case, gpu)
-    g, kernel, threads = call.geometry, call.kernel, threads_of(call.kernel)
+    g, kernel, threads = call.geometry, call.kernel, call.threads
     warps = threads // 32
-    fit = kc.blocks_that_fit(kernel, code_of(kernel)) * gpu.processors
+    fit = kc.blocks_that_fit(kernel, code_of(kernel), threads) * gpu.processors
     blocks = _blocks_of(call) * (g.outer.length * g.middle.length)
     assert len(blocks) == call.blocks
     p = plan_of(case)
@@ -348,5 +363,21 @@ def table() -> str:
     return "\n".join([*head, *map(row_of, CASES)]) + "\n"
 
 
+def rows_of(page: str) -> list[str]:
+    """The rows of `CASES` that a page has, in their order."""
+    return [line for case in CASES for line in page.splitlines() if line.startswith(f"| {case} |")]
+
+
+def main(*pages: Path) -> None:
+    """Print the table, and renew the rows that pages have of it."""
+    text = table()
+    print(text, end="")
+    for page in pages:
+        known = page.read_text("utf-8")
+        for old, new in zip(rows_of(known), rows_of(text), strict=True):
+            known = known.replace(old, new)
+        page.write_text(known, "utf-8")
+
+
 if __name__ == "__main__":
-    print(table(), end="")
+    main(*map(Path, sys.argv[1:]))

@@ -26,8 +26,8 @@ made = []
 compiled = caching.Compiled
 
 
-def noting(function, signature):
-    made.append(compiled(function, signature))
+def noting(*arguments):
+    made.append(compiled(*arguments))
     return made[-1]
 
 

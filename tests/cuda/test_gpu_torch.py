@@ -206,6 +206,21 @@ def test_graphs(plugin: Any, gpu: str, scale: Any) -> None:
     assert_same_bits(y, plugin.downsample(x.cpu(), scale, sampling=sampling))
 
 
+@pytest.mark.parametrize("scale", [0.5, 0.2], ids=["strips", "tiles"])
+def test_a_layer_captured_in_a_graph(plugin: Any, gpu: str, scale: float) -> None:
+    layer, x = plugin.AntiAliasInterpolation2d(3, scale).to(gpu), normal(8, 3, 64, 96).to(gpu)
+    layer(x)  # compiles
+    torch.cuda.synchronize()
+    gc.collect()
+    graph = torch.cuda.CUDAGraph()
+    with torch.no_grad(), torch.cuda.graph(graph):
+        y = layer(x)
+    x.copy_(normal(8, 3, 64, 96, seed=1))
+    graph.replay()
+    torch.cuda.synchronize()
+    assert_same_bits(y, plugin.downsample(x.cpu(), scale))
+
+
 def test_training_in_a_graph(plugin: Any, gpu: str) -> None:
     def function(x: Any) -> Any:
         return plugin.downsample(x, 0.5)

@@ -23,7 +23,7 @@ import kernel_code as kc
 from numba import types
 from numba.cuda import libdevice
 
-from aa_ref.backends.cuda.kernels import Kernel, function_of, shipped, signature_of
+from aa_ref.backends.cuda.kernels import Kernel, bounds_of, function_of, shipped, signature_of
 from aa_ref.backends.cuda.toolkit import cuda
 
 try:
@@ -107,11 +107,11 @@ def test_code_as_it_is_linked(kernel: Kernel) -> None:
 
 
 @with_nvjitlink
-@of_kernels(ELEMENTS)
+@of_kernels(ELEMENTS, NAMED["adjoint_float32_stride_4_planar_aligned"])
 def test_what_is_linked_here_is_what_numba_links(kernel: Kernel) -> None:
-    arguments, function = signature_of(kernel).args, function_of(kernel)
-    ours = kc.linked_ptx_of(function, arguments, (90,))[90]
-    numbas = kc.linked_ptx_for(function, arguments, 90)
+    arguments, function, bounds = signature_of(kernel).args, function_of(kernel), bounds_of(kernel)
+    ours = kc.linked_ptx_of(function, arguments, (90,), bounds)[90]
+    numbas = kc.linked_ptx_for(function, arguments, 90, bounds)
     assert kc.instructions_of(numbas) == kc.instructions_of(ours)
     assert kc.parameters_of(numbas) == kc.parameters_of(ours)
     assert ".target sm_90a" in ours
@@ -121,7 +121,7 @@ def test_what_is_linked_here_is_what_numba_links(kernel: Kernel) -> None:
 def test_one_compilation_for_all_gives_what_one_for_each_does(kernel: Kernel) -> None:
     arguments = signature_of(kernel).args
     for architecture in kc.ARCHITECTURES:
-        ptx = kc.ptx_for(function_of(kernel), arguments, architecture)
+        ptx = kc.ptx_for(function_of(kernel), arguments, architecture, bounds_of(kernel))
         assert codes_of(kernel)[architecture].ptx == kc.instructions_of(ptx)
 
 

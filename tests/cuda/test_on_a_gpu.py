@@ -127,22 +127,6 @@ def test_more_than_two_to_the_31_elements() -> None:
     assert not y[:, 16:-16].any()
 
 
-@pytest.mark.parametrize("scale", [0.5, 0.2], ids=["strips", "tiles"])
-def test_a_layer_captured_in_a_graph(torch: Any, scale: float) -> None:
-    layers = pytest.importorskip("aa_ref_torch", reason="aa_ref_torch is not installed")
-    layer, x = layers.AntiAliasInterpolation2d(3, scale).cuda(), torch.randn(8, 3, 64, 96).cuda()
-    layer(x)  # compiles
-    torch.cuda.synchronize()
-    gc.collect()
-    graph = torch.cuda.CUDAGraph()
-    with torch.no_grad(), torch.cuda.graph(graph):
-        y = layer(x)
-    x.copy_(torch.randn_like(x))
-    graph.replay()
-    torch.cuda.synchronize()
-    assert_same_bits(on_host(y), on_host(aa_ref.downsample(x.cpu(), scale)))
-
-
 def test_numbas_own_arrays() -> None:
     from aa_ref.backends.cuda.toolkit import cuda
 

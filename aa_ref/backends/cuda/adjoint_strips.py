@@ -10,7 +10,7 @@ import numpy as np
 
 from ...dtypes import STORAGE
 from .instructions import ADD, MULTIPLY, make_load, make_store_run
-from .strips import MOST_CHANNELS, filter_of, run_of
+from .strips import MOST_CHANNELS, WARP, filter_of, make_own_lane, run_of
 from .toolkit import cuda, types
 
 __all__ = ["make_adjoint_strips"]
@@ -27,9 +27,9 @@ def make_adjoint_strips(
     radius, slots, all_taps = filter_.radius, filter_.slots, filter_.taps
     length, per_thread = len(all_taps), run_of(result)
     run = per_thread if aligned else 1
-    runs, lanes = per_thread // run, per_thread * threads
+    runs, own_lane = per_thread // run, make_own_lane(result, aligned)
     held = slots * per_thread
-    side = -(-lanes // stride) + (slots + 1) * (1 if planar else MOST_CHANNELS)
+    side = -(-per_thread * threads // stride) + (slots + 1) * (1 if planar else MOST_CHANNELS)
     both_sides = 2 * side
     tap_size, size = np.dtype(compute).itemsize, STORAGE[kind].itemsize
     result_size = STORAGE[result].itemsize
@@ -58,13 +58,15 @@ def make_adjoint_strips(
         channels = 1 if planar else g.channels
         all_lanes = g.columns.length * channels
         outputs = g.columns.outputs * channels
+        lanes = np.int64(cuda.blockDim.x) * per_thread
         first_lane = strip * lanes
+        own_first = first_lane + own_lane(thread)
         oldest = (first_lane // channels + radius) // stride - (slots - 1)
         newest = ((first_lane + lanes - 1) // channels + radius) // stride
         count = np.int32((newest - oldest + 1) * channels)
         for m in range(runs):
             for n in range(run):
-                lane = first_lane + (m * threads + thread) * run + n
+                lane = own_first + m * WARP + n
                 at = m * run + n
                 reached = lane // channels + radius
                 output, phase = reached // stride, reached % stride
@@ -89,7 +91,7 @@ def make_adjoint_strips(
                 if i >= 0 and i < g.rows.outputs and output >= 0 and output < outputs:
                     value = load(source + i * g.rows.y + output * size)
                 line[np.uint32(front + own)] = value
-                own = np.int32(own + threads)
+                own = np.int32(own + cuda.blockDim.x)
             # Lanes below read what other threads wrote above. One barrier a row is enough: see
             # forward_strips, whose two sides these are.
             cuda.syncthreads()
@@ -105,13 +107,14 @@ def make_adjoint_strips(
                 given[n] = total
             front = side - front
             if i >= first:
-                for q in range(stride):
+                q = 0
+                while q < stride:  # unrolled by NVVM for all architectures; not so a range
                     row = i * stride - radius + q
                     if row >= 0 and row < g.rows.length:
                         for n in range(per_thread):
                             values[n] = zero
                         slot = slots
-                        while slot > 0:  # NVVM unrolls it for all architectures; not so a range
+                        while slot > 0:
                             slot -= 1
                             if slot * stride + q < length:
                                 for n in range(per_thread):
@@ -119,7 +122,7 @@ def make_adjoint_strips(
                                     term = multiply(taps[slot * stride + q], term)
                                     values[n] = add(values[n], term)
                         for m in range(runs):
-                            lane = first_lane + (m * threads + thread) * run
+                            lane = own_first + m * WARP
                             address = target + row * g.rows.x + lane * result_size
                             if lane + run <= all_lanes:
                                 store_run(address, values, m * run)
@@ -127,5 +130,6 @@ def make_adjoint_strips(
                                 for n in range(run):
                                     if lane + n < all_lanes:
                                         store_one(address + n * result_size, values, m * run + n)
+                    q += 1
 
     return adjoint_strips

@@ -33,10 +33,12 @@ class Compiled:
         Whether an earlier process had compiled it.
     """
 
-    def __init__(self, function: Any, signature: Any) -> None:
+    def __init__(
+        self, function: Any, signature: Any, bounds: tuple[int, int] | None = None
+    ) -> None:
         self.cache_folder, self.not_kept, self.loaded = "", "", False
         try:
-            dispatcher = kept_on_disk(function, key_of())
+            dispatcher = kept_on_disk(function, key_of(), bounds)
             dispatcher.compile(signature)
             self.cache_folder = dispatcher.stats.cache_path
             self.loaded = bool(sum(dispatcher.stats.cache_hits.values()))
@@ -44,7 +46,7 @@ class Compiled:
             # No folder can be written, the disk is full, a file in it is damaged: whatever it is,
             # it is about the cache, or it will show again here.
             self.not_kept = f"{type(error).__name__}: {error}"
-            dispatcher = cuda.jit(function)
+            dispatcher = cuda.jit(launch_bounds=bounds)(function)
             dispatcher.compile(signature)
         dispatcher.disable_compile()  # a call that needs another signature is an error of ours
         self.dispatcher = dispatcher

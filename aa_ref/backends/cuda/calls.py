@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernels import Kernel, addresses_of, compiled, threads_of
+from .kernels import Kernel, addresses_of, compiled
 from .streams import stream_of
 from .toolkit import SIMULATOR, function_of_driver, launch
 
@@ -19,20 +19,21 @@ __all__ = ["Call", "cells_of"]
 
 
 class Call:
-    """A kernel over so many blocks, with its geometry. The device is the one that is current."""
+    """A kernel over blocks of threads, with its geometry. The device is the current one."""
 
-    def __init__(self, kernel: Kernel, blocks: int, geometry: Any) -> None:
-        self.kernel, self.blocks, self.geometry = kernel, blocks, geometry
+    def __init__(self, kernel: Kernel, blocks: int, threads: int, geometry: Any) -> None:
+        self.kernel, self.blocks, self.threads = kernel, blocks, threads
+        self.geometry = geometry
         self._packed: _Packed | None = None
 
     def __call__(self, stream: int, *addresses: int) -> None:
         """Launch it on a stream, with the addresses of its arrays."""
         if SIMULATOR:
-            shape = self.blocks, threads_of(self.kernel), stream_of(stream)
+            shape = self.blocks, self.threads, stream_of(stream)
             compiled(self.kernel)[shape](*addresses, self.geometry)
             return
         if self._packed is None:
-            self._packed = _Packed(self.kernel, self.blocks, self.geometry)
+            self._packed = _Packed(self.kernel, (self.blocks, self.threads), self.geometry)
         self._packed.launch(stream, addresses)
 
 
@@ -43,14 +44,14 @@ class _Packed:
     which has its value in the first bytes.
     """
 
-    def __init__(self, kernel: Kernel, blocks: int, geometry: Any) -> None:
+    def __init__(self, kernel: Kernel, shape: tuple[int, int], geometry: Any) -> None:
         cells = [0] * addresses_of(kernel) + list(cells_of(geometry))
         self._cells = (c_uint64 * len(cells))(*cells)
         first = addressof(self._cells)
         places = [first + 8 * n for n in range(len(cells))]
         self._pointers = (c_void_p * len(places))(*places)
         self._function = function_of_driver(compiled(kernel))
-        self._shape = blocks, threads_of(kernel)
+        self._shape = shape
         self._parameters = addressof(self._pointers)
         self._lock = Lock()
 

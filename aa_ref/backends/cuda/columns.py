@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .instructions import ADD, MULTIPLY
-from .strips import filter_of, run_of
+from .strips import WARP, filter_of, run_of
 from .toolkit import device_function
 
 __all__ = ["Columns", "make_columns"]
@@ -43,11 +43,14 @@ def make_columns(
     zero, add, multiply = np.dtype(compute).type(0), ADD[compute], MULTIPLY[compute]
 
     @device_function
-    def put(line: Any, front: int, sums: Any, at: int, thread: int) -> None:
-        """Put a thread's sums from ``at`` on into the side that begins at ``front``."""
+    def put(line: Any, front: int, sums: Any, at: int, lane: int) -> None:
+        """Put a thread's sums from ``at`` on into the side that begins at ``front``.
+
+        ``lane``: the block's that is the thread's first.
+        """
         for m in range(runs):
             for n in range(run):
-                place = (m * threads + thread) * run + n
+                place = lane + m * WARP + n
                 if planar:
                     place = place % stride * pitch + place // stride
                 line[np.uint32(front + place)] = sums[at + m * run + n]

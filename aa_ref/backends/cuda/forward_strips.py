@@ -14,7 +14,7 @@ from ...dtypes import STORAGE
 from .columns import make_columns
 from .instructions import make_store
 from .rows import make_accumulate, make_rows
-from .strips import filter_of, run_of
+from .strips import filter_of, make_own_lane, run_of
 from .toolkit import cuda, types
 
 __all__ = ["make_forward_strips"]
@@ -23,7 +23,7 @@ __all__ = ["make_forward_strips"]
 def make_forward_strips(
     stride: int, kind: str, result: str, compute: str, threads: int, planar: bool, aligned: bool
 ) -> Any:
-    """The kernel for a stride and two types, for blocks of ``threads``.
+    """The kernel for a stride and two types, for blocks of ``threads`` at most, in whole warps.
 
     ``planar``: there is one channel, as `columns` has it; ``aligned``: runs, as `rows` has it.
     """
@@ -31,12 +31,12 @@ def make_forward_strips(
     radius, slots, all_taps = filter_.radius, filter_.slots, filter_.taps
     held, fresh = slots * per_thread, stride * per_thread
     oldest, result_size = held - per_thread, STORAGE[result].itemsize
-    find_lanes, read_rows = make_rows(kind, compute, stride, threads, aligned)
+    find_lanes, read_rows = make_rows(kind, compute, stride, aligned)
     accumulate, store = make_accumulate(stride, kind, compute), make_store(result, compute)
     side, put, total_of = make_columns(stride, kind, compute, threads, planar, aligned)
     both_sides = 2 * side
     number, zero = getattr(types, compute), np.dtype(compute).type(0)
-    run = per_thread if aligned else 1
+    own_lane = make_own_lane(kind, aligned)
 
     def forward_strips(x: int, y: int, g: Any) -> None:
         taps = cuda.const.array_like(all_taps)
@@ -58,8 +58,9 @@ def make_forward_strips(
         own_outputs = np.int32(min(block_outputs, outputs - strip * block_outputs))
         target += strip * block_outputs * result_size
         first_lane = (strip * g.block_columns * stride - radius) * channels - g.before
-        first_lane += thread * run
-        within = find_lanes(stands_in, first_lane, g.columns, channels)
+        lane = own_lane(thread)
+        first_lane += lane
+        where = find_lanes(stands_in, first_lane, g.columns, channels)
 
         for n in range(held):
             sums[n] = zero
@@ -68,14 +69,14 @@ def make_forward_strips(
         last = min(first + g.chunk, g.rows.outputs)
         for step in range(first, last + slots - 1):
             first_row = step * stride - radius
-            read_rows(samples, source, first_row, g.rows, first_lane, within, stands_in)
+            read_rows(samples, source, first_row, g.rows, first_lane, where, stands_in)
             q = 0
             while q < stride:  # as in `make_accumulate`
                 accumulate(sums, samples, q * per_thread, q, taps)
                 q += 1
             i = step - (slots - 1)
             if i >= first:
-                put(line, front, sums, oldest, thread)
+                put(line, front, sums, oldest, lane)
                 # Outputs below read what other threads wrote above. That one barrier a row is
                 # enough, as rows take turns between two sides: who writes to a side again has
                 # passed the next row's barrier, which all reach after they have read this row.
@@ -84,7 +85,7 @@ def make_forward_strips(
                 while own < own_outputs:
                     value = total_of(line, front, own, channels, g.before, taps)
                     store(target + i * g.rows.y + own * result_size, value)
-                    own = np.int32(own + threads)
+                    own = np.int32(own + cuda.blockDim.x)
                 front = side - front
             for n in range(held - 1, per_thread - 1, -1):
                 sums[n] = sums[n - per_thread]

@@ -22,6 +22,7 @@ from .toolkit import SIMULATOR, cuda, types
 __all__ = [
     "Kernel",
     "addresses_of",
+    "bounds_of",
     "compiled",
     "function_of",
     "geometry_of",
@@ -86,13 +87,28 @@ def shipped() -> Iterator[Kernel]:
 
 
 def threads_of(kernel: Kernel) -> int:
-    """How many threads its blocks have. In the simulator each is a thread of the host."""
+    """How many threads its blocks have at most; those of kernels for strips may have fewer.
+
+    In the simulator each is a thread of the host.
+    """
     if not kernel.stride:
         return 2 if SIMULATOR else 256
     if SIMULATOR:
         lanes = 128 if kernel.planar else 256  # enough for a footprint
         return lanes // run_of(kernel.result if kernel.direction == "adjoint" else kernel.kind)
     return 128 if kernel.planar else 256
+
+
+def bounds_of(kernel: Kernel) -> tuple[int, int] | None:
+    """Return launch bounds: threads of a block at most, blocks that have to fit at least; or None.
+
+    The bounded adjoints have all rows of a step unrolled. ptxas would overlap these, with a third
+    more registers than each of them needs.
+    """
+    unrolled = kernel.direction == "adjoint" and kernel.stride in (4, 8)
+    if unrolled and kernel.planar and kernel.aligned and kernel.compute == "float32":
+        return threads_of(kernel), 7
+    return None
 
 
 def function_of(kernel: Kernel) -> Any:
@@ -144,4 +160,4 @@ def compiled(kernel: Kernel) -> Any:
     """The kernel, ready to be configured and launched."""
     if SIMULATOR:
         return cuda.jit(function_of(kernel))
-    return Compiled(function_of(kernel), signature_of(kernel)).dispatcher
+    return Compiled(function_of(kernel), signature_of(kernel), bounds_of(kernel)).dispatcher

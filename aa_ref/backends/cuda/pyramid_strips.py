@@ -13,7 +13,7 @@ from .columns import make_columns
 from .instructions import make_store
 from .positions import Axis, Free
 from .rows import make_accumulate, make_rows
-from .strips import filter_of, run_of
+from .strips import filter_of, make_own_lane, run_of
 from .toolkit import cuda, device_function, types
 
 __all__ = ["PYRAMID", "Level", "PyramidStrips", "make_pyramid_strips"]
@@ -52,7 +52,7 @@ def make_pyramid_strips(
 ) -> Any:
     """The kernel for two types, for blocks of ``threads``; see `make_forward_strips`."""
     filters, per_thread = [filter_of(s, compute) for s in PYRAMID], run_of(kind)
-    run, pair_of_rows = per_thread if aligned else 1, 2 * per_thread
+    own_lane, pair_of_rows = make_own_lane(kind, aligned), 2 * per_thread
     radius = filters[-1].radius
     leads = [radius - f.radius for f in filters]  # blocks begin where the coarsest level's do
     fine_held, medium_held, coarse_held = (f.slots * per_thread for f in filters)
@@ -62,7 +62,7 @@ def make_pyramid_strips(
     fine_wait, medium_wait, coarse_wait = (f.slots - 1 for f in filters)
 
     number, zero = getattr(types, compute), np.dtype(compute).type(0)
-    find_lanes, read_rows = make_rows(kind, compute, 2, threads, aligned)
+    find_lanes, read_rows = make_rows(kind, compute, 2, aligned)
     to_fine, to_medium, to_coarse = (make_accumulate(s, kind, compute) for s in PYRAMID)
     columns = [
         make_columns(s, kind, compute, threads, planar, aligned, lead)
@@ -71,7 +71,7 @@ def make_pyramid_strips(
     side = max(c.side for c in columns)
     both_sides = 2 * side
     finish_fine, finish_medium, finish_coarse = (
-        _make_finish(c, s, f.slots * per_thread, kind, result, compute, threads, planar)
+        _make_finish(c, s, f.slots * per_thread, kind, result, compute, planar)
         for c, s, f in zip(columns, PYRAMID, filters, strict=True)
     )
 
@@ -101,8 +101,9 @@ def make_pyramid_strips(
 
         channels = 1 if planar else g.channels
         rows = g.coarse.rows
-        first_lane = (strip * g.block_columns * 8 - radius) * channels - g.before + thread * run
-        within = find_lanes(stands_in, first_lane, g.coarse.columns, channels)
+        lane = own_lane(thread)
+        first_lane = (strip * g.block_columns * 8 - radius) * channels - g.before + lane
+        where = find_lanes(stands_in, first_lane, g.coarse.columns, channels)
         for n in range(fine_held):
             fine[n] = zero
         for n in range(medium_held):
@@ -114,7 +115,7 @@ def make_pyramid_strips(
         first = chunk * g.chunk
         last = min(first + g.chunk, rows.outputs)
         for pair in range(4 * first, 4 * (last - 1) + radius + 1):
-            read_rows(samples, source, 2 * pair - radius, rows, first_lane, within, stands_in)
+            read_rows(samples, source, 2 * pair - radius, rows, first_lane, where, stands_in)
             after_4, after_8 = pair - medium_begin, pair - coarse_begin
             phase_4, phase_8 = 2 * (after_4 % 2), 2 * (after_8 % 4)
             for q in range(2):
@@ -123,22 +124,26 @@ def make_pyramid_strips(
                 to_coarse(coarse, samples, q * per_thread, phase_8 + q, taps_8)
             i = pair - fine_begin - fine_wait
             if i >= 4 * first and i < min(4 * last, g.fine.rows.outputs):
-                finish_fine(line, front, fine, thread, g, fine_y, g.fine, plane, strip, i, taps_2)
+                finish_fine(
+                    line, front, fine, thread, lane, g, fine_y, g.fine, plane, strip, i, taps_2,
+                )  # fmt: skip
                 front = side - front
             next_output(fine, fine_held)
             i = after_4 // 2 - medium_wait
             if phase_4 == 0 and i >= 2 * first and i < min(2 * last, g.medium.rows.outputs):
                 finish_medium(
-                    line, front, medium, thread, g, medium_y, g.medium, plane, strip, i, taps_4
-                )
+                    line, front, medium, thread, lane, g, medium_y, g.medium, plane, strip,
+                    i, taps_4,
+                )  # fmt: skip
                 front = side - front
             if phase_4 == 2:
                 next_output(medium, medium_held)
             i = after_8 // 4 - coarse_wait
             if phase_8 == 4 and i >= first and i < last:
                 finish_coarse(
-                    line, front, coarse, thread, g, coarse_y, g.coarse, plane, strip, i, taps_8
-                )
+                    line, front, coarse, thread, lane, g, coarse_y, g.coarse, plane, strip,
+                    i, taps_8,
+                )  # fmt: skip
                 front = side - front
             if phase_8 == 6:
                 next_output(coarse, coarse_held)
@@ -153,7 +158,6 @@ def _make_finish(
     kind: str,
     result: str,
     compute: str,
-    threads: int,
     planar: bool,
 ) -> Any:
     """What turns a level's oldest row of sums into its row ``i`` of outputs."""
@@ -167,6 +171,7 @@ def _make_finish(
         front: int,
         sums: Any,
         thread: int,
+        lane: int,
         g: Any,
         y: int,
         level: Any,
@@ -175,7 +180,7 @@ def _make_finish(
         i: int,
         taps: Any,
     ) -> None:
-        put(line, front, sums, oldest, thread)
+        put(line, front, sums, oldest, lane)
         # As in forward_strips, one barrier is enough: rows of sums, whosoever, take turns between
         # two sides. All threads of a block come here together, since ``i`` is the block's.
         cuda.syncthreads()
@@ -190,6 +195,6 @@ def _make_finish(
         while own < own_outputs:
             value = total_of(line, front, own, channels, g.before, taps)
             store(target + own * result_size, value)
-            own = np.int32(own + threads)
+            own = np.int32(own + cuda.blockDim.x)
 
     return finish

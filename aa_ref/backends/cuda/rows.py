@@ -7,10 +7,13 @@ import numpy as np
 from ...dtypes import STORAGE
 from .instructions import ADD, MULTIPLY, make_load, make_load_run
 from .positions import fold
-from .strips import filter_of, run_of
+from .strips import WARP, filter_of, run_of
 from .toolkit import device_function
 
 __all__ = ["Rows", "make_accumulate", "make_rows"]
+
+_WITHIN, _BEYOND = 1, -1
+"""Where a thread's lanes are: in the array; where nothing but zeros are."""
 
 
 class Rows(NamedTuple):
@@ -20,11 +23,11 @@ class Rows(NamedTuple):
     read: Any
 
 
-def make_rows(kind: str, compute: str, count: int, threads: int, aligned: bool) -> Rows:
+def make_rows(kind: str, compute: str, count: int, aligned: bool) -> Rows:
     """For reading ``count`` rows at once, so that many loads are under way.
 
-    ``aligned``: a thread's lanes are adjacent and are read at once; otherwise they lie ``threads``
-    apart.
+    ``aligned``: a thread's lanes are adjacent and are read at once; otherwise they lie a warp's
+    threads apart.
     """
     per_thread, size = run_of(kind), STORAGE[kind].itemsize
     run = per_thread if aligned else 1
@@ -33,16 +36,22 @@ def make_rows(kind: str, compute: str, count: int, threads: int, aligned: bool) 
     load, load_run = make_load(kind), make_load_run(kind, run)
 
     @device_function
-    def find(stands_in: Any, first_lane: int, columns: Any, channels: int) -> bool:
-        """Note what stands in for each lane of a thread, -1 for a zero. Whether all are within."""
-        all_lanes = columns.length * channels
+    def find(stands_in: Any, first_lane: int, columns: Any, channels: int) -> int:
+        """Note what stands in for each lane of a thread, -1 for a zero.
+
+        Return `_WITHIN` if all lanes are in the array, `_BEYOND` if all are zeros, else 0.
+        """
+        all_lanes, beyond = columns.length * channels, True
         for m in range(runs):
             for n in range(run):
-                lane = first_lane + m * threads * run + n
+                lane = first_lane + m * WARP + n
                 column = fold(columns, lane // channels)
+                beyond = beyond and column < 0
                 stands_in[m * run + n] = column * channels + lane % channels if column >= 0 else -1
-        last_lane = first_lane + (runs - 1) * threads * run + run - 1
-        return first_lane >= 0 and last_lane < all_lanes
+        last_lane = first_lane + (runs - 1) * WARP + run - 1
+        if first_lane >= 0 and last_lane < all_lanes:
+            return _WITHIN
+        return _BEYOND if beyond else 0
 
     @device_function
     def read(
@@ -51,16 +60,19 @@ def make_rows(kind: str, compute: str, count: int, threads: int, aligned: bool) 
         first_row: int,
         rows: Any,
         first_lane: int,
-        within: bool,
+        where: int,
         stands_in: Any,
     ) -> None:
         """Read a thread's lanes of the rows from ``first_row`` on, the boundary applied."""
-        if within and first_row >= 0 and first_row + count <= rows.length:
+        if where == _WITHIN and first_row >= 0 and first_row + count <= rows.length:
             for q in range(count):
                 address = source + (first_row + q) * rows.x + first_lane * size
                 for m in range(runs):
                     at = q * per_thread + m * run
-                    load_run(address + m * threads * run * size, samples, at)
+                    load_run(address + m * WARP * size, samples, at)
+        elif where == _BEYOND:
+            for n in range(count * per_thread):
+                samples[n] = zero
         else:
             for q in range(count):
                 row = fold(rows, first_row + q)

@@ -19,14 +19,13 @@ from .layout import Layout, make_axis, make_layout
 from .memory import resident
 from .positions import Axis
 from .pyramid_strips import PYRAMID, Level, PyramidStrips
+from .strip_cutting import cut_into_strips
 from .strips import MOST_CHANNELS, STRIDES, Strips, filter_of, run_of
-from .toolkit import SIMULATOR, multiprocessors
+from .toolkit import SIMULATOR
 
 __all__ = ["Step", "pyramid_step", "steps_of"]
 
 _MOST_TERMS = 4  # times those of one axis after the other, to save the memory between
-_LEAST_DOWN = 4  # steps of a chunk, the first few of which its neighbour above has done, too
-_BLOCKS = 8 if SIMULATOR else 16  # for each multiprocessor, so that all have work to the end
 _MOST_BLOCKS = 2 if SIMULATOR else MOST_BLOCKS  # where blocks go from element to element
 
 
@@ -120,22 +119,28 @@ def pyramid_step(
     geometries = [each[0].call.geometry for each in steps]
     if any(_planes(each) != _planes(g) for each in geometries):
         return None
+    kernel, planes = kernel._replace(direction="pyramid"), g.outer.length * g.middle.length
+    cut = cut_into_strips(kernel, g.rows, g.columns, g.channels, planes)
+    if cut is None:
+        return None
     levels = [Level(each.outer.y, each.middle.y, each.rows, each.columns) for each in geometries]
     geometry = PyramidStrips(
-        g.outer, g.middle, g.channels, g.before, g.strips, g.block_columns, g.chunks, g.chunk,
-        *levels,
+        g.outer, g.middle, g.channels, g.before, cut.strips, cut.block_columns, cut.chunks,
+        cut.chunk, *levels,
     )  # fmt: skip
-    kernel = kernel._replace(direction="pyramid")
-    call, aligned = _calls(kernel, coarse.call.blocks, geometry, coarse.aligned is not None)
+    blocks = cut.strips * cut.chunks * planes
+    call, aligned = _calls(kernel, blocks, cut.threads, geometry, coarse.aligned is not None)
     return coarse._replace(call=call, aligned=aligned)
 
 
-def _calls(kernel: Kernel, blocks: int, geometry: Any, also_aligned: bool) -> tuple[Any, Any]:
-    """The calls of a step."""
-    call = Call(kernel, blocks, geometry)
+def _calls(
+    kernel: Kernel, blocks: int, threads: int, geometry: Any, also_aligned: bool
+) -> tuple[Call, Call | None]:
+    """The calls of a step, for arrays at any address and for aligned ones."""
+    call = Call(kernel, blocks, threads, geometry)
     if not also_aligned:
         return call, None
-    return call, Call(kernel._replace(aligned=True), blocks, geometry)
+    return call, Call(kernel._replace(aligned=True), blocks, threads, geometry)
 
 
 def _planes(g: Strips) -> tuple[int, ...]:
@@ -182,18 +187,17 @@ def _step(
         axes.append(make_axis(a, taps, x.strides[a.axis], y.strides[a.axis]))
     kinds = source.kind, result.kind, plan.compute_dtype.name
     kernel = Kernel("forward" if forward else "adjoint", *kinds, len(group))
-    run_bytes, blocks = 0, 0
+    run_bytes, blocks, threads = 0, 0, 0
     geometry: Any = None
     elements = math.prod(result.shape) // math.prod(f.length for f in layout.more)
     if len(group) == 2:
-        kernel, geometry, blocks = _strips(kernel, group, layout, axes, x, y)
+        kernel, geometry, blocks, threads = _strips(kernel, group, layout, axes, x, y)
         if geometry is not None:
             run_bytes = run_of(x.kind) * x.itemsize
             if any(f.x % run_bytes for f in (layout.outer, layout.middle, axes[0])):
                 run_bytes = 0
         else:
-            tiled = kernel._replace(tiled=True)
-            threads = threads_of(kernel)
+            tiled, threads = kernel._replace(tiled=True), threads_of(kernel)
             cut = cut_into_tiles(forward, kernel.compute, threads_of(tiled), group, layout, axes)
             terms = terms_of_elements(forward, threads, group, elements)
             if cut is not None and cut.terms < terms:
@@ -203,7 +207,8 @@ def _step(
     if geometry is None:
         rows, columns = [*[make_axis(None, 0, 0, 0)] * (2 - len(axes)), *axes]
         geometry = Elements(layout.outer, layout.middle, rows, columns, layout.inner)
-        blocks = min(-(-elements // threads_of(kernel)), _MOST_BLOCKS)
+        threads = threads_of(kernel)
+        blocks = min(-(-elements // threads), _MOST_BLOCKS)
     starts = [
         [(n * f.x, n * f.y) if forward else (n * f.y, n * f.x) for n in range(f.length)]
         for f in layout.more
@@ -211,7 +216,7 @@ def _step(
     offsets = tuple(
         (sum(s for s, _ in chosen), sum(r for _, r in chosen)) for chosen in product(*starts)
     )
-    call, aligned = _calls(kernel, blocks, geometry, run_bytes > 0)
+    call, aligned = _calls(kernel, blocks, threads, geometry, run_bytes > 0)
     return Step(call, aligned, run_bytes, result.shape, offsets, tuple(kept))
 
 
@@ -222,8 +227,11 @@ def _strips(
     axes: Sequence[Axis],
     x: _Side,
     y: _Side,
-) -> tuple[Kernel, Strips | None, int]:
-    """The kernel for strips, how it cuts the arrays, and its blocks; None where others serve."""
+) -> tuple[Kernel, Strips | None, int, int]:
+    """The kernel for strips, how it cuts the arrays, its blocks and their threads.
+
+    None where others serve.
+    """
     rows, columns = axes
     stride, channels = columns.spacing, layout.inner.length
     kernel_for_strips = kernel._replace(stride=stride, planar=channels == 1)
@@ -243,26 +251,14 @@ def _strips(
         and (forward or all(a.boundary == "zeros" for a in group))
     )
     if not fits:
-        return kernel, None, 0
-    filter_, run = filter_of(stride, kernel.compute), run_of(x.kind)
-    lanes = run * threads_of(kernel_for_strips)
-    before = -filter_.radius * channels % run
-    if forward:
-        footprint = len(filter_.taps) * channels
-        even = run // math.gcd(run, stride * channels)  # strips apart by whole runs
-        block_columns = ((lanes - before - footprint) // (stride * channels) + 1) // even * even
-        if 2 * block_columns * stride * channels < lanes:
-            return kernel, None, 0
-        strips, down = -(-columns.outputs // block_columns), rows.outputs
-    else:
-        block_columns, strips = 0, -(-columns.length * channels // lanes)
-        down = (rows.length - 1 + filter_.radius) // stride + 1
+        return kernel, None, 0, 0
     planes = layout.outer.length * layout.middle.length
-    wanted = -(-_BLOCKS * multiprocessors() // (strips * planes))
-    chunk = max(-(-down // wanted), min(_LEAST_DOWN, down))
+    cut = cut_into_strips(kernel_for_strips, rows, columns, channels, planes)
+    if cut is None:
+        return kernel, None, 0, 0
+    before = -filter_of(stride, kernel.compute).radius * channels % run_of(x.kind)
     geometry = Strips(
-        layout.outer, layout.middle, rows, columns, channels, before, strips, block_columns,
-        -(-down // chunk), chunk,
+        layout.outer, layout.middle, rows, columns, channels, before, cut.strips,
+        cut.block_columns, cut.chunks, cut.chunk,
     )  # fmt: skip
-    blocks = strips * geometry.chunks * planes
-    return (kernel_for_strips, geometry, blocks) if blocks <= MOST_BLOCKS else (kernel, None, 0)
+    return kernel_for_strips, geometry, cut.strips * cut.chunks * planes, cut.threads

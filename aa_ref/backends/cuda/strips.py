@@ -12,14 +12,28 @@ from numpy.typing import NDArray
 
 from ...filters import radius_of, sigma_of, taps_of
 from .positions import Axis, Free
+from .toolkit import device_function
 
-__all__ = ["MOST_CHANNELS", "STRIDES", "Filter", "Strips", "filter_of", "run_of"]
+__all__ = [
+    "MOST_CHANNELS",
+    "STRIDES",
+    "WARP",
+    "Filter",
+    "Strips",
+    "filter_of",
+    "make_own_lane",
+    "run_of",
+]
 
 STRIDES = (2, 3, 4, 8)
 """The strides with kernels of their own."""
 
 MOST_CHANNELS = 32
 """More take a strip to few columns, most of which its neighbours read again."""
+
+
+WARP = 32
+"""Threads that go in step. A launch may have fewer warps than the kernel has room for."""
 
 
 class Filter(NamedTuple):
@@ -60,3 +74,19 @@ def filter_of(stride: int, compute: str) -> Filter:
 def run_of(kind: str) -> int:
     """How many lanes a thread has. More would not leave their sums in registers."""
     return 2 if kind == "float64" else 4
+
+
+def make_own_lane(kind: str, aligned: bool) -> Any:
+    """Make a function of a thread that returns the first of its lanes in the block.
+
+    A warp's lanes are adjacent. ``aligned``: so are a thread's; otherwise those lie `WARP` apart.
+    """
+    per_thread = run_of(kind)
+
+    @device_function
+    def own_lane(thread: int) -> int:
+        if aligned:
+            return thread * per_thread
+        return thread // WARP * (WARP * per_thread) + thread % WARP
+
+    return own_lane

@@ -131,9 +131,12 @@ def compilers() -> list[Path]:
     return found
 
 
-def kept_on_disk(function: Callable[..., Any], key: str) -> Any:
+def kept_on_disk(
+    function: Callable[..., Any], key: str, bounds: tuple[int, int] | None = None
+) -> Any:
     """A kernel, not compiled yet, that Numba keeps on disk under a key of ours.
 
+    ``bounds``: threads of a block at most, and blocks that shall fit a multiprocessor at least.
     This uses what is not public in numba-cuda, and raises errors of any kind.
     """
     from numba.cuda.dispatcher import CUDACache
@@ -147,7 +150,7 @@ def kept_on_disk(function: Callable[..., Any], key: str) -> Any:
             with self._guard_against_spurious_io_errors():
                 return self._load_overload(sig, target_context)
 
-    dispatcher = cuda.jit(function)
+    dispatcher = cuda.jit(launch_bounds=bounds)(function)
     dispatcher._cache = Cache(function)
     return dispatcher
 
