@@ -143,7 +143,8 @@ def test_a_ready_call_on_tensors_takes_little_of_python(torch: Any, launches: La
     sys.setprofile(None)
     assert called() == ["cuCtxGetDevice", "cuLaunchKernel"]
     assert "read_out" not in python
-    assert 10 < python.index("_watch") <= 22, python  # what comes behind is the stand-in's
+    # Ten of them ask the plugin whether the tensor means more; what comes behind is the stand-in's.
+    assert 10 < python.index("_watch") <= 31, python
     first, again = launches.seen
     assert again == first
     addresses = [struct.unpack("q", a)[0] for a in again["arguments"][:2]]
