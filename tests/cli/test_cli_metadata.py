@@ -1,5 +1,6 @@
 """What files tell beside their samples: orientation, colour profile, EXIF, resolution."""
 
+import itertools
 import struct
 
 import numpy as np
@@ -177,6 +178,15 @@ def xmp_with(text):
     )
 
 
+def xmp_tag(text):
+    return (700, 1, len(xmp_with(text)), xmp_with(text), True)
+
+
+def write_tiff(path, pixels, *tags):
+    """A TIFF that says nothing else beside its samples."""
+    tifffile.imwrite(path, pixels, photometric="rgb", metadata=None, software=False, extratags=tags)
+
+
 XMPS = [
     b'tiff:Orientation="6" exif:PixelXDimension="56" tiff:ImageLength="40" tiff:Make="C"/>',
     b"><tiff:Orientation>6</tiff:Orientation><exif:PixelXDimension>56</exif:PixelXDimension>"
@@ -185,7 +195,7 @@ XMPS = [
 
 
 @pytest.mark.parametrize("text", XMPS)
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
 @pytest.mark.parametrize("to", [".jpg", ".png", ".webp", ".tif"])
 def test_xmp_turns_where_no_exif_does_and_is_kept(tmp_path, downsampled, text, suffix, to):
     stored = stored_as(samples((56, 40, 3)), 6)
@@ -193,6 +203,8 @@ def test_xmp_turns_where_no_exif_does_and_is_kept(tmp_path, downsampled, text, s
     if suffix == ".png":
         chunk = (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp_with(text))
         write_png(path, 8, 2, 56, stored.reshape(40, -1), chunk)
+    elif suffix == ".tif":
+        write_tiff(path, stored, xmp_tag(text))
     else:
         lossless = {"lossless": True} if suffix == ".webp" else {}
         Image.fromarray(stored).save(path, xmp=xmp_with(text), **lossless)
@@ -206,6 +218,20 @@ def test_xmp_turns_where_no_exif_does_and_is_kept(tmp_path, downsampled, text, s
     wanted = text.replace(b"6", b"1", 1).replace(b"56", b"10").replace(b"40", b"14")
     assert wanted in kept
     assert ending.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tag"),
+    [*itertools.product(["uint8", "float64"], [None, 1, 3]), ("float64", 9)],  # 9: told as damage
+)
+def test_xmp_in_a_tiff_turns_where_no_tag_says_how(tmp_path, downsampled, dtype, tag):
+    """Whether or not libvips reads the samples."""
+    stored = samples((40, 56, 3), dtype)
+    tags = [] if tag is None else [(ORIENTATION, 3, 1, tag, True)]
+    write_tiff(tmp_path / "input.tif", stored, xmp_tag(XMPS[0]), *tags)
+    output, _ = downsampled(tmp_path / "input.tif")
+    upright = {None: np.rot90(stored, -1), 3: stored[::-1, ::-1]}.get(tag, stored)
+    np.testing.assert_array_equal(tifffile.imread(output), expected(upright))
 
 
 @pytest.mark.parametrize("length", range(0, 200, 7))

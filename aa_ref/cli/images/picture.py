@@ -1,5 +1,6 @@
 """What a file says of a picture before anything is decoded."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,17 @@ import numpy as np
 
 from .ground import Ground
 
-__all__ = ["COMMENT", "COURSE", "METADATA", "Picture", "fields_of", "full_scale"]
+__all__ = [
+    "COMMENT",
+    "COURSE",
+    "METADATA",
+    "Picture",
+    "fields_of",
+    "full_scale",
+    "orientation_in_xmp",
+]
 
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
 _KINDS = {"u": "", "i": " signed", "f": " float"}
 COMMENT = "png-comment-"
 METADATA = {
@@ -125,3 +135,9 @@ def fields_of(header: Any, fmt: str) -> list[str]:
 def full_scale(dtype: np.dtype[Any]) -> float:
     """Return the sample that means full intensity, or opaque."""
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
+
+
+def orientation_in_xmp(xmp: bytes) -> int:
+    """Return how the rows are stored, 1 to 8 as EXIF counts; 1 where the XMP does not say."""
+    found = _XMP_ORIENTATION.search(xmp)
+    return int(found[1]) if found else 1

@@ -18,7 +18,7 @@ from ..endings import FileError, note
 from ..inputs import Input
 from .formats import FORMATS, recognised
 from .messages import in_one_line, listening
-from .picture import Picture, fields_of
+from .picture import Picture, fields_of, orientation_in_xmp
 from .tiff import read_facts, read_samples
 from .unseen import notes_of_gif, notes_of_jpeg, notes_of_png
 
@@ -36,7 +36,6 @@ _DTYPES = {
 _COLOURS = ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb", "multiband")
 _STRICT = {"JPEG": "warning", "TIFF": "warning"}  # libjpeg only warns where samples are missing
 _HARMLESS = re.compile(r"extraneous bytes before marker 0x(?!d[0-7])")  # but restarts are samples
-_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
 _UNSEEN = {"PNG": notes_of_png, "JPEG": notes_of_jpeg, "GIF": notes_of_gif}
 _RAW = "Raw profile type "
 _HEADS = {"exif-data": b"Exif\0\0", "xmp-data": b"http://ns.adobe.com/xap/1.0/\0"}
@@ -77,7 +76,7 @@ def open_picture(source: Input, max_pixels: int) -> Picture:
             notes += _UNSEEN[fmt](name, file, bands)
     _refuse_what_is_too_large(name, width, height, max_pixels)
     dtype = _understood(name, image)
-    orientation, frames = _orientation(image), 1
+    orientation, frames = tiff.orientation if tiff else _orientation(image), 1
     if FORMATS[fmt].frames and image.get_typeof("page-height"):
         frames = max(1, height // int(image.get("page-height")))
     height //= frames
@@ -193,9 +192,7 @@ def _orientation(image: Any) -> int:
     if image.get_typeof("orientation"):
         value = int(image.get("orientation"))
         return value if 1 <= value <= 8 else 1
-    xmp = image.get("xmp-data") if image.get_typeof("xmp-data") else b""
-    found = _XMP_ORIENTATION.search(xmp)
-    return int(found[1]) if found else 1
+    return orientation_in_xmp(image.get("xmp-data") if image.get_typeof("xmp-data") else b"")
 
 
 def decode(picture: Picture, use: Callable[[Any], NDArray[Any]] | None = None) -> NDArray[Any]:

@@ -19,7 +19,7 @@ import aa_ref
 from ..endings import FileError
 from ..refused_types import advice_on, advice_on_kind
 from .ground import GROUND, Ground, Tag, ground_of
-from .picture import Picture
+from .picture import Picture, orientation_in_xmp
 
 __all__ = ["NO_DATA", "TiffFacts", "encode_tiff", "read_facts", "read_samples"]
 
@@ -27,16 +27,16 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _NAMES = {"SEPARATED": "CMYK", "CIELAB": "CIE L*a*b*"}
 _UNCOMPRESSED = 1
 _UNSPECIFIED, _ASSOCIATED, _STRAIGHT = 0, 1, 2
-_ORIENTATION, NO_DATA = 274, 42113
+_ORIENTATION, _XMP, NO_DATA = 274, 700, 42113
 _HORIZONTAL, _SEPARATE = 2, 2
 _INCH, _CENTIMETRE = (2, 25.4), (3, 10.0)  # the tag's number, and millimetres
-_BLOBS = {"xmp-data": (700, 1, 1), "iptc-data": (33723, 4, 4)}  # code, type, bytes of one
+_BLOBS = {"xmp-data": (_XMP, 1, 1), "iptc-data": (33723, 4, 4)}  # code, type, bytes of one
 _BIG = (1 << 32) - (1 << 26)  # bytes that the offsets of a plain TIFF reach
 _TAKEN = ("uint8", "uint16", "int16", "float16", "float32", "float64")
 _KINDS = {1: "u", 2: "i", 3: "f", 5: "c", 6: "c"}  # of SampleFormat, by NumPy's letters
 _KEPT = {*range(254, 260), 262, 266, 270, *range(273, 285), 296, 297, 317, *range(320, 326)}
-_KEPT |= {*range(338, 342), 347, *range(530, 533), 700, 33723, 34675, NO_DATA}
-_FOR_LIBVIPS = {270, 700, 33723, 34675}  # which must have read the file to keep them
+_KEPT |= {*range(338, 342), 347, *range(530, 533), _XMP, 33723, 34675, NO_DATA}
+_FOR_LIBVIPS = {270, _XMP, 33723, 34675}  # which must have read the file to keep them
 
 
 class TiffFacts(NamedTuple):
@@ -76,7 +76,7 @@ def read_facts(name: str, file: IO[bytes]) -> TiffFacts:
             (page.imagewidth, page.imagelength),
             3 if int(page.photometric) in (_RGB, _PALETTE, _YCBCR) else 1,
             bool({_ASSOCIATED, _STRAIGHT} & set(page.extrasamples)),
-            page.tags.valueof(_ORIENTATION, 1),
+            _orientation(page),
             int(page.compression) != _UNCOMPRESSED,
             np.dtype(page.dtype),
             _is_unread(page),
@@ -169,6 +169,14 @@ def _notes(name: str, tiff: Any, page: Any, further: set[int]) -> list[str]:
     if lost:
         notes.append(f"these tags of {name} are not kept: {', '.join(lost)}")
     return notes
+
+
+def _orientation(page: Any) -> int:
+    value = page.tags.valueof(_ORIENTATION)
+    if value is None:
+        xmp = page.tags.valueof(_XMP)
+        return orientation_in_xmp(xmp) if isinstance(xmp, bytes) else 1
+    return value if value in range(1, 9) else 1
 
 
 def _is_unread(page: Any) -> bool:
