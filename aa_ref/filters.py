@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ScaleError, SigmaError
+from .special import refuse_masked_option
 
 __all__ = [
     "MAX_RADIUS",
@@ -42,11 +43,12 @@ def as_scale(scale: Any) -> Number:
     Raises
     ------
     ScaleError
-        If it is no number, a bool, NaN, outside (0, 1], so small that 1/scale overflows, or
+        If it is no number, a bool, NaN, outside (0, 1], so small that 1/scale overflows, masked, or
         requires a gradient.
     """
     if getattr(scale, "requires_grad", False):
         raise ScaleError(no_gradient("scale", scale))
+    refuse_masked_option("scale", scale, ScaleError)
     number = _as_number(scale)
     if number is None:
         raise ScaleError(
@@ -72,10 +74,11 @@ def as_sigma(sigma: Any) -> Number:
     Raises
     ------
     SigmaError
-        If it is no number, a bool, NaN, infinite or negative, or requires a gradient.
+        If it is no number, a bool, NaN, infinite, negative or masked, or requires a gradient.
     """
     if getattr(sigma, "requires_grad", False):
         raise SigmaError(no_gradient("sigma", sigma))
+    refuse_masked_option("sigma", sigma, SigmaError)
     number = _as_number(sigma)
     if number is None:
         raise SigmaError(f"sigma is {sigma!r}, which is not a number; write one like 1.5 or None")

@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import AaRefError, AxesError, SamplingError, ShapeError
 from .filters import no_gradient
+from .special import refuse_masked_option
 
 __all__ = ["SAMPLINGS", "as_axes", "as_index", "as_sampling", "checked_shape", "per_axis"]
 
@@ -68,11 +69,12 @@ def per_axis(
     Raises
     ------
     AaRefError
-        Of the type ``error``, if a sequence has another length.
+        Of the type ``error``, if a sequence has another length, is masked or requires a gradient.
     """
     if getattr(value, "ndim", None) == 1 and hasattr(value, "dtype") and hasattr(value, "tolist"):
         if getattr(value, "requires_grad", False):
             raise error(no_gradient(name, value))
+        refuse_masked_option(name, value, error)
         value = value.tolist()
     if not isinstance(value, tuple | list):
         return (value,) * len(axes)

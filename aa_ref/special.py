@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .errors import ContainerError
+from .errors import AaRefError, ContainerError
 
-__all__ = ["is_masked", "refuse_special", "refuses_scripting"]
+__all__ = ["is_masked", "refuse_masked_option", "refuse_special", "refuses_scripting"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,13 +66,33 @@ def refuse_special(x: Any, *, is_mask: bool = False) -> None:
                 "True, or 1, where a sample counts"
             )
         data, mask = _data_and_mask(x)
-        ways = [f"x.{name}(value)" for name in ("filled", "to_tensor") if hasattr(x, name)]
-        filled = ways[0] if ways else "fill the array"
         raise ContainerError(
             f"masked arrays are not taken, since a filter would read what is masked, and this "
             f"{kind} carries a mask; write aa_ref.downsample_masked({data}, {mask}, scale), or "
-            + f"{filled} for the value that should stand there"
+            + f"{_filled('x', x)} for the value that should stand there"
         )
+
+
+def refuse_masked_option(name: str, value: Any, error: type[AaRefError]) -> None:
+    """See that an option given as an array, or as a scalar of one, carries no mask.
+
+    Raises
+    ------
+    AaRefError
+        Of the type ``error``, if it does, whatever the mask says.
+    """
+    if hasattr(value, "dtype") and is_masked(value):
+        raise error(
+            f"masked arrays are not taken as {name}, since what is masked has no value, and this "
+            f"{type(value).__name__} carries a mask; write plain numbers, or "
+            f"{_filled(name, value)} for the value that should stand there"
+        )
+
+
+def _filled(name: str, x: Any) -> str:
+    """What to write for a masked array with a value in place of what is masked."""
+    ways = [f"{name}.{way}(value)" for way in ("filled", "to_tensor") if hasattr(x, way)]
+    return ways[0] if ways else "fill the array"
 
 
 def _data_and_mask(x: Any) -> tuple[str, str]:

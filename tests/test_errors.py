@@ -157,6 +157,7 @@ def read_only(a: Arrays) -> NDArray[Any]:
 
 
 IN_RANGE = r"output size over input size, in \(0, 1\]"
+HAS_NO_VALUE, FILLED = "what is masked has no value", r"plain numbers, or \w+\.filled\(value\)"
 NOT_A_NUMBER = "which is not a number"
 NUMBER_INSTEAD = r"write one like 0\.25 or Fraction\(1, 3\)"
 DEVIATION = "a standard deviation is finite and at least 0"
@@ -209,6 +210,23 @@ ROWS: list[Row] = [
     Row(
         E.ScaleError, OPTIONS, {"scale": (0.5, Learned(0.5))}, "scale is", "requires a gradient",
         r"scale\.detach\(\)",
+    ),
+    *(
+        Row(E.SigmaError, OPTIONS, {"sigma": sigma}, f"as sigma.*{kind}", HAS_NO_VALUE, FILLED)
+        for sigma, kind in (
+            (np.ma.array([1.0, 2.0], mask=[True, False]), "MaskedArray"),
+            (np.ma.array([1.0, 2.0]), "MaskedArray"),
+            (np.ma.array(1.0, mask=True), "MaskedArray"),
+            ((1.0, np.ma.masked), "MaskedConstant"),
+        )
+    ),
+    Row(
+        E.ScaleError, OPTIONS, {"scale": np.ma.array([0.5, 0.5], mask=[False, True])},
+        "as scale.*MaskedArray", HAS_NO_VALUE, FILLED,
+    ),
+    Row(
+        E.ScaleError, OPTIONS, {"scale": (0.5, np.ma.masked)},
+        "as scale.*MaskedConstant", HAS_NO_VALUE, FILLED,
     ),
     Row(E.SigmaError, OPTIONS, {"sigma": (None, -2)}, "sigma is -2", DEVIATION, "leave it out"),
     # Axes

@@ -29,9 +29,9 @@ HOUSE = {
     # room: the rooms that it may import from
     "errors": set(),
     "dtypes": {"errors"},
-    "filters": {"errors"},
+    "filters": {"errors", "special"},
     "boundary": {"errors"},
-    "options": {"errors", "filters"},
+    "options": {"errors", "filters", "special"},
     "excerpts": set(),
     "explanations": {"filters"},
     "special": {"errors"},
