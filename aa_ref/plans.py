@@ -117,6 +117,11 @@ class AxisPlan:
 
         The boundary is taken into account: with ``"circular"``, the first output reads the far
         end too. An empty range gives (0, 0).
+
+        Raises
+        ------
+        LengthError
+            If they are not two integers, or not a range of the axis's outputs.
         """
         lo, hi = _checked_range(lo, hi, self.out_length, "outputs")
         if lo == hi:
@@ -132,6 +137,11 @@ class AxisPlan:
         """The smallest range of outputs that holds all that read any of inputs ``lo..hi``.
 
         (0, 0) if none does, as happens where the stride is larger than the filter.
+
+        Raises
+        ------
+        LengthError
+            If they are not two integers, or not a range of the axis's inputs.
         """
         lo, hi = _checked_range(lo, hi, self.length, "inputs")
         if lo == hi:
@@ -645,7 +655,13 @@ def _axis_plan(key: _AxisKey, length: int, compute: np.dtype[Any]) -> AxisPlan:
 
 
 def _checked_range(lo: int, hi: int, length: int, what: str) -> tuple[int, int]:
-    lo, hi = as_index(lo), as_index(hi)
+    try:
+        lo, hi = as_index(lo), as_index(hi)
+    except TypeError:
+        raise LengthError(
+            f"{what} {lo!r}..{hi!r} are not a range of integers; write two within 0..{length}, the "
+            "first and the one behind the last"
+        ) from None
     if not 0 <= lo <= hi <= length:
         raise LengthError(f"{what} {lo}..{hi} are not a range within 0..{length}")
     return lo, hi

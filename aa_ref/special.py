@@ -123,7 +123,7 @@ def _picture(x: Any, samples: str, is_mask: bool) -> ContainerError:
     else:
         why, image = "is a picture, whose channels may be its last axis", "image"
     return ContainerError(
-        f"{kind} {why}; write aa_ref.downsample({samples.format(image)}, scale, axes=(0, 1))"
+        f"{kind} {why}; write {samples.format(image)} in its place, with axes=(0, 1)"
     )
 
 

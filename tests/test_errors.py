@@ -514,6 +514,14 @@ CALLS: dict[str, Call] = {
         E.LengthError, lambda a: aa_ref.plan(SHAPE, 0.5).axes[0].input_range(1, 4),
         r"outputs 1\.\.4", "not a range", r"within 0\.\.3",
     ),
+    "input_range: a truth value": Call(
+        E.LengthError, lambda a: aa_ref.plan(SHAPE, 0.5).axes[0].input_range(True, 5),
+        r"outputs True\.\.5", "not a range of integers", r"write two within 0\.\.3",
+    ),
+    "output_range: text": Call(
+        E.LengthError, lambda a: aa_ref.plan(SHAPE, 0.5).axes[0].output_range(0, "6"),
+        r"inputs 0\.\.'6'", "not a range of integers", r"write two within 0\.\.6",
+    ),
     **{
         f"downsample_masked: {name}": Call(
             E.MaskError,
