@@ -26,7 +26,15 @@ from . import convolution, operator
 from .errors import TensorDeviceError, TensorDtypeError, as_torch_raises
 from .memory import check_readable
 from .normalised import normalise
-from .options import as_dtype, axes_of, check_dtype, describe, describe_traced
+from .options import (
+    as_dtype,
+    axes_of,
+    check_dtype,
+    describe,
+    describe_levels,
+    describe_levels_traced,
+    describe_traced,
+)
 
 __all__ = [
     "apply",
@@ -215,7 +223,7 @@ def pyramid(
         return levels
     if not isinstance(scales, Iterable):
         raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
-    texts = [_text(x, scale, axes, sigma, boundary, sampling) for scale in scales]
+    texts = _texts(x, scales, axes, sigma, boundary, sampling)
     return apply_pyramid(x, texts, as_dtype(dtype), backend)
 
 
@@ -407,6 +415,18 @@ def _text(x: torch.Tensor, *options: Any) -> str:
     _refuse_tangents("scale", options[0], ScaleError)
     _refuse_tangents("sigma", options[2], SigmaError)
     return describe(x.dim(), *options, shape=x.shape)
+
+
+def _texts(x: torch.Tensor, scales: Iterable[Any], *options: Any) -> list[str]:
+    """Return the options of a pyramid's levels as text."""
+    check_readable(x)
+    if torch.compiler.is_compiling():
+        return describe_levels_traced(x.dim(), scales, *options)
+    scales = list(scales)
+    for scale in scales:
+        _refuse_tangents("scale", scale, ScaleError)
+    _refuse_tangents("sigma", options[1], SigmaError)
+    return describe_levels(x.dim(), scales, *options, shape=x.shape)
 
 
 def _refuse_tangents(name: str, value: Any, error: type[AaRefError]) -> None:

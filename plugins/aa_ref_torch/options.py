@@ -9,7 +9,7 @@ import math
 import operator
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -32,6 +32,8 @@ __all__ = [
     "axis_plan",
     "check_dtype",
     "describe",
+    "describe_levels",
+    "describe_levels_traced",
     "describe_traced",
     "from_integers",
     "keywords",
@@ -99,9 +101,48 @@ def describe(
     UserWarning
         As `aa_ref.downsample`, at the line from which this package was called.
     """
+    text, _, note = _described(ndim, scale, axes, sigma, boundary, sampling, shape)
+    if note:
+        warnings.warn(note, UserWarning, stacklevel=level_outside())
+    return text
+
+
+def describe_levels(
+    ndim: int,
+    scales: Iterable[Any],
+    axes: Any,
+    sigma: Any,
+    boundary: Any,
+    sampling: Any,
+    *,
+    shape: Sequence[int] | None = None,
+) -> list[str]:
+    """`describe` for the levels of a pyramid, with one warning for all.
+
+    Raises
+    ------
+    AaRefError
+        As `aa_ref.plan`.
+
+    Warns
+    -----
+    UserWarning
+        As `aa_ref.pyramid`, at the line from which this package was called.
+    """
+    levels = [_described(ndim, s, axes, sigma, boundary, sampling, shape) for s in scales]
+    if any(note for _, _, note in levels):
+        note = note_of_sizes([plan for _, plan, _ in levels])
+        warnings.warn(note, UserWarning, stacklevel=level_outside())
+    return [text for text, _, _ in levels]
+
+
+def _described(
+    ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any, shape: Any
+) -> tuple[str, aa_ref.Plan, str]:
+    """Return the options as text, their plan, and what is to be warned of."""
     arguments = (ndim, scale, axes, sigma, boundary, sampling)
     try:
-        text, warning = (_kept if _plain(*arguments) else _fresh)(*arguments)
+        return (_kept if _plain(*arguments) else _fresh)(*arguments)
     except AaRefError:
         if shape is not None:
             aa_ref.plan(
@@ -109,9 +150,6 @@ def describe(
                 sampling=sampling,
             )  # fmt: skip
         raise
-    if warning:
-        warnings.warn(warning, UserWarning, stacklevel=level_outside())
-    return text
 
 
 def describe_traced(
@@ -124,6 +162,15 @@ def describe_traced(
     """
     numbers = as_integers(scale), as_integers(axes), as_integers(sigma)
     return _describe_integers(ndim, *numbers, boundary, sampling)
+
+
+def describe_levels_traced(
+    ndim: int, scales: Iterable[Any], axes: Any, sigma: Any, boundary: Any, sampling: Any
+) -> list[str]:
+    """`describe_levels` within a graph, as `describe_traced`: constants are texts, not lists."""
+    numbers = as_integers(tuple(scales)), as_integers(axes), as_integers(sigma)
+    lines = _describe_levels_of_integers(ndim, *numbers, boundary, sampling)
+    return lines.split("\n") if lines else []
 
 
 def as_integers(value: Any) -> Any:
@@ -149,7 +196,15 @@ def _describe_integers(
     return describe(ndim, scale, axes, sigma, boundary, sampling)
 
 
+def _describe_levels_of_integers(
+    ndim: int, scales: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any
+) -> str:
+    scales, axes, sigma = map(from_integers, (scales, axes, sigma))
+    return "\n".join(describe_levels(ndim, scales, axes, sigma, boundary, sampling))
+
+
 _describe_integers._dynamo_marked_constant = True  # type: ignore[attr-defined]
+_describe_levels_of_integers._dynamo_marked_constant = True  # type: ignore[attr-defined]
 # What `torch.compiler.assume_constant_result` does, without importing the compiler.
 
 
@@ -178,7 +233,7 @@ def _plain(ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling
 
 def _fresh(
     ndim: int, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any
-) -> tuple[str, str]:
+) -> tuple[str, aa_ref.Plan, str]:
     plan = aa_ref.plan(
         (LONG,) * ndim, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling
     )
@@ -190,7 +245,7 @@ def _fresh(
         width = a.sigma if a.has_pass else None
         written = map(_written, (number, width))
         parts.append(" ".join((str(a.axis - ndim), *written, a.boundary, a.sampling)))
-    return "; ".join(parts), note_of_sizes([plan])
+    return "; ".join(parts), plan, note_of_sizes([plan])
 
 
 _kept = lru_cache(maxsize=512, typed=True)(_fresh)

@@ -1,5 +1,6 @@
 """The perceptual pyramid of the First Order Motion Model, under its own name."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
 
@@ -15,6 +16,7 @@ from .modules import (
     has_forward_of_its_own,
     has_hooks,
 )
+from .options import describe_levels
 
 __all__ = ["ImagePyramide"]
 
@@ -65,14 +67,18 @@ class ImagePyramide(nn.Module):
             raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
         by_name = {str(scale): scale for scale in scales}
         self.names = {name.replace(".", "-"): name for name in by_name}
-        self.downs = nn.ModuleDict(
-            {
-                key: AntiAliasInterpolation2d(
-                    num_channels, by_name[name], sigma=sigma, boundary=boundary, sampling=sampling
-                )
-                for key, name in self.names.items()
-            }
-        )
+        describe_levels(2, by_name.values(), (-2, -1), sigma, boundary, sampling)
+        with warnings.catch_warnings():  # all levels have been warned of together
+            warnings.filterwarnings("ignore", "scale .* has stride", UserWarning)
+            self.downs = nn.ModuleDict(
+                {
+                    key: AntiAliasInterpolation2d(
+                        num_channels, by_name[name], sigma=sigma, boundary=boundary,
+                        sampling=sampling,
+                    )
+                    for key, name in self.names.items()
+                }
+            )  # fmt: skip
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """The levels, under ``"prediction_"`` and their scale; those that can be are made at once.

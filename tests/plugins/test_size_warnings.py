@@ -57,6 +57,42 @@ def test_one_warning_at_the_callers_line(call, kind):
         assert_same_bits(y, call(sample(SHAPE)))
 
 
+def warned_by(call):
+    """The messages of warnings about sizes, which all name the caller's line."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    assert {w.filename for w in caught} <= {__file__}
+    return [str(w.message) for w in caught]
+
+
+@pytest.mark.parametrize("kind", KINDS[1:], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("scales", [(0.4,), (1, 0.4), (0.4, 0.3, 0.9), (0.5, 0.25), ()], ids=str)
+def test_a_pyramid_is_warned_of_in_the_same_words(scales, kind):
+    """A sigma that gives the same as now is named for one level alone: all levels share it."""
+    said = warned_by(lambda: aa_ref.pyramid(sample(SHAPE), scales))
+    assert warned_by(lambda: aa_ref.pyramid(kind(sample(SHAPE)), scales)) == said
+    assert ("gives the same as now" in "".join(said)) == (scales == (0.4,))
+
+
+def test_a_compiled_pyramid_is_warned_of_in_the_same_words():
+    torch = pytest.importorskip("torch")
+    x, scales = sample(SHAPE), (1, 0.4, (0.5, 0.3))
+    compiled = torch.compile(
+        lambda x: aa_ref.pyramid(x, scales, sigma=(1.5, None)), fullgraph=True, backend="eager"
+    )
+    said = warned_by(lambda: aa_ref.pyramid(x, scales, sigma=(1.5, None)))
+    assert warned_by(lambda: compiled(torch.from_numpy(x))) == said != []
+
+
+def test_a_pyramid_of_layers_is_warned_of_in_the_same_words():
+    pytest.importorskip("torch")
+    from aa_ref_torch import ImagePyramide
+
+    said = warned_by(lambda: aa_ref.pyramid(sample(SHAPE), (1, 0.4, 0.3), sigma=1.5))
+    assert warned_by(lambda: ImagePyramide((1, 0.4, 0.3), 3, sigma=1.5)) == said != []
+
+
 def test_a_layer_of_torch_warns_when_it_is_made_and_not_when_it_is_called():
     torch = pytest.importorskip("torch")
     from aa_ref_torch import AntiAliasInterpolation2d
