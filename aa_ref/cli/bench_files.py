@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-import typer
-
 from aa_ref.bench.page import GENERATED, page_of
 from aa_ref.bench.plots import FORMATS, draw, require_matplotlib
 from aa_ref.bench.results import Results
 
-from .endings import FileError, UsageError
+from .endings import FileError, UsageError, tell
 from .options import parse_path
 from .output import begins_with, check_destination, write_file
 
@@ -73,7 +71,7 @@ class Outputs:
             else:
                 written = draw(runs, path.suffix[1:].lower())
             write_file(path, [written], self._may_replace(option, path))
-            typer.echo(f"wrote {path}")
+            tell(f"wrote {path}")
 
     def _picture(self, page: Path) -> str | None:
         """The picture as the page names it, if browsers can show it beside the page."""

@@ -11,7 +11,7 @@ from aa_ref import oracle
 from aa_ref.backends import get_backend
 from aa_ref.oracle.layouts import as_layout
 
-from .endings import FileError, UsageError, ends_cleanly
+from .endings import FileError, UsageError, ends_cleanly, tell
 from .options import Boundary, Overwrite, Sampling, Scale, Sigma, parse_numbers, parse_words
 from .output import check_destination, write_file
 
@@ -127,7 +127,7 @@ def check(
     for file, written in ((json_file, report.to_json), (html_file, report.to_html)):
         if file is not None:
             write_file(file, [written().encode()], overwrite)
-            typer.echo(f"wrote {file}")
+            tell(f"wrote {file}")
     raise typer.Exit(_STATUS[report.grade])
 
 

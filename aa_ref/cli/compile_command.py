@@ -14,7 +14,7 @@ import aa_ref
 from aa_ref.backends import get_backend
 from aa_ref.dtypes import name_of
 
-from .endings import FileError, UsageError, ends_cleanly
+from .endings import FileError, UsageError, ends_cleanly, tell
 from .options import parse_integers, parse_numbers
 from .wording import counted
 
@@ -69,7 +69,7 @@ def compile_ahead(
     if lost:
         names = ", ".join(lost)
         raise FileError(f"{counted(len(lost), 'function')} not kept in {folder}: {names}")
-    typer.echo(f"{len(missing)} compiled, {len(wanted) - len(missing)} kept before; in {folder}")
+    tell(f"{len(missing)} compiled, {len(wanted) - len(missing)} kept before; in {folder}")
 
 
 def _named(scales: Sequence[str], dtype: str, channels: Iterable[int], pyramid: bool) -> list[Any]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 import aa_ref
 
-from .endings import FileError, UsageError, ends_cleanly
+from .endings import FileError, UsageError, ends_cleanly, tell
 from .images import encode_png, format_of
 from .options import Overwrite, parse_path
 from .output import check_destination, write_file
@@ -70,7 +70,7 @@ def demo(
     for outcome in outcomes:
         if not outcome.results:
             typer.echo(f"{outcome.name}: not here: {outcome.reason}")
-    typer.echo(f"wrote {path}")
+    tell(f"wrote {path}")
     if not all(all(bits) for bits in agree.values()):
         raise FileError("backends disagree; please report this with the output of aa-ref info")
 

@@ -25,7 +25,7 @@ from typing import Any, ParamSpec
 import typer
 
 from ..errors import AaRefError
-from .wording import for_command_line
+from .wording import for_command_line, shown
 
 __all__ = [
     "FileError",
@@ -39,6 +39,7 @@ __all__ = [
     "reason_of",
     "stopped_by",
     "stopping",
+    "tell",
 ]
 
 P = ParamSpec("P")
@@ -88,13 +89,18 @@ class UsageError(Exception):
     """Arguments that do not fit together, or do not fit the input."""
 
 
+def tell(line: str, *, err: bool = False) -> None:
+    """Show one line, whatever the names of files in it hold."""
+    typer.echo(shown(line), err=err)
+
+
 def note(message: str) -> None:
     """Tell, on stderr, what the result does not show; or keep it inside `collecting_notes`."""
     notes = _collected.get()
     if notes is None:
-        typer.echo(f"note: {_one_line(message)}", err=True)
+        tell(f"note: {message}", err=True)
     else:
-        notes.append(_one_line(message))
+        notes.append(shown(message))
 
 
 @contextmanager
@@ -113,9 +119,9 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, AaRefError):
         return _one_line(for_command_line(str(error)))
     if isinstance(error, MemoryError):
-        return f"not enough memory: {error}" if str(error) else "not enough memory"
+        return shown(f"not enough memory: {error}") if str(error) else "not enough memory"
     if isinstance(error, FileError | UsageError | OSError):
-        return _one_line(str(error))
+        return shown(str(error))
     return _one_line(f"{type(error).__name__}: {error}")
 
 
@@ -169,12 +175,13 @@ def _terminated_in_order() -> Iterator[None]:
 
 
 def _fail(message: str, status: int) -> None:
-    typer.echo(f"aa-ref: {_one_line(message)}", err=True)
+    tell(f"aa-ref: {message}", err=True)
     raise typer.Exit(status) from None
 
 
 def _one_line(message: str) -> str:
-    return " ".join(message.split())
+    """Join the lines of a message that may be another package's."""
+    return shown(" ".join(message.split()))
 
 
 def _show_warnings_as_notes() -> None:
@@ -185,7 +192,7 @@ def _show_warnings_as_notes() -> None:
         text = str(message)
         if issubclass(category, UserWarning) and text not in shown:
             shown.add(text)
-            note(for_command_line(text))
+            note(for_command_line(_one_line(text)))
 
     warnings.simplefilter("always")
     warnings.showwarning = show

@@ -12,6 +12,7 @@ from rich import progress as bars
 from rich.console import Console
 
 from .batch import Outcome
+from .endings import tell
 from .wording import counted
 
 __all__ = ["Progress", "bar_of_blocks", "json_line"]
@@ -96,13 +97,13 @@ class Progress:
         """Count and tell what became of one input."""
         self.counts[outcome.status] += 1
         for text in outcome.notes:
-            typer.echo(f"note: {text}", err=True)
+            tell(f"note: {text}", err=True)
         if outcome.status == "failed":
             self.failures.append(outcome)
         if self.as_json:
             typer.echo(json_line(outcome))
         elif not (self._moving and sys.stdout.isatty()):
-            typer.echo(outcome.said or f"{outcome.input}: failed: {outcome.reason}")
+            tell(outcome.said or f"{outcome.input}: failed: {outcome.reason}")
         self._bar.update(self._task, advance=1, rate=self._rate())
 
     def _rate(self) -> str:
@@ -119,7 +120,7 @@ class Progress:
         if self.failures:
             typer.echo(f"aa-ref: {counted(self.failed, 'file')} failed:", err=True)
             for outcome in self.failures:
-                typer.echo(f"  {outcome.input}: {outcome.reason}", err=True)
+                tell(f"  {outcome.input}: {outcome.reason}", err=True)
 
 
 def _are(number: int) -> str:

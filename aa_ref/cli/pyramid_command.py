@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 from aa_ref.backends import get_backend
 
-from .endings import FileError, UsageError, ends_cleanly, note
+from .endings import FileError, UsageError, ends_cleanly, note, tell
 from .options import (
     Dtype,
     Overwrite,
@@ -201,7 +201,7 @@ def _tell(source: str, path: Path, group: Any) -> None:
     """Say what was taken, and what each level is."""
     (multiscale,) = group.attrs["ome"]["multiscales"]
     taken = multiscale["metadata"]["kwargs"]
-    typer.echo(
+    tell(
         f"{source} -> {path}: boundary {_joined(taken['boundary'])}, sampling "
         f"{_joined(taken['sampling'])}, filtered along {_joined(taken['axes'])}"
     )

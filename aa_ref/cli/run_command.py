@@ -17,7 +17,7 @@ from aa_ref.dtypes import name_of
 from .batch import Batch, Outcome
 from .cluster import Computing, Workers, computing_on
 from .conversion import Request, convert, output_format, suffix_of, write_video
-from .endings import UsageError, ends_cleanly, note, reason_of, stopping
+from .endings import UsageError, ends_cleanly, note, reason_of, stopping, tell
 from .inputs import STANDARD, Input, open_input
 from .nodata import parse_nodata
 from .options import (
@@ -284,7 +284,7 @@ def _told(
             typer.echo(json_line(failed), err=err)
         raise
     done = Outcome(source, target, "done", None, *said)
-    typer.echo(json_line(done) if work.json else done.said, err=err)
+    tell(json_line(done) if work.json else done.said, err=err)
 
 
 def _run_video(origin: Input, target: str, format_name: str, request: Request, work: _Work) -> str:

@@ -19,7 +19,7 @@ from aa_ref.oracle.scoreboard import (
     summary_of,
 )  # fmt: skip
 
-from .endings import UsageError, ends_cleanly
+from .endings import UsageError, ends_cleanly, tell
 from .options import Overwrite, parse_numbers, parse_path
 from .output import begins_with, check_destination, write_file
 
@@ -70,7 +70,7 @@ def scoreboard(
         else:
             text = json.dumps(board.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         write_file(path, [text.encode()], _may_replace(option, path, overwrite))
-        typer.echo(f"wrote {path}")
+        tell(f"wrote {path}")
 
 
 def _scales(text: str) -> Sequence[Any]:

@@ -7,7 +7,7 @@ import typer
 
 from aa_ref.oracle.vectors import VectorsError, judge_vectors, write_vectors
 
-from .endings import FileError, ends_cleanly
+from .endings import FileError, ends_cleanly, tell
 from .options import Overwrite, parse_path
 from .output import check_destination, write_file
 
@@ -37,7 +37,7 @@ def write(
         count = write_vectors(parse_path(folder, "DIR"))
     except VectorsError as error:
         raise FileError(str(error)) from None
-    typer.echo(f"wrote {count} cases to {folder}")
+    tell(f"wrote {count} cases to {folder}")
 
 
 @vectors.command(

@@ -1,11 +1,14 @@
-"""The library's messages in the command line's language: options, not arguments of functions."""
+"""What is said in the command line's language: options, not arguments of functions, in one line."""
 
 import re
 from collections.abc import Callable
 
-__all__ = ["counted", "for_command_line"]
+__all__ = ["counted", "for_command_line", "shown"]
 
 _NAMES = r"(axes|scale|sigma|boundary|sampling|dtype|backend)"
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+)  # of lines and directions, too
 _Replacement = str | Callable[[re.Match[str]], str]
 _REPLACED: tuple[tuple[str, _Replacement], ...] = (
     (r"\bFraction\((-?\d+), (\d+)\)", r"\1/\2"),
@@ -28,6 +31,11 @@ def for_command_line(message: str) -> str:
     for pattern, replacement in _REPLACED:
         message = re.sub(pattern, replacement, message)
     return message
+
+
+def shown(text: str) -> str:
+    r"""Write control characters, which the name of a file may hold, as escapes, as ``\n``."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def counted(number: int, noun: str) -> str:

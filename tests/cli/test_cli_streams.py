@@ -140,6 +140,41 @@ def test_names_of_any_bytes(tmp_path, name):
     assert result.stderr == b""
 
 
+CONTROLS = {
+    "a\nnote: b": "a\\nnote: b",
+    "\r\t \x1b]0;title\x07": "\\r\\t \\x1b]0;title\\x07",
+    "\x7f\x85two  spaces": "\\x7f\\x85two  spaces",
+    "\u2028line\u202egnp.": "\\u2028line\\u202egnp.",
+    "é日本\u3000語": "é日本\u3000語",
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), CONTROLS.items(), ids=ascii)
+def test_control_characters_in_names_are_shown_as_escapes(tmp_path, name, shown):
+    folder, small = tmp_path / name, tmp_path / f"small {name}"
+    folder.mkdir()
+    Image.fromarray(samples((40, 56))).save(folder / "picture.jpg", comment=b"a note")
+    (folder / f"{name}.png").write_bytes(b"none")
+    (folder / "stack.npy").write_bytes(b"\x93NUMPY")
+    options = ("-s", "1/4", "--backend", "numpy", "--format", "tif")
+    endings = [
+        call("run", folder / "picture.jpg", "-o", f"{small}.tif", *options),  # one, with a note
+        call("run", folder / "picture.jpg", "-o", f"{small}.tif", *options),  # exists
+        call("run", folder / f"{name}.png", "-o", f"{small}.png", "-s", "1/4"),  # no picture
+        call("run", f"{folder}.jpg", "-o", f"{small}.tif", *options, "--overwrite"),  # none there
+        call("run", folder, "-o", f"{small}/", *options),  # several, two of which fail
+        call("pyramid", folder / "stack.npy", "-o", f"{small}.zarr"),  # damaged
+    ]
+    assert [ending.status for ending in endings] == [0, 1, 1, 1, 1, 1]
+    for ending in endings:
+        for text in (ending.stdout, ending.stderr):
+            assert all(c.isprintable() or c == "\u3000" for c in text.replace("\n", ""))
+        said = ending.stdout + ending.stderr
+        assert f"/{shown}" in said or f"/small {shown}" in said
+        assert not any(line.startswith("note: b") for line in said.split("\n"))
+    assert f"/{shown}/{shown}.png: cannot read" in endings[4].stderr.replace("  ", " ", 1)
+
+
 @pytest.mark.parametrize("command", [["info"], ["plan", "9,9", "-s", "1/2"]])
 def test_output_in_an_encoding_of_few_letters(command):
     result = subprocess.run(
