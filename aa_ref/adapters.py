@@ -4,9 +4,10 @@ An adapter is a module with `downsample`, `downsample_adjoint`, `pyramid` and `d
 the core's signatures, for arrays of one framework; for instance so that gradients flow through
 them. It takes over every call with such an input or such an ``out``, and reaches the core's own
 functions by `in_core`. Its `means_more` tells of an array whether its memory does not say all that
-it means; plans are then carried out by the adapter's functions, too. It stands in the entry-point
-group ``aa_ref.adapters`` under the name of the package that its arrays' types come from. None is
-looked for before such an array comes by, when its framework is loaded.
+it means; plans are then carried out by the adapter's functions, too, and parts of plans refuse it.
+An adapter stands in the entry-point group ``aa_ref.adapters`` under the name of the package that
+its arrays' types come from. None is looked for before such an array comes by, when its framework is
+loaded.
 """
 
 import os

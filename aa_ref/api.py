@@ -16,7 +16,7 @@ from .arrays import Source, Storage, allocate, check_kind, read, read_out, share
 from .backends import Backend, default_backend, get_backend
 from .device_arrays import DeviceArray, is_cuda_tensor, tensor_key, type_name_of
 from .dtypes import ARRAYS_TYPE, FLOATING, NAMES, name_of
-from .errors import DeviceError, DtypeError, OutError, ScaleError, ShapeError
+from .errors import ContainerError, DeviceError, DtypeError, OutError, ScaleError, ShapeError
 from .explanations import note_of_sizes
 from .options import as_axes, checked_shape
 from .parts import carry_out_part
@@ -374,8 +374,10 @@ def _carry_out(
     p: Plan | Part, x: Any, out: Any, backend: str | None, stream: Any, direction: Direction
 ) -> Any:
     """What calling a plan or a part does."""
-    adapter = None if isinstance(p, Part) else adapter_of(x)
+    adapter = adapter_of(x)
     if adapter is not None and adapter.means_more(x):
+        if isinstance(p, Part):
+            raise _more_than_a_part_keeps(x, direction, direction == p.direction)
         return _carry_out_by(adapter, p, x, direction, out=out, backend=backend, stream=stream)
     handle = _handle(stream)
     asked = p if isinstance(p, Plan) and _may_be_ready(x, out, backend) else None
@@ -410,6 +412,17 @@ def _carry_out(
     if asked is not None:
         call.keep(asked, x)
     return answer
+
+
+def _more_than_a_part_keeps(x: Any, direction: Direction, takes_range: bool) -> ContainerError:
+    """The error for coordinates, gradients and lazy arrays, which parts would drop."""
+    call, name = ("plan", "x") if direction == "forward" else ("plan.adjoint", "g")
+    whole = f"write {call}({name}) and take the range of its result, or " if takes_range else ""
+    return ContainerError(
+        f"a part keeps no coordinates, gradients or tasks, and this {type(x).__name__} means more "
+        f"than its memory says; {whole or 'write '}part{call[4:]}(...) with np.asarray({name}), or "
+        f"{name}.detach() of a tensor"
+    )
 
 
 def _carry_out_by(adapter: Any, p: Any, x: Any, direction: Direction, **options: Any) -> Any:

@@ -444,7 +444,8 @@ class Part:
         Raises
         ------
         AaRefError
-            As calling a plan does, and where the part is of the adjoint.
+            As calling a plan does, where the part is of the adjoint, and of DataArrays, Dask arrays
+            and tensors that carry a gradient: a part would lose what these mean.
         """
         return _carry_out(self, x, out, backend, stream, "forward")
 

@@ -5,7 +5,7 @@ import pytest
 from support import assert_same_bits, sample
 
 import aa_ref
-from aa_ref.errors import DtypeError, ShapeError
+from aa_ref.errors import ContainerError, DtypeError, ShapeError
 
 SHAPE = (2, 14, 9)
 PLANS = {
@@ -97,3 +97,48 @@ def test_what_does_not_fit_is_told(torch):
         p(x[:, 1:])
     with pytest.raises(DtypeError, match="is for float32 arrays, this one is float64"):
         p(x.double())
+
+
+def of_xarray(x):
+    return pytest.importorskip("xarray").DataArray(x, {"y": np.arange(x.shape[1])}, ("c", "y", "x"))
+
+
+def of_xarray_on_dask(x):
+    return of_xarray(x).chunk(4)
+
+
+def of_dask(x):
+    return pytest.importorskip("dask.array").from_array(x, chunks=4)
+
+
+def of_torch(x):
+    return pytest.importorskip("torch").from_numpy(x).requires_grad_()
+
+
+@pytest.mark.parametrize(
+    "kind", [of_xarray, of_xarray_on_dask, of_dask, of_torch], ids=lambda f: f.__name__
+)
+@by_plan
+def test_parts_drop_nothing_in_silence(p, kind):
+    """And what the error says to write works."""
+    part = p.part({1: (1, 3)})
+    back = p.replace_input_dtype("float32").adjoint_part({1: (2, 7)})  # of the types of ``g``
+    x, g = sample(SHAPE), sample(p.out_shape)
+    (inputs,), (outputs,) = part.inputs[1], back.outputs[1]
+    cases = [
+        (part, x[:, slice(*inputs)], "plan(x)", p(kind(x))[:, 1:3]),
+        (back.adjoint, g[:, slice(*outputs)], "plan.adjoint(g)", p.adjoint(kind(g))[:, 2:7]),
+        (part.adjoint, g[:, 1:3], None, None),
+    ]
+    for call, given, whole, expected in cases:
+        with pytest.raises(ContainerError, match="a part keeps no coordinates") as caught:
+            call(kind(given))
+        said = str(caught.value)
+        name = "x" if call is part else "g"
+        assert (f"write {whole} and take the range" in said) == (whole is not None)
+        plain = f"{name}.detach()" if kind is of_torch else f"np.asarray({name})"
+        assert plain in said
+        y = call(eval(plain, {"np": np, name: kind(given)}))
+        if expected is not None:
+            expected = expected.detach() if kind is of_torch else np.asarray(expected)
+            assert_same_bits(y, expected)

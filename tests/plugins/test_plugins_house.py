@@ -60,7 +60,7 @@ ROOMS = {
     "aa_ref_torch.normalised": {"convolution", "errors", "operator", "options"},
     "aa_ref_torch.functional": {"operator", "normalised"} | TENSORS,
     "aa_ref_torch.modules": {"checkpoint", "functional", "standard"} | TENSORS,
-    "aa_ref_torch.pyramide": {"functional", "modules"},
+    "aa_ref_torch.pyramide": {"functional", "modules", "options"},
     "aa_ref_torch.recognising": {"modules"},
     "aa_ref_torch.probing": {"checkpoint", "convolution", "modules", "options"},
     "aa_ref_torch.carrying": set(),
