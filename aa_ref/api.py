@@ -18,7 +18,7 @@ from .device_arrays import DeviceArray, is_cuda_tensor, tensor_key, type_name_of
 from .dtypes import ARRAYS_TYPE, FLOATING, NAMES, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError, ScaleError, ShapeError
 from .explanations import note_of_sizes
-from .options import as_axes, checked_shape
+from .options import as_axes, check_order, checked_shape
 from .parts import carry_out_part
 from .plans import Direction, Part, Plan, make_plan, set_executor
 from .special import refuses_scripting
@@ -222,6 +222,7 @@ def downsample_adjoint(
     source = _read_floating(g, handle)
     lengths = checked_shape(shape)
     numbers = as_axes(axes, source.storage.shape)
+    check_order(axes, shape=lengths)
     if len(lengths) != len(numbers):
         raise ShapeError(
             f"shape is {shape!r}: {len(lengths)} length(s) for {len(numbers)} filtered axes; "

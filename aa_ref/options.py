@@ -14,7 +14,15 @@ from .errors import AaRefError, AxesError, SamplingError, ShapeError
 from .filters import no_gradient
 from .special import refuse_masked_option
 
-__all__ = ["SAMPLINGS", "as_axes", "as_index", "as_sampling", "checked_shape", "per_axis"]
+__all__ = [
+    "SAMPLINGS",
+    "as_axes",
+    "as_index",
+    "as_sampling",
+    "check_order",
+    "checked_shape",
+    "per_axis",
+]
 
 SAMPLINGS = ("slice", "nearest")
 
@@ -59,6 +67,24 @@ def as_axes(axes: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
             f"axes is {axes!r}, which names an axis of shape {shape} twice; name each once"
         )
     return numbers
+
+
+def check_order(axes: Any, **options: Any) -> None:
+    """See that axes have an order where one of the options, by name, has a value for each of them.
+
+    Raises
+    ------
+    AxesError
+        If they are a set, which has none.
+    """
+    if not isinstance(axes, set | frozenset) or len(axes) < 2:
+        return
+    for name, value in options.items():
+        if isinstance(value, tuple | list) or getattr(value, "ndim", None) == 1:
+            raise AxesError(
+                f"axes is {axes!r}, a set, which has no order, while {name} has a value for each; "
+                f"write axes as a tuple, in the order of {name}"
+            )
 
 
 def per_axis(

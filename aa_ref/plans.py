@@ -35,7 +35,7 @@ from .filters import (
     stride_of,
     taps_of,
 )
-from .options import as_axes, as_index, as_sampling, checked_shape, per_axis
+from .options import as_axes, as_index, as_sampling, check_order, checked_shape, per_axis
 from .special import refuses_scripting
 
 __all__ = ["AxisPlan", "Direction", "Part", "Plan", "make_plan", "plan", "set_executor"]
@@ -581,6 +581,7 @@ def _fresh(
 ) -> Plan:
     result = input_dtype if dtype is None else name_of(dtype)
     numbers = as_axes(axes, shape)
+    check_order(axes, scale=scale, sigma=sigma, boundary=boundary, sampling=sampling)
     options = zip(
         numbers,
         map(as_scale, per_axis("scale", scale, numbers, ScaleError)),

@@ -235,6 +235,14 @@ ROWS: list[Row] = [
     Row(E.AxesError, OPTIONS, {"axes": True}, "axes is True", "integers", r"axes=\(-2, -1\)"),
     Row(E.AxesError, OPTIONS, {"axes": (0, np.True_)}, "True", "integers", r"axes=\(-2, -1\)"),
     Row(E.AxesError, OPTIONS, {"axes": (0.5, 1)}, r"\(0\.5, 1\)", "integers", r"axes=\(-2, -1\)"),
+    Row(
+        E.AxesError, OPTIONS, {"axes": {0, 1}, "scale": (0.5, 1)}, r"\{0, 1\}, a set", "no order",
+        "tuple, in the order of (scale|shape)",
+    ),
+    Row(
+        E.AxesError, OPTIONS, {"axes": frozenset({0, 1}), "sigma": np.array([1.0, 2.0])},
+        r"frozenset\(\{0, 1\}\), a set", "no order", "tuple, in the order of (sigma|shape)",
+    ),
     Row(E.AxesError, OPTIONS, {"axes": (0, 2)}, "axis 2", r"out of range.*\(", r"axes=\(-1,\)"),
     Row(E.AxesError, OPTIONS, {"axes": (-3, 1)}, "axis -3", "out of range", r"axes=\(-1,\)"),
     Row(E.AxesError, OPTIONS, {"axes": (1, 1)}, r"axes is \(1, 1\)", "twice", "each"),
@@ -499,6 +507,10 @@ THREADS = "positive integer"
 CALLS: dict[str, Call] = {
     "pyramid: one scale": Call(
         E.ScaleError, lambda a: aa_ref.pyramid(a.x, 0.5), r"scales is 0\.5", "sequence", "write"
+    ),
+    "adjoint: axes without an order": Call(
+        E.AxesError, lambda a: aa_ref.downsample_adjoint(a.g, 0.5, SHAPE, axes={0, 1}),
+        r"\{0, 1\}, a set", "no order", "tuple, in the order of shape",
     ),
     "pyramid: text": Call(
         E.ScaleError, lambda a: aa_ref.pyramid(a.x, "1/2"), "'1'|'1/2'", "not", "write"

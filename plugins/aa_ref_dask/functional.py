@@ -22,7 +22,7 @@ from aa_ref.errors import (
     StreamError,
 )
 from aa_ref.normalised import checked_limits
-from aa_ref.options import as_axes, checked_shape
+from aa_ref.options import as_axes, check_order, checked_shape
 
 from .chunking import chunks_of_inputs, chunks_of_outputs
 from .graph import lazy
@@ -143,6 +143,7 @@ def downsample_adjoint(
             "instance with g.astype('float32')"
         )
     lengths, numbers = checked_shape(shape), as_axes(axes, g.shape)
+    check_order(axes, shape=lengths)
     if len(lengths) != len(numbers):
         raise ShapeError(
             f"shape is {shape!r}: {len(lengths)} length(s) for {len(numbers)} filtered axes; "

@@ -19,7 +19,7 @@ from aa_ref.errors import (
     SigmaError,
 )
 from aa_ref.filters import no_gradient
-from aa_ref.options import checked_shape
+from aa_ref.options import check_order, checked_shape
 from aa_ref.special import refuse_special, refuses_scripting
 
 from . import convolution, operator
@@ -162,6 +162,7 @@ def downsample_adjoint(
         )  # fmt: skip
     text = _text(g, scale, axes, sigma, boundary, sampling)
     lengths = _lengths(shape)
+    check_order(axes, shape=lengths)
     count = text.count("; ") + 1
     if len(lengths) != count:
         raise ShapeError(

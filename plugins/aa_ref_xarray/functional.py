@@ -12,6 +12,7 @@ from xarray import DataArray, Dataset, Variable
 import aa_ref
 from aa_ref.dtypes import ARRAYS_TYPE, name_of
 from aa_ref.errors import AxesError, ContainerError, OutError, ShapeError
+from aa_ref.options import check_order
 
 __all__ = ["downsample", "downsample_adjoint", "downsample_masked", "means_more", "pyramid"]
 
@@ -60,6 +61,7 @@ def downsample(
     array([ 0., 20., 40.])
     """
     _refuse(x, out)
+    check_order(axes, scale=scale)
     options = _options(x, axes, sigma, boundary, sampling, dtype)
     y = aa_ref.downsample(x.data, scale, **options, backend=backend, stream=stream)
     return _with_coordinates(x, y, _centres(x, scale, options))
@@ -99,6 +101,7 @@ def downsample_adjoint(
         As `aa_ref.downsample_adjoint`, and as `downsample`.
     """
     _refuse(g, out)
+    check_order(axes, scale=scale, shape=shape)
     options = _options(g, axes, sigma, boundary, sampling, dtype)
     x = aa_ref.downsample_adjoint(g.data, scale, shape, **options, backend=backend, stream=stream)
     given = options["axes"]
@@ -140,6 +143,8 @@ def pyramid(
     _refuse(x, out)
     options = _options(x, axes, sigma, boundary, sampling, dtype)
     scales = list(scales) if np.iterable(scales) else scales
+    for scale in scales if isinstance(scales, list) else ():
+        check_order(axes, scale=scale)
     levels = aa_ref.pyramid(x.data, scales, **options, backend=backend, stream=stream)
     return [
         _with_coordinates(x, y, _centres(x, scale, options))
@@ -189,6 +194,7 @@ def downsample_masked(
             f"the mask is a DataArray, but the array is a {type(x).__name__}; pass mask.data, or a "
             "DataArray of the array"
         )
+    check_order(axes, scale=scale)
     options = _options(x, axes, sigma, boundary, sampling, dtype)
     y, weight = aa_ref.downsample_masked(
         x.data, _aligned(mask, x), scale, **options, least=least, fill=fill, backend=backend
@@ -228,6 +234,7 @@ def _options(
     x: DataArray, axes: Any, sigma: Any, boundary: Any, sampling: Any, dtype: Any
 ) -> dict[str, Any]:
     """Return the core's options, with axes by their numbers."""
+    check_order(axes, sigma=sigma, boundary=boundary, sampling=sampling)
     named = isinstance(axes, str) or (isinstance(axes, tuple) and axes in x.dims)
     several = np.iterable(axes) and not named
     numbers = tuple(_number_of(axis, x) for axis in (axes if several else [axes]))

@@ -136,6 +136,28 @@ def test_masks_are_broadcast_by_name(dask):
         aa_ref.downsample_masked(sample(SHAPE), mask, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda x, axes: aa_ref.downsample(x, (0.5, 0.25), axes=axes), "scale"),
+        (lambda x, axes: aa_ref.downsample(x, 0.5, axes=axes, sigma=[1, None]), "sigma"),
+        (lambda x, axes: aa_ref.pyramid(x, (1, (0.5, 0.25)), axes=axes), "scale"),
+        (lambda x, axes: aa_ref.downsample_adjoint(x, 0.5, (28, 18), axes=axes), "shape"),
+        (lambda x, axes: aa_ref.downsample_masked(x, x > 0, (0.5, 0.25), axes=axes), "scale"),
+    ],
+    ids=["downsample", "sigma", "pyramid", "downsample_adjoint", "downsample_masked"],
+)
+def test_sets_of_dimensions_have_no_order(call, name):
+    """Which would follow from hashes of texts, another in each process."""
+    x = array()
+    with pytest.raises(AxesError, match=f"a set, which has no order, while {name}"):
+        call(x, {"y", "x"})
+    call(x, ("y", "x"))
+    same = aa_ref.downsample(x, 0.5, axes={"y", "x"})
+    assert same.identical(aa_ref.downsample(x, 0.5))
+    assert aa_ref.downsample(x, (0.5,), axes={"y"}).sizes["y"] == 7
+
+
 def test_errors():
     x = array()
     with pytest.raises(AxesError, match=r"names 'z', but the array has \('time', 'y', 'x'\)"):
