@@ -228,6 +228,7 @@ def test_special_functions_are_taken_once_they_are_ready(monkeypatch: pytest.Mon
     monkeypatch.setattr(variants, "LITTLE", 0)
     monkeypatch.setattr(launch, "request", lambda function, work: asked.append(function))
     monkeypatch.setattr(launch, "is_ready", lambda *function: (*function, GENERIC)[:3] in ready)
+    monkeypatch.setattr(launch, "is_cached", lambda *function: False)
     monkeypatch.setattr(launch, "compiled", note)
     aa_ref.backends.get_backend("numba")
     x = np.ones((2, 40, 50), np.float32)

@@ -190,7 +190,7 @@ def test_the_original_is_not_waited_for_where_arrays_are_large(torch, monkeypatc
 
 def test_memory_beside_the_original_is_that_of_full_resolution():
     of = case("layer-training", (24, 1024, 1024))
-    assert needed_memory(of) == 84 * of.samples
+    assert needed_memory(of) == 92 * of.samples
     assert needed_memory(replace(of, peers=False)) < needed_memory(of)
 
 

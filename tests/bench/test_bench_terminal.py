@@ -47,7 +47,7 @@ def test_columns_that_tell_rows_apart_stay(tmp_path):
     of = case(threads=(1, 2))
     path = tmp_path / "r.json"
     path.write_text(results(block(of, 1.0, 1.0, row("numba", "ours", 2.0, 1))).to_json(), "utf-8")
-    assert "│ numba │ ours │ 1       │" in call(path, columns=60).stdout
+    assert "│ numba │ ours  │ 1       │" in call(path, columns=60).stdout
 
 
 def test_a_wide_table_goes_on_below(stored):

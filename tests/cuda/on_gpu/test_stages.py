@@ -258,7 +258,7 @@ def test_records_without_speeds_are_no_report() -> None:
         report.results_of([{"stage": "speeds", "what": "test", "outcome": "failed"}])
 
 
-def test_all_limits_together_are_what_a_machine_is_lent_for() -> None:
+def test_all_limits_together_are_570_seconds() -> None:
     assert sum(stage.seconds for stage in STAGES) <= 570
     assert len({stage.name for stage in STAGES}) == len(STAGES)
     assert [stage.name for stage in STAGES if stage.gate] == ["versions", "first calls"]
