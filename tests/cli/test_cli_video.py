@@ -32,6 +32,7 @@ from video_helpers import (  # noqa: E402
 )  # fmt: skip
 
 from aa_ref.cli import run_command  # noqa: E402
+from aa_ref.cli.endings import FileError  # noqa: E402
 from aa_ref.cli.videos import writing  # noqa: E402
 
 UNEVEN = (0, 33, 67, 150, 151, 300, 420)
@@ -323,6 +324,28 @@ def test_a_video_that_ends_early(tmp_path, refused, suffix, codec, at, words):
     refused(tmp_path / f"a{suffix}", tmp_path / f"o{suffix}", ("cannot read", f"a{suffix}", words),
             "--backend", "numpy", "--overwrite", status=1)  # fmt: skip
     assert (tmp_path / f"o{suffix}").read_bytes() == b"what was there"
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize(("failing", "words"), [(24, "frame 24 is too much"), (99, "ends early")])
+def test_the_first_failure_is_told_whichever_thread_it_is_on(
+    tmp_path, refused, monkeypatch, threads, failing, words
+):
+    """Of a video that breaks off after 24 frames, all read before the last is encoded."""
+    film = Film("ffv1", 64, 48, base=Fraction(1, 25), times=tuple(range(41)))
+    whole = write_film(tmp_path / "whole.mkv", film).read_bytes()
+    (tmp_path / "a.mkv").write_bytes(whole[: int(0.6 * len(whole))])
+    encode = writing.Writer.encode
+
+    def late(writer, frame):
+        time.sleep(0.005)
+        if writer.frames + 1 == failing:
+            raise FileError(f"frame {failing} is too much")
+        encode(writer, frame)
+
+    monkeypatch.setattr(writing.Writer, "encode", late)
+    refused(tmp_path / "a.mkv", tmp_path / "o.mkv", (words,), "--backend", "numpy",
+            "--threads", threads, status=1)  # fmt: skip
 
 
 def test_damaged_videos_end_in_one_line(tmp_path):

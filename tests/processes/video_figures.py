@@ -28,6 +28,7 @@ from aa_ref.cli.inputs import Input
 from aa_ref.cli.videos.containers import ENCODERS
 from aa_ref.cli.videos.conversion import convert_video
 from aa_ref.cli.videos.planes import Planes
+from aa_ref.cli.videos.writing import x264_options
 
 OPTIONS: dict[str, Any] = {
     "scale": Fraction(1, 4), "sigma": None, "boundary": "reflect", "sampling": "slice",
@@ -63,7 +64,8 @@ def floor(path: Path, frames: list[av.VideoFrame], threads: int, kind: str) -> N
     with av.open(str(path)) as source, av.open(io.BytesIO(), "w", format="mp4") as output:
         decoded = source.streams.video[0]
         decoded.thread_type, decoded.thread_count = kind, threads
-        stream = output.add_stream(encoder.name, rate=25, options={"crf": str(encoder.quality[3])})
+        options = x264_options() | {"crf": str(encoder.quality[3])}
+        stream = output.add_stream(encoder.name, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
         stream.time_base = stream.codec_context.time_base = decoded.time_base
         stream.codec_context.thread_count = 1

@@ -1,5 +1,8 @@
 """One video into a smaller one."""
 
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from time import perf_counter
 from typing import IO, Any
@@ -18,6 +21,8 @@ from .reading import Video, open_video
 from .writing import Writer, chosen_encoder
 
 __all__ = ["aspect_of", "backend_for", "check_options", "convert_video", "options_for"]
+
+_MOST_WAITING = 4  # frames, filtered and not yet encoded
 
 
 def convert_video(
@@ -39,23 +44,58 @@ def convert_video(
     AaRefError, FileError, UsageError, MemoryError
     """
     _check(source, target, suffix, request)
-    start = perf_counter()
-    with open_video(source, request.max_pixels, aa_ref.get_num_threads()) as video:
+    start, threads = perf_counter(), aa_ref.get_num_threads()
+    with open_video(source, request.max_pixels, threads) as video:
         planes = Planes(video.name, video.first, options_for(video, request), backend_for(request))
         aspect = aspect_of(video, planes)
         encoder = chosen_encoder(video, planes, target, suffix, aspect)
         _check_quality(encoder, target, request)
-        with Writer(
-            file, video, planes, encoder, target, suffix, request.quality, aspect
-        ) as writer:
+        with (
+            Writer(file, video, planes, encoder, target, suffix, request.quality, aspect) as writer,
+            _Behind(threads) as behind,
+        ):
             for part in video.parts():
                 give_up_if_stopped()
                 if isinstance(part, VideoFrame):
-                    writer.encode(planes.downsample(part))
+                    behind.do(writer.encode, planes.downsample(part))
                 else:
-                    writer.copy(part)
+                    behind.do(writer.copy, part)
     seconds = perf_counter() - start
     return _report(video, planes, encoder, target, writer.frames, seconds)
+
+
+class _Behind:
+    """Does things one after the other on a thread of its own: to be used with ``with``.
+
+    What fails there is raised where the next thing is asked for, or at the end; always the first
+    failure. Where there is to be one thread only, all is done at once.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.worker = ThreadPoolExecutor(1, "aa_ref encodes") if threads > 1 else None
+        self.waiting = deque[Future[None]]()
+
+    def do(self, function: Callable[[Any], None], argument: Any) -> None:
+        """Do something soon, once all that was asked for before is done."""
+        if self.worker is None:
+            function(argument)
+            return
+        self.waiting.append(self.worker.submit(function, argument))
+        if len(self.waiting) > _MOST_WAITING:
+            self.waiting.popleft().result()
+
+    def __enter__(self) -> "_Behind":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self.worker is None:
+            return
+        try:
+            if kind is None or issubclass(kind, Exception):
+                while self.waiting:
+                    self.waiting.popleft().result()
+        finally:
+            self.worker.shutdown(cancel_futures=True)
 
 
 def _check(source: Input, target: str, suffix: str, request: Request) -> None:

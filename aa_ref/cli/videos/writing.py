@@ -20,7 +20,7 @@ from .containers import CONTAINERS, ENCODERS, Encoder, codecs_for
 from .planes import Planes
 from .reading import TAGS, Video, fraction
 
-__all__ = ["Writer", "chosen_encoder"]
+__all__ = ["Writer", "chosen_encoder", "x264_options"]
 
 os.environ.setdefault("SVT_LOG", "0")  # the AV1 encoder writes to stderr otherwise
 _PIXELS_A_THREAD = 1 << 18
@@ -145,7 +145,7 @@ class Writer:
 
     def _encoding_stream(self, planes: Planes, quality: int | None, aspect: Fraction | None) -> Any:
         video, encoder = self.video, self.encoder
-        options = encoder.options | (_x264_options() if encoder.name == "libx264" else {})
+        options = encoder.options | (x264_options() if encoder.name == "libx264" else {})
         stream = self.output.add_stream(encoder.name, rate=video.rate, options=options)
         context = stream.codec_context
         context.width, context.height = planes.width, planes.height
@@ -261,8 +261,8 @@ def _threads_for(planes: Planes) -> int:
     return max(1, min(_MOST_THREADS, planes.width * planes.height // _PIXELS_A_THREAD))
 
 
-def _x264_options() -> dict[str, str]:
-    """Keep x264 from its code for AVX-512, which reads memory that nobody has written.
+def x264_options() -> dict[str, str]:
+    """Return what keeps x264 from its code for AVX-512, which reads memory that nobody has written.
 
     That code shares out bits among blocks (``mbtree``) a little otherwise each time. With all that
     such processors have beside it, the same frames are the same bytes.
