@@ -9,10 +9,21 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import ready
 from .adapters import adapter_of, folders, in_core
-from .arrays import Source, Storage, allocate, check_kind, read, read_out, share_memory, wrap
+from .arrays import (
+    Source,
+    Storage,
+    allocate,
+    check_kind,
+    native_name,
+    read,
+    read_out,
+    share_memory,
+    wrap,
+)
 from .backends import Backend, default_backend, get_backend
 from .device_arrays import DeviceArray, is_cuda_tensor, tensor_key, type_name_of
 from .dtypes import ARRAYS_TYPE, FLOATING, NAMES, name_of
@@ -154,8 +165,14 @@ def downsample(
     (3, 64, 63)
     """
     handle = _handle(stream)
-    may_be_ready = _may_be_ready(x, out, backend)
-    if may_be_ready and (key := tensor_key(x)) is not None:
+    on_host = _may_be_ready_on_host(x, out, backend, stream)
+    may_be_ready = not on_host and _may_be_ready(x, out, backend)
+    if on_host and (name := native_name(x.dtype)) is not None:
+        p = make_plan(x.shape, name, dtype, scale, axes, sigma, boundary, sampling)
+        answer = ready.run_on_host(p, "forward", x, out)
+        if answer is not None:
+            return answer
+    elif may_be_ready and (key := tensor_key(x)) is not None:
         lengths, kind = tuple(key[0]), type_name_of(key[1])
         p = make_plan(lengths, kind, dtype, scale, axes, sigma, boundary, sampling)
         if ready.run(p, "forward", x, key, out, handle):
@@ -165,7 +182,9 @@ def downsample(
     call = _Call(p, source, out, _backend(backend, handle, source, "forward", p), "forward")
     warn_of_sizes(p)
     answer = call.run()
-    if may_be_ready:
+    if on_host:
+        call.keep_on_host(x)
+    elif may_be_ready:
         call.keep(p, x)
     return answer
 
@@ -333,6 +352,16 @@ def _may_be_ready(x: Any, out: Any, backend: str | None) -> bool:
     return out is not None and backend is None and type(x) is not np.ndarray
 
 
+def _may_be_ready_on_host(x: Any, out: Any, backend: str | None, stream: Any) -> bool:
+    """Whether it may be one of those on NumPy's arrays."""
+    return (
+        type(x) is np.ndarray
+        and (out is None or type(out) is np.ndarray)
+        and backend is None
+        and stream is None
+    )
+
+
 class _Call:
     """One direction of one plan on one array; what can fail fails before anything is written."""
 
@@ -364,6 +393,18 @@ class _Call:
         launch = backend.ready(self.plan, direction, storage, self.result)
         ready.keep(asked, direction, x, self.out, backend, launch, storage, self.result)
 
+    def keep_on_host(self, x: NDArray[Any]) -> None:
+        """Remember the call, which was on ``x``, for NumPy's arrays like these."""
+        if self.source.storage is not x or (self.out is not None and self.result is not self.out):
+            return
+        direction: Direction = "forward" if self.forward else "adjoint"
+        if "bfloat16" in (self.plan.input_dtype, self.plan.dtype):
+            return
+        launch = self.backend.ready_on_host(self.plan, direction, x.strides, self.result.strides)
+        if launch is not None:
+            backend = get_backend(self.backend.name)
+            ready.keep_on_host(self.plan, direction, x, self.out, self.result, backend, launch)
+
     def answer(self) -> Any:
         """The computed result, in the caller's kind."""
         if self.out is not None:
@@ -380,6 +421,11 @@ def _carry_out(
         if isinstance(p, Part):
             raise _more_than_a_part_keeps(x, direction, direction == p.direction)
         return _carry_out_by(adapter, p, x, direction, out=out, backend=backend, stream=stream)
+    on_host = _may_be_ready_on_host(x, out, backend, stream)
+    if on_host and isinstance(p, Plan):
+        answer = ready.run_on_host(p, direction, x, out)
+        if answer is not None:
+            return answer
     handle = _handle(stream)
     asked = p if isinstance(p, Plan) and _may_be_ready(x, out, backend) else None
     if asked is not None and ready.run(asked, direction, x, tensor_key(x), out, handle):
@@ -410,7 +456,9 @@ def _carry_out(
     call = _Call(p, source, out, _backend(backend, handle, source, direction, p), direction)
     warn_of_sizes(p)
     answer = call.run()
-    if asked is not None:
+    if on_host:
+        call.keep_on_host(x)
+    elif asked is not None:
         call.keep(asked, x)
     return answer
 

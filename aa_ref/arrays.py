@@ -33,6 +33,7 @@ __all__ = [
     "Storage",
     "allocate",
     "check_kind",
+    "native_name",
     "read",
     "read_out",
     "share_memory",
@@ -45,6 +46,11 @@ _CUDA = 2
 _EXPORT_ERRORS = (BufferError, RuntimeError, TypeError, ValueError, AttributeError)
 _NATIVE = {dtype: name for name, dtype in STORAGE.items() if name != "bfloat16"}
 _DEVICE_NAMES = {4: "opencl", 7: "vulkan", 8: "metal", 10: "rocm", 13: "cuda managed"}
+
+
+def native_name(dtype: np.dtype[Any]) -> str | None:
+    """The name of a type that storage has as it is: not bfloat16, nor in another byte order."""
+    return _NATIVE.get(dtype)
 
 
 class Source(NamedTuple):

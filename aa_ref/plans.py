@@ -562,7 +562,7 @@ def _plain(dtype: Any, scale: Any, axes: Any, sigma: Any, boundary: Any, samplin
     return (
         type(scale) in _NUMBERS
         and (sigma is None or type(sigma) in _NUMBERS)
-        and (type(axes) is int or (type(axes) is tuple and all(type(a) is int for a in axes)))
+        and (type(axes) is int or (type(axes) is tuple and set(map(type, axes)) == {int}))
         and (dtype is None or isinstance(dtype, str | type | np.dtype))
         and type(boundary) is str
         and type(sampling) is str

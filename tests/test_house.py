@@ -49,7 +49,7 @@ HOUSE = {
     "backends.numpy": CORE | {"backends"},
     "backends.numba": CORE | {"backends"},
     "backends.cuda": CORE | {"backends", "device_arrays"},
-    "ready": CORE | {"backends", "device_arrays"},
+    "ready": CORE | {"backends", "device_arrays", "pages"},
     "api": CORE
     | {"adapters", "arrays", "device_arrays", "parts", "ready", "special", "streams", "backends"},
     "normalised": CORE | {"api", "arrays", "backends", "device_arrays", "special"},

@@ -73,6 +73,23 @@ class Backend(ABC):
         """
         return None
 
+    def ready_on_host(
+        self,
+        plan: Plan,
+        direction: Direction,
+        source: tuple[int, ...],
+        result: tuple[int, ...],
+    ) -> Callable[[NDArray[Any], NDArray[Any]], None] | None:
+        """Prepare a call on arrays of these strides, in bytes, if nothing better is to come.
+
+        Returns
+        -------
+        callable or None
+            Of the input and ``out``. None where more than one step is needed, or a function that is
+            not compiled yet.
+        """
+        return None
+
     def pyramid(self, plans: Sequence[Plan], x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
         """Low-pass and subsample ``x`` by each of ``plans`` into the ``outs`` in its place.
 

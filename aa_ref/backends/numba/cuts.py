@@ -126,6 +126,11 @@ class Cut:
         """What it is compiled for: the compute type, and constants."""
         return self.compute, self.fused
 
+    @property
+    def rest(self) -> tuple[NDArray[Any], ...]:
+        """What the function is given behind the memory of the input and of the results."""
+        return self.taps, self.record, self.each, self.outer, self.folds
+
 
 def cut(
     groups: Sequence[tuple[AxisPlan, ...]], shape: tuple[int, ...], x: Operand,

@@ -62,6 +62,27 @@ class NumbaBackend(Backend):
         """See `Backend.adjoint`."""
         _run(plan, False, g, out, self._patient)
 
+    def ready_on_host(
+        self,
+        plan: Plan,
+        direction: Direction,
+        source: tuple[int, ...],
+        result: tuple[int, ...],
+    ) -> Callable[[NDArray[Any], NDArray[Any]], None] | None:
+        """See `Backend.ready_on_host`."""
+        first, *others = _steps(plan, direction == "forward", source, result)
+        if others:
+            return None
+        name = "levels" if first.cut else first.function
+        compute, (_, special) = plan.compute_dtype.type, (first.cut or first.geometry).special
+        if not is_ready(name, compute, special):
+            return None
+        if special != GENERIC and not worth_it(name, special, 0):
+            return None
+        if first.cut:
+            return _launch_of(first.cut, first.multiplications)
+        return lambda x, out: _run_step(first, compute, special, x, out)
+
     def pyramid(self, plans: Sequence[Plan], x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
         """See `Backend.pyramid`."""
         filtered = [n for n, plan in enumerate(plans) if plan.passes]
@@ -229,10 +250,17 @@ def _carry_out(
     geometry, variant = step.geometry, step.geometry.variant
     if not _takes(step.function, geometry, step.multiplications, patient):
         variant = GENERIC
-    call = compiled(step.function, compute.type, variant).call
+    _run_step(step, compute.type, variant, source, result)
+
+
+def _run_step(
+    step: _Step, compute: type[Any], variant: Any, source: NDArray[Any], result: NDArray[Any]
+) -> None:
+    geometry = step.geometry
+    call = compiled(step.function, compute, variant).call
     x, y = (source, result) if step.forward else (result, source)
     arguments = (_memory(x), _memory(y), *step.taps, geometry.record, geometry.outer)
-    _share(call, arguments, geometry, compute.type, step.multiplications)
+    _share(call, arguments, geometry, compute, step.multiplications)
 
 
 def _takes(function: str, of: Geometry | Cut, multiplications: int, patient: bool) -> bool:
@@ -259,9 +287,25 @@ def _is_at_hand(function: Function, multiplications: int, asked: int) -> bool:
 
 def _run_cut(cut: Cut, multiplications: int, x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
     call = compiled("levels", cut.compute, cut.fused).call
-    ys = tuple(map(_memory, outs))
-    arguments = (_memory(x), ys, cut.taps, cut.record, cut.each, cut.outer, cut.folds)
-    _share(call, arguments, cut, cut.compute, multiplications)
+    _share(
+        call, (_memory(x), tuple(map(_memory, outs)), *cut.rest), cut, cut.compute, multiplications
+    )
+
+
+def _launch_of(cut: Cut, multiplications: int) -> Callable[[NDArray[Any], NDArray[Any]], None]:
+    """The same for one level, with as little as may be between the caller and the function."""
+    call, rest, compute = compiled("levels", cut.compute, cut.fused).call, cut.rest, cut.compute
+    scratch, indices, units = cut.scratch, cut.indices, cut.units
+    alone = multiplications <= _LITTLE
+
+    def launch(x: NDArray[Any], out: NDArray[Any]) -> None:
+        if alone:
+            own: NDArray[Any] = np.empty(scratch, compute)
+            call(_memory(x), (_memory(out),), *rest, own, np.empty(indices, _INDEX), 0, units)
+        else:
+            _share(call, (_memory(x), (_memory(out),), *rest), cut, compute, multiplications)
+
+    return launch
 
 
 def _share(
