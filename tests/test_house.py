@@ -47,7 +47,7 @@ HOUSE = {
     "backends": CORE,  # what all backends share: the base class, the table
     "backends.reference": CORE | {"backends", "reference"},
     "backends.numpy": CORE | {"backends"},
-    "backends.numba": CORE | {"backends"},
+    "backends.numba": CORE | {"backends", "pages"},
     "backends.cuda": CORE | {"backends", "device_arrays"},
     "ready": CORE | {"backends", "device_arrays", "pages"},
     "api": CORE

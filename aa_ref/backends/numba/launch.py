@@ -1,6 +1,7 @@
 """The backend itself: cuts a plan into fused steps, and the work of each into pieces."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dtypes import STORAGE
-from ...plans import Direction, Plan
+from ...pages import LARGE, fetch
+from ...plans import AxisPlan, Direction, Plan
 from ..base import Backend
 from . import variants
 from .ahead import request
@@ -114,6 +116,7 @@ class _Step(NamedTuple):
     cut: Cut | None  # forward: where a function for just this can do it
     taps: tuple[NDArray[Any], NDArray[Any]]
     shape: tuple[int, ...]  # of the result
+    order: tuple[int, ...]  # of its dimensions in memory, the outermost first, if it is no end
     multiplications: int
 
 
@@ -123,35 +126,68 @@ def _steps(
 ) -> tuple[_Step, ...]:
     """A plan's compiled calls for arrays of these strides (in bytes).
 
-    The last two axes are fused. Axes before them go one at a time, through intermediates that are
-    reduced along the axes already done; for the adjoint in the opposite order.
+    The last two axes are fused, unless memory has them in the other order: then each by itself is
+    faster. Axes before them go one at a time. What is between two steps is reduced along the axes
+    already done, and its dimensions are in memory in the order of the source's; for the adjoint all
+    goes in the opposite order.
     """
-    passes = plan.passes
-    groups = [*((a,) for a in passes[:-2]), passes[-2:]]
     compute = plan.compute_dtype
-    shape = list(plan.shape if forward else plan.out_shape)
+    groups = [*((a,) for a in plan.passes[:-2]), plan.passes[-2:]]
+    pending = deque(groups if forward else reversed(groups))
+    shape = plan.shape if forward else plan.out_shape
+    order = sorted(range(len(shape)), key=lambda d: -abs(source[d]))
     steps: list[_Step] = []
     kind, strides = plan.input_dtype, source
-    for group in groups if forward else reversed(groups):
-        before = tuple(shape)
-        for a in group:
-            shape[a.axis] = a.out_length if forward else a.length
-        last = len(steps) == len(groups) - 1
-        kind_after = plan.dtype if last else compute.name
-        strides_after = result if last else _c_strides(shape, compute.itemsize)
-        ends = _operand(kind, before, strides), _operand(kind_after, tuple(shape), strides_after)
-        x, y = ends if forward else reversed(ends)
-        large = before if forward else tuple(shape)
-        geometry = make_geometry(group, large, x, y, forward=forward)
-        rows, columns = geometry.rows, geometry.columns
-        none = _NO_TAPS[compute.type]
-        taps = rows.taps if rows else none, columns.taps if columns else none
-        work = np.prod(shape if forward else before) * sum(len(a.taps) for a in group)
-        name = "forward" if forward else "adjoint"
+    while pending:
+        group = pending.popleft()
+        before, shape = shape, _shape_after(group, shape, forward)
+        x, between = _operand(kind, before, strides), _strides(shape, order, compute.itemsize)
+        if pending:
+            y = _operand(compute.name, shape, between)
+        else:
+            y = _operand(plan.dtype, shape, result)
         fast = cut([group], before, x, [y]) if forward else None
-        steps.append(_Step(name, forward, geometry, fast, taps, tuple(shape), int(work)))
-        kind, strides = kind_after, strides_after
+        if forward and fast is None and len(group) == 2:
+            first, second = group
+            middle = _shape_after([first], before, forward)
+            halfway = _operand(compute.name, middle, _strides(middle, order, compute.itemsize))
+            if cut([(first,)], before, x, [halfway]) and cut([(second,)], middle, halfway, [y]):
+                pending.extendleft([(second,), (first,)])
+                shape = before
+                continue
+        ends = before, x, y
+        steps.append(_step(group, shape, order, forward, fast, compute, ends))
+        kind, strides = compute.name, between
     return tuple(steps)
+
+
+def _step(
+    group: tuple[AxisPlan, ...],
+    shape: tuple[int, ...],
+    order: list[int],
+    forward: bool,
+    fast: Cut | None,
+    compute: np.dtype[Any],
+    ends: tuple[tuple[int, ...], Operand, Operand],
+) -> _Step:
+    before, x, y = ends
+    large, (small, other) = (before, (x, y)) if forward else (shape, (y, x))
+    geometry = make_geometry(group, large, small, other, forward=forward)
+    rows, columns = geometry.rows, geometry.columns
+    none = _NO_TAPS[compute.type]
+    taps = rows.taps if rows else none, columns.taps if columns else none
+    work = np.prod(shape if forward else before) * sum(len(a.taps) for a in group)
+    name = "forward" if forward else "adjoint"
+    return _Step(name, forward, geometry, fast, taps, shape, tuple(order), int(work))
+
+
+def _shape_after(
+    group: Iterable[AxisPlan], shape: tuple[int, ...], forward: bool
+) -> tuple[int, ...]:
+    after = list(shape)
+    for a in group:
+        after[a.axis] = a.out_length if forward else a.length
+    return tuple(after)
 
 
 @lru_cache(maxsize=128)
@@ -172,7 +208,7 @@ def functions_of(plan: Plan, direction: Direction) -> list[Function]:
     """The compiled functions that contiguous arrays take, the special ones last."""
     forward = direction == "forward"
     ends = [
-        _c_strides(list(shape), STORAGE[kind].itemsize)
+        _c_strides(shape, STORAGE[kind].itemsize)
         for shape, kind in ((plan.shape, plan.input_dtype), (plan.out_shape, plan.dtype))
     ]
     steps = _steps(plan, forward, *(ends if forward else reversed(ends)))
@@ -187,8 +223,8 @@ def functions_of(plan: Plan, direction: Direction) -> list[Function]:
 
 def functions_of_levels(plans: tuple[Plan, ...]) -> list[Function]:
     """The same for a pyramid in one pass; none if it goes level by level."""
-    x = _c_strides(list(plans[0].shape), STORAGE[plans[0].input_dtype].itemsize)
-    ys = (_c_strides(list(p.out_shape), STORAGE[p.dtype].itemsize) for p in plans)
+    x = _c_strides(plans[0].shape, STORAGE[plans[0].input_dtype].itemsize)
+    ys = (_c_strides(p.out_shape, STORAGE[p.dtype].itemsize) for p in plans)
     together = _cut_levels(plans, x, tuple(ys))
     return [("levels", *together[0].special)] if together else []
 
@@ -199,11 +235,25 @@ def _operand(kind: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> Ope
     return Operand(kind, tuple(s // itemsize for s in strides), -below // itemsize)
 
 
-def _c_strides(shape: list[int], itemsize: int) -> tuple[int, ...]:
-    strides = [itemsize]
-    for length in reversed(shape[1:]):
-        strides.insert(0, strides[0] * length)
+def _c_strides(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
+    return _strides(shape, range(len(shape)), itemsize)
+
+
+def _strides(shape: Sequence[int], order: Sequence[int], itemsize: int) -> tuple[int, ...]:
+    """Strides without gaps, in bytes; ``order`` names the dimensions, the outermost first."""
+    strides = [itemsize] * len(shape)
+    for d in reversed(order):
+        strides[d], itemsize = itemsize, itemsize * shape[d]
     return tuple(strides)
+
+
+def _empty(step: _Step, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Memory for what is between a step and the next."""
+    order = step.order
+    inner: NDArray[Any] = np.empty([step.shape[d] for d in order], dtype)
+    if inner.nbytes >= LARGE:
+        fetch(inner.__array_interface__["data"][0], inner.nbytes)
+    return inner.transpose(sorted(range(len(order)), key=order.__getitem__))
 
 
 def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any], patient: bool) -> None:
@@ -214,7 +264,7 @@ def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any], pat
     target = out if _plain(out) else np.empty(out.shape, out.dtype)
     steps = _steps(plan, forward, source.strides, target.strides)
     for step in steps[:-1]:
-        between = np.empty(step.shape, plan.compute_dtype)
+        between = _empty(step, plan.compute_dtype)
         _carry_out(step, plan.compute_dtype, source, between, patient)
         source = between
     _carry_out(steps[-1], plan.compute_dtype, source, target, patient)
