@@ -1,8 +1,10 @@
 """Which inputs are meant, and where under OUT each one's result goes."""
 
 import glob
+import itertools
 import os
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,7 +111,7 @@ def select(inputs: list[str], output: str, suffix: str | None) -> Selection:
     Raises
     ------
     UsageError
-        If OUT is itself an input, or a pattern leads out of where it begins.
+        If OUT is the only input, or a pattern leads out of where it begins.
     """
     search = _Search(Path(output))
     for name in inputs:
@@ -117,9 +119,10 @@ def select(inputs: list[str], output: str, suffix: str | None) -> Selection:
             search.match(name)
         elif _is_walked(Path(name)):
             path = Path(name)
-            if path.exists() and search.out.exists() and path.samefile(search.out):
+            if not search.is_out(name):
+                search.walk(path, "" if len(inputs) == 1 else path.resolve().name)
+            elif len(inputs) == 1:
                 raise UsageError(f"OUTPUT is {output}, which is an INPUT; name another folder")
-            search.walk(path, "" if len(inputs) == 1 else path.resolve().name)
         elif name == "-":
             raise UsageError("INPUT is -, standard input, beside others; name it alone")
         else:
@@ -144,6 +147,7 @@ class _Search:
         self.failures: list[tuple[str, str]] = []
         self.notes: list[str] = []
         self.passed_over = 0
+        self._compared: dict[str, bool] = {}
 
     def take(self, source: str, place: str) -> None:
         """Take one input."""
@@ -156,8 +160,23 @@ class _Search:
         else:
             self.passed_over += 1
 
+    def is_out(self, path: str) -> bool:
+        """Tell whether something is OUT, and note it then."""
+        if path not in self._compared:
+            self._compared[path] = False
+            with suppress(OSError):  # of what is not there, and of links to that
+                self._compared[path] = self.out.samefile(path)
+            if self._compared[path]:
+                self.notes.append(f"{path} is OUTPUT, so it is not taken as input")
+        return self._compared[path]
+
+    def _is_in_out(self, start: str, place: str) -> bool:
+        """Tell whether OUT lies behind a pattern's beginning, and a match in it."""
+        steps = itertools.accumulate(Path(place).parts, os.path.join, initial=start)
+        return any(self.is_out(step) for step in itertools.islice(steps, 1, None))
+
     def match(self, pattern: str) -> None:
-        """Take what a pattern matches."""
+        """Take what a pattern matches, but for what is in OUT."""
         start = _without_wildcards(pattern)
         if ".." in Path(pattern[len(start) :]).parts:
             raise UsageError(f"INPUT is {pattern}, with .. behind a wildcard; begin with it")
@@ -166,6 +185,8 @@ class _Search:
             raise FileError(f"cannot read {pattern}: nothing matches it")
         for name in found:
             place = os.path.relpath(name, start or os.curdir)
+            if self._is_in_out(start, place):
+                continue
             if not _is_walked(Path(name)):
                 self.look_at(name, place)
             elif "**" not in pattern:  # which has matched all that is in it
@@ -194,9 +215,7 @@ class _Search:
                 continue
             if not walked:
                 self.look_at(entry.path, inner)
-            elif self.out.exists() and self.out.samefile(entry.path):
-                self.notes.append(f"{entry.path} is OUTPUT, so it is not taken as input")
-            else:
+            elif not self.is_out(entry.path):
                 self.walk(Path(entry.path), inner, (*above, here))
 
 

@@ -369,6 +369,30 @@ def test_out_inside_the_input(tmp_path, photos):
     assert len(results(photos / "small")) == 4
 
 
+@pytest.mark.parametrize(
+    ("inputs", "out"),
+    [
+        (["photos/*"], "photos/small"),
+        (["photos/**/*.png"], "photos/sub/small"),
+        (["photos/**"], "linked"),
+        (["photos/s*", "photos/a.png"], "photos/sub/small"),
+        (["photos/a.png", "photos/small", "photos/sub"], "photos/small"),  # as a shell expands *
+    ],
+)
+def test_out_inside_what_patterns_match(tmp_path, photos, monkeypatch, inputs, out):
+    monkeypatch.chdir(tmp_path)
+    Path("linked").symlink_to("photos/sub/small")
+    Path(out).resolve().mkdir()
+    found = []
+    for status in ("done", "kept", "kept"):
+        ending = run(inputs, out, "--json")
+        assert ending.status == 0, ending.stderr
+        assert {line["status"] for line in lines_of(ending).values()} == {status}
+        found.append(results(tmp_path / out))
+    assert ending.stderr.count("OUTPUT, so it is not taken as input") == 1
+    assert found[0] == found[1] == found[2]
+
+
 def test_never_outside_of_out(tmp_path, photos):
     out, outside = tmp_path / "small", tmp_path / "outside"
     outside.mkdir()
