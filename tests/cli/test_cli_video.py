@@ -327,7 +327,15 @@ def test_a_video_that_ends_early(tmp_path, refused, suffix, codec, at, words):
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
-@pytest.mark.parametrize(("failing", "words"), [(24, "frame 24 is too much"), (99, "ends early")])
+@pytest.mark.parametrize(
+    ("failing", "words"),
+    [
+        (range(24, 25), "frame 24 is too much"),
+        (range(7, 99), "frame 7 is too much"),
+        (range(22, 99), "frame 22 is too much"),
+        ((), "ends early"),
+    ],
+)
 def test_the_first_failure_is_told_whichever_thread_it_is_on(
     tmp_path, refused, monkeypatch, threads, failing, words
 ):
@@ -339,8 +347,9 @@ def test_the_first_failure_is_told_whichever_thread_it_is_on(
 
     def late(writer, frame):
         time.sleep(0.005)
-        if writer.frames + 1 == failing:
-            raise FileError(f"frame {failing} is too much")
+        number = round(frame.pts * frame.time_base * 25) + 1
+        if number in failing:
+            raise FileError(f"frame {number} is too much")
         encode(writer, frame)
 
     monkeypatch.setattr(writing.Writer, "encode", late)

@@ -82,7 +82,15 @@ class _Behind:
             return
         self.waiting.append(self.worker.submit(function, argument))
         if len(self.waiting) > _MOST_WAITING:
-            self.waiting.popleft().result()
+            self._await_first()
+
+    def _await_first(self) -> None:
+        first = self.waiting.popleft()
+        try:
+            first.result()
+        except BaseException:
+            self.waiting.clear()  # what comes of the others tells nothing any more
+            raise
 
     def __enter__(self) -> "_Behind":
         return self
@@ -93,7 +101,7 @@ class _Behind:
         try:
             if kind is None or issubclass(kind, Exception):
                 while self.waiting:
-                    self.waiting.popleft().result()
+                    self._await_first()
         finally:
             self.worker.shutdown(cancel_futures=True)
 
