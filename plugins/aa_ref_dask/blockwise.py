@@ -24,6 +24,7 @@ from aa_ref.dtypes import ARRAYS_TYPE, NAMES, name_of
 
 from .errors import ClusterError, OtherTypeError
 from .functional import downsample
+from .pools import pool_that_ends
 from .sources import Blocks, open_array
 
 __all__ = [
@@ -273,8 +274,8 @@ def on_threads(threads: int) -> Get:
             if key in wanted:
                 show(next(ended))
 
-        with Callback(posttask=count):
-            dask.threaded.get(graph, keys, num_workers=threads)
+        with pool_that_ends(threads) as pool, Callback(posttask=count):
+            dask.threaded.get(graph, keys, pool=pool)
 
     return get
 

@@ -1,7 +1,6 @@
 """Pyramids on disk: OME-Zarr 0.5, every level from the full resolution, the input read once."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from itertools import pairwise
@@ -23,6 +22,7 @@ from .folders import check_folder, new_folder
 from .functional import pyramid
 from .labels import copy_labels
 from .ngff import Described, attributes_of_pyramid
+from .pools import pool_that_ends
 from .sources import Source, as_dask, open_source
 
 __all__ = ["write_pyramid"]
@@ -262,9 +262,6 @@ def _threads_that_end() -> Iterator[None]:
     if dask.base.get_scheduler() is not None or dask.config.get("pool", None) is not None:
         yield
         return
-    pool = ThreadPoolExecutor(dask.config.get("num_workers", None) or dask.system.CPU_COUNT)
-    try:
-        with dask.config.set(pool=pool):
-            yield
-    finally:
-        pool.shutdown(cancel_futures=True)
+    threads = dask.config.get("num_workers", None) or dask.system.CPU_COUNT
+    with pool_that_ends(threads) as pool, dask.config.set(pool=pool):
+        yield

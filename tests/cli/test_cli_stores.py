@@ -2,11 +2,13 @@
 
 import functools
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,9 @@ from cli_helpers import call, samples
 import aa_ref
 from aa_ref.cli import stores
 from aa_ref_dask import blockwise
+
+HERE = Path(aa_ref.__file__).parents[1]
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE / 'plugins'}"}
 
 
 def run(source, output, *options, scale="1/2"):
@@ -314,3 +319,40 @@ def test_damage_is_told(tmp_path):
     assert f"cannot read {source} at 0:40, 0:50: " in ending.stderr
     assert "Traceback" not in ending.stderr
     assert not (tmp_path / "y.zarr").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "change", "status", "word"),
+    [
+        (("run", "-s", "1/2"), "damage", 1, "cannot read x.zarr at "),
+        (("pyramid", "-s", "1"), "damage", 1, "cannot read x.zarr at "),
+        (("run", "-s", "1/2"), "SIGINT", 130, "interrupted"),
+    ],
+)
+def test_chunks_beside_the_one_that_fails_are_told_of_by_nobody(
+    tmp_path, command, change, status, word
+):
+    """zarr works on them on a loop of its own, which the process's end breaks off."""
+    source = to_zarr(tmp_path / "x.zarr", samples((160, 160), "float32"), (8, 8))
+    if change == "damage":
+        (source / "c" / "9" / "9").write_bytes(b"no chunk")
+    program = f"""
+import os, signal, sys
+from aa_ref.cli import main
+from aa_ref_dask import sources
+read = sources.Blocks.__getitem__
+def interrupted(self, index):
+    if {change!r} == "SIGINT":
+        os.kill(os.getpid(), signal.SIGINT)
+    return read(self, index)
+sources.Blocks.__getitem__ = interrupted
+sys.argv = ["aa-ref", *{command!r}, "x.zarr", "-o", "y.zarr", "--backend", "numpy"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], env=ENVIRONMENT, cwd=tmp_path,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (status, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"aa-ref: {word}")

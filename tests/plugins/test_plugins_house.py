@@ -44,8 +44,11 @@ ROOMS = {
     "aa_ref_dask.labels": {"ngff"},
     "aa_ref_dask.tiff": {"calibration", "errors"},
     "aa_ref_dask.sources": {"calibration", "errors", "ngff", "tiff"},
-    "aa_ref_dask.blockwise": {"errors", "functional", "sources"},
-    "aa_ref_dask.writing": {"calibration", "folders", "functional", "labels", "ngff", "sources"},
+    "aa_ref_dask.pools": set(),
+    "aa_ref_dask.blockwise": {"errors", "functional", "pools", "sources"},
+    "aa_ref_dask.writing": {
+        *("calibration", "folders", "functional", "labels", "ngff", "pools", "sources"),
+    },
     "aa_ref_dask.__init__": {"functional", "writing"},
     "aa_ref_torch.memory": set(),
     "aa_ref_torch.errors": set(),
