@@ -1,5 +1,6 @@
 """``aa-ref pyramid``: write an image's pyramid as OME-Zarr."""
 
+import logging
 import re
 import sys
 from collections.abc import Sequence
@@ -174,6 +175,7 @@ def _written(source: str, path: Path, threads: int | None, options: dict[str, An
     from aa_ref_dask import write_pyramid
     from aa_ref_dask.errors import SourceError
 
+    logging.getLogger("tifffile").disabled = True  # what matters comes as an exception
     with ExitStack() as stack:
         if threads is not None:
             stack.enter_context(dask.config.set(num_workers=threads))

@@ -50,6 +50,7 @@ def describe_tiff(path: Path) -> tuple[Dimension, ...]:
                     "--scale 1 --nodata ignore and take its result"
                 )
             first, *others = file.series
+            _see_that_it_is_whole(path, file, first)
             if any(s.size >= first.size for s in others):
                 raise SourceError(
                     f"{path} holds {1 + len(others)} images ({first.axes} {first.shape}, ...), and "
@@ -68,6 +69,23 @@ def describe_tiff(path: Path) -> tuple[Dimension, ...]:
         d._replace(spacing=known[d.name][0], unit=known[d.name][1]) if d.name in known else d
         for d in dimensions
     )
+
+
+def _see_that_it_is_whole(path: Path, file: Any, series: Any) -> None:
+    """See that the chain of images has its end: tifffile takes one that breaks off as shorter."""
+    found = len(file.pages)
+    at, handle = file.pages.next_page_offset, file.filehandle
+    handle.seek(at)
+    if any(handle.read(file.tiff.offsetsize)):
+        raise SourceError(
+            f"cannot read {path}: it is cut off or damaged; after image {found:,} there should be "
+            "another one, which is not there"
+        )
+    if any(page is None for page in series.pages):
+        raise SourceError(
+            f"cannot read {path}: {series.axes} {series.shape} is said to be in it, and images of "
+            "these are missing: it is cut off or damaged, or a file beside it is not there"
+        )
 
 
 def _see_that_it_can_be_decoded(path: Path, series: Any) -> None:

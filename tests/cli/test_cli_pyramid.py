@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from cli_helpers import call, samples
 from support import assert_same_bits
 
 import aa_ref
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(aa_ref.__file__).parents[1])}
+HERE = Path(aa_ref.__file__).parents[1]
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE / 'plugins'}"}
 
 
 @pytest.fixture
@@ -162,6 +164,23 @@ main()
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr == f"aa-ref: {word}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["in.npy"]
+
+
+def test_a_stack_that_is_cut_off_is_told_in_one_line(tmp_path):
+    """Whatever tifffile says of it beside."""
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        for page in samples((6, 40, 50), "uint8"):
+            file.write(page, compression="zlib", metadata=None)
+    data = (tmp_path / "in.tif").read_bytes()
+    (tmp_path / "in.tif").write_bytes(data[: len(data) // 2])
+    done = subprocess.run(
+        [sys.executable, "-m", "aa_ref.cli", "pyramid", "in.tif", "-o", "o.zarr", "-s", "1"],
+        env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("aa-ref: cannot read in.tif: it is cut off or damaged; after image ")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
 
 
 def test_a_full_disk_is_told(tmp_path):

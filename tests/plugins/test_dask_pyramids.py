@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from ome_zarr.format import FormatV04, FormatV05
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
-from ome_zarr_models.v05.image import Image
+from ome_zarr_models.v05.image import Image as OmeImage
+from PIL import Image
 from support import assert_same_bits, sample
 
 import aa_ref
@@ -144,7 +145,7 @@ def levels_of(path):
     assert len(image.data) == len(levels)
     for ours, theirs in zip(levels, image.data, strict=True):
         assert_same_bits(ours, theirs.compute(scheduler="sync"))
-    Image.from_zarr(group)
+    OmeImage.from_zarr(group)
     return levels
 
 
@@ -358,6 +359,41 @@ def test_a_damaged_chunk_is_named(tmp_path):
     with pytest.raises(SourceError, match=r"cannot read .*in\.zarr at 0:"):
         write_pyramid(path, tmp_path / "o.zarr", [0.5])
     assert [p.name for p in tmp_path.iterdir()] == ["in.zarr"]
+
+
+def libtiff_stack(path, description=None):
+    """Ten images, each with its samples before its tags, as libtiff writes them."""
+    first, *others = (Image.fromarray(x) for x in sample((10, 60, 70), "uint8"))
+    first.save(
+        path, save_all=True, append_images=others, compression="tiff_deflate",
+        tiffinfo={270: description} if description else {},
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("part", [0.35, 0.6, 0.9])
+def test_a_stack_that_is_cut_off_is_no_shorter_stack(tmp_path, part):
+    whole = libtiff_stack(tmp_path / "in.tif")
+    write_pyramid(tmp_path / "in.tif", tmp_path / "whole.zarr", [1], dims="zyx")
+    (tmp_path / "in.tif").write_bytes(whole[: int(part * len(whole))])
+    with pytest.raises(SourceError, match=r"in\.tif: it is cut off or damaged; after image \d "):
+        write_pyramid(tmp_path / "in.tif", tmp_path / "o.zarr", [1], dims="zyx")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.tif", "whole.zarr"]
+
+
+def test_images_that_ome_xml_tells_of_are_there(tmp_path):
+    planes = "".join(f'<TiffData IFD="{i}" FirstZ="{i}" PlaneCount="1"/>' for i in range(10))
+    for length in (10, 12):
+        libtiff_stack(
+            tmp_path / f"{length}.ome.tif",
+            '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+            '<Image ID="Image:0"><Pixels DimensionOrder="XYZCT" ID="Pixels:0" SizeX="70" '
+            f'SizeY="60" SizeZ="{length}" SizeC="1" SizeT="1" Type="uint8">{planes}</Pixels>'
+            "</Image></OME>",
+        )
+    write_pyramid(tmp_path / "10.ome.tif", tmp_path / "o.zarr", [0.5])
+    with pytest.raises(SourceError, match=r"ZYX \(12, 60, 70\) is said to be in it, and images"):
+        write_pyramid(tmp_path / "12.ome.tif", tmp_path / "p.zarr", [0.5])
 
 
 def touch(folder, name, content=b"x"):
