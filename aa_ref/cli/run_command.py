@@ -235,17 +235,17 @@ class _Work(NamedTuple):
 
 def _run_one(source: str, output: str, request: Request, work: _Work) -> None:
     name, target = str(Path(source)), str(Path(output))
-    format_name = output_format(target, request.format)
-    request.check_quality(target, format_name)
     piped = target == STANDARD
-    if piped:
-        check_standard_output()
-    else:
-        check_destination(Path(target), work.overwrite)
-    work.prepare(request)
-    if work.scheduler is not None:
-        note("one file alone is worked on here, not by the cluster")
     with _told(name, target, work, err=piped) as told:
+        format_name = output_format(target, request.format)
+        request.check_quality(target, format_name)
+        if piped:
+            check_standard_output()
+        else:
+            check_destination(Path(target), work.overwrite)
+        work.prepare(request)
+        if work.scheduler is not None:
+            note("one file alone is worked on here, not by the cluster")
         origin = open_input(name)
         if is_video(origin):
             told(_run_video(origin, target, format_name, request, work))

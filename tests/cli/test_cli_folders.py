@@ -319,6 +319,17 @@ def test_json_of_one_file(tmp_path, damage):
     assert line["output"] == str(tmp_path / "o.png")
 
 
+@pytest.mark.parametrize("name", ["o.png", "o.bmp", "no/o.png"])
+def test_json_of_one_file_that_may_not_be_written(tmp_path, name):
+    source = save(tmp_path / "a.png")
+    save(tmp_path / "o.png")
+    ending = run(source, tmp_path / name, "--json")
+    (line,) = lines_of(ending).values()
+    assert ending.status in (1, 2)
+    assert (line["status"], line["output"]) == ("failed", str(tmp_path / name))
+    assert ending.stderr == f"aa-ref: {line['reason']}\n"
+
+
 def test_two_inputs_for_one_output(tmp_path, photos):
     save(photos / "a.tif", seed=8)
     ending = run(photos, tmp_path / "small", "--format", "png")
