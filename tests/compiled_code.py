@@ -26,7 +26,7 @@ from aa_ref.backends.numba.compiling import OUTER
 from aa_ref.backends.numba.convert import FLOAT64, KINDS
 from aa_ref.backends.numba.groups import Level
 from aa_ref.backends.numba.levels import OCTAVES, Fused
-from aa_ref.backends.numba.variants import GENERIC, VARIANTS
+from aa_ref.backends.numba.variants import GENERIC
 
 
 def _fused(kind: str, width: int, *levels: tuple[int, int, int, int]) -> Fused:
@@ -50,10 +50,30 @@ LEVELS = (
 )
 """Constants of `levels`: all types, 1 to 4 channels and more, one or more levels and axes."""
 
+GRADIENTS = (
+    *OCTAVES,
+    _fused("float32", 1, (3, 9, 3, 9)),
+    _fused("float32", 2, (2, 5, 8, 29)),
+    _fused("float32", 24, _4),
+    _fused("float32", 0, _2),
+    _fused("float32", 0, _8),
+    _fused("float64", 1, _4),
+    _fused("float64", 5, (5, 3, 2, 7)),  # strides longer than filters, and shorter
+    _fused("float64", 0, (3, 1, 4, 13)),
+    _fused("float16", 3, (1, 9, 2, 5)),
+    _fused("bfloat16", 1, (1, 1, 8, 29)),  # columns alone
+    _fused("float32", 1, (2, 5, 1, 1)),  # rows alone
+    _fused("float32", 1, (1, 13, 1, 13)),  # blurred only
+)
+"""Constants of the adjoint, likewise."""
+
 EVERY: list[tuple[str, type, Special]] = [
     *((name, t, GENERIC) for name in ("adjoint", "forward") for t in (np.float32, np.float64)),
-    *(("adjoint", np.float32, v) for v in VARIANTS),
-    *(("levels", np.float64 if f.kind == FLOAT64 else np.float32, f) for f in LEVELS),
+    *(
+        (name, np.float64 if f.kind == FLOAT64 else np.float32, f)
+        for name, several in (("levels", LEVELS), ("adjoint", GRADIENTS))
+        for f in several
+    ),
 ]
 """All that tests compile, what takes longest first."""
 

@@ -28,7 +28,7 @@ from aa_ref.backends.numba import caching, launch, pipelines, variants
 from aa_ref.backends.numba.caching import Special
 from aa_ref.backends.numba.geometry import Operand, make_geometry
 from aa_ref.backends.numba.levels import OCTAVES
-from aa_ref.backends.numba.variants import GENERIC, Variant
+from aa_ref.backends.numba.variants import GENERIC
 
 __all__ = ["small_package"]  # a fixture
 
@@ -391,10 +391,10 @@ def test_interrupts_from_signals() -> None:
 def test_threads_that_need_a_function_at_once_compile_it_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made: list[tuple[str, type, Variant]] = []
+    made: list[tuple[str, type, Special]] = []
 
     class Slow:
-        def __init__(self, name: str, compute: type, variant: Variant) -> None:
+        def __init__(self, name: str, compute: type, variant: Special) -> None:
             made.append((name, compute, variant))
             sleep(0.1)
 

@@ -54,7 +54,7 @@ def conditions(
     ran: list[Any] = []
 
     def note(name: str, compute: type, which: Any = variants.GENERIC) -> Any:
-        ran.append(which if name == "levels" else name)
+        ran.append(name if which == variants.GENERIC else which)
         return Guarded(caching.compiled(name, compute, which))
 
     with pytest.MonkeyPatch.context() as patch:

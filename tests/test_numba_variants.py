@@ -1,4 +1,4 @@
-"""The Numba backend's functions for any plan, and the adjoint's variants: the same bits of all."""
+"""The Numba backend's functions for any plan: the same bits of all; and when others are taken."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -14,19 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
-from support import TYPES, assert_same_bits, numpy_type
+from support import TYPES, assert_same_bits
 
 import aa_ref
 from aa_ref.backends.numba import caching, geometry, launch, variants
+from aa_ref.backends.numba.caching import Special
 from aa_ref.backends.numba.compiling import OPTIONS
-from aa_ref.backends.numba.phases import join_phases, overhang, split_phases
-from aa_ref.backends.numba.variants import GENERIC, VARIANTS, Variant, worth_it
+from aa_ref.backends.numba.levels import OCTAVES
+from aa_ref.backends.numba.phases import join_phases, split_phases
+from aa_ref.backends.numba.variants import GENERIC, worth_it
 
 DIRECTIONS = ("forward", "adjoint")
-EVERY = [
-    *(pytest.param("adjoint", v, id=f"adjoint-{v.stride}-{v.width}") for v in VARIANTS),
-    *(pytest.param("forward", v, id=f"forward-{v.stride}-{v.width}") for v in VARIANTS[1::2]),
-]
+EVERY = [(d, s, w) for d in DIRECTIONS for s, w in ((2, 1), (3, 1), (8, 1), (3, 3), (8, 3))]
 FEW = settings(max_examples=max(1, settings().max_examples // 5))  # each is several calls
 NARROW = {
     # so that little has several blocks of columns
@@ -39,7 +38,7 @@ NARROW = {
 class Ran:
     """What ran: compiled functions, and the steps that they were called for."""
 
-    functions: list[tuple[str, Variant]] = field(default_factory=list)
+    functions: list[tuple[str, Special]] = field(default_factory=list)
     steps: list[Any] = field(default_factory=list)
 
 
@@ -63,11 +62,11 @@ class Guarded:
 
 @contextmanager
 def conditions(*, little: float, threads: int = 1, **constants: int) -> Iterator[Ran]:
-    """Variants come after ``little`` work, and `geometry` has these constants."""
+    """Special functions come after ``little`` work, and `geometry` has these constants."""
     ran = Ran()
     carry_out = launch._carry_out
 
-    def note_function(name: str, compute: type, variant: Variant) -> Any:
+    def note_function(name: str, compute: type, variant: Special = GENERIC) -> Any:
         ran.functions.append((name, variant))
         return Guarded(caching.compiled(name, compute, variant))
 
@@ -105,9 +104,8 @@ def operate(case: Case, direction: str, backend: str, out: Any = None) -> Any:
 
 
 @st.composite
-def calls(draw: st.DrawFn, direction: str, variant: Variant) -> Case:
-    """A call that the variant can do, unless it has one output column."""
-    stride, width = variant
+def calls(draw: st.DrawFn, direction: str, stride: int, width: int) -> Case:
+    """A call with columns of this stride, and so many channels."""
     columns = draw(st.one_of(st.integers(1, 70), st.integers(stride + 1, 3000)))
     batch = draw(st.lists(st.integers(1, 3), max_size=2))
     most = max(1, 150_000 // (columns * width * math.prod(batch)))
@@ -159,11 +157,13 @@ def in_a_room(like: NDArray[Any], skipped: int) -> tuple[NDArray[Any], Callable[
 # ------------------------------------------------------------------------------ the same bits
 
 
-@pytest.mark.parametrize(("direction", "variant"), EVERY)
-def test_a_variant_has_the_bits_of_the_generic_function(direction: str, variant: Variant) -> None:
+@pytest.mark.parametrize(("direction", "stride", "width"), EVERY)
+def test_any_plan_has_the_bits_of_the_other_backends(
+    direction: str, stride: int, width: int
+) -> None:
     @FEW
     @given(
-        case=calls(direction, variant),
+        case=calls(direction, stride, width),
         threads=st.integers(1, 2),
         cuts=st.sampled_from(({}, NARROW[direction])),
         stream=st.sampled_from((1 << 22, 0)),
@@ -172,72 +172,54 @@ def test_a_variant_has_the_bits_of_the_generic_function(direction: str, variant:
     def check(case: Case, threads: int, cuts: dict[str, int], stream: int, layout: str) -> None:
         expected = operate(case, direction, "numpy")
         given_ = case.x.copy()
-        ways = ((0, variant), (math.inf, GENERIC))
-        for little, wanted in ways if direction == "adjoint" else ways[1:]:
-            with conditions(little=little, threads=threads, STREAM=stream, **cuts) as ran:
-                assert_same_bits(operate(case, direction, "numba"), expected)
-                rng = np.random.default_rng(case.seed)
-                out = lay_out(np.zeros_like(expected), layout, rng)
-                operate(case, direction, "numba", out)
-                assert_same_bits(out, expected)
-            small = expected.shape if direction == "forward" else case.x.shape
-            if small[case.options["axes"][1]] > 1:
-                assert ran.functions == [(direction, wanted)] * 2
+        with conditions(little=math.inf, threads=threads, STREAM=stream, **cuts) as ran:
+            assert_same_bits(operate(case, direction, "numba"), expected)
+            rng = np.random.default_rng(case.seed)
+            out = lay_out(np.zeros_like(expected), layout, rng)
+            operate(case, direction, "numba", out)
+            assert_same_bits(out, expected)
+        assert ran.functions == [(direction, GENERIC)] * 2
         assert_same_bits(case.x, given_)
 
     check()
-    wanted = variant if direction == "adjoint" else GENERIC
-    assert (direction, np.float32, wanted) in caching.compiled_so_far()
 
 
 WIDE = [
-    # variant, shape, sigma: three blocks of columns and more, as they are cut by default
-    (Variant(2, 1), (2, 9, 20_011), None),
-    (Variant(3, 1), (7, 33_331), (0.8, 30)),
-    (Variant(4, 1), (13, 16_385), None),
-    (Variant(8, 1), (11, 40_009), (None, 0)),
-    (Variant(2, 3), (5, 12_007, 3), None),
-    (Variant(3, 3), (2, 4, 11_003, 3), (0, 9)),
-    (Variant(4, 3), (9, 16_385, 3), None),
-    (Variant(8, 3), (9, 20_000, 3), None),
+    # stride, shape, sigma: three blocks of columns and more, as they are cut by default
+    (2, (2, 9, 20_011), None),
+    (3, (7, 33_331), (0.8, 30)),
+    (8, (11, 40_009), (None, 0)),
+    (3, (2, 4, 11_003, 3), (0, 9)),
+    (4, (9, 16_385, 3), None),
 ]
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize(
-    ("variant", "shape", "sigma"), WIDE, ids=[f"{c[0].stride}-{c[0].width}" for c in WIDE]
-)
-def test_many_blocks(variant: Variant, shape: tuple[int, ...], sigma: Any, direction: str) -> None:
-    axes = (-2, -1) if variant.width == 1 else (-3, -2)
-    scale = Fraction(1, variant.stride)
-    p = aa_ref.plan(shape, scale, axes=axes, sigma=sigma, boundary="circular")
+@pytest.mark.parametrize(("stride", "shape", "sigma"), WIDE)
+def test_many_blocks(stride: int, shape: tuple[int, ...], sigma: Any, direction: str) -> None:
+    axes = (-3, -2) if shape[-1] == 3 else (-2, -1)
+    p = aa_ref.plan(shape, Fraction(1, stride), axes=axes, sigma=sigma, boundary="circular")
     act, shape = (p, p.shape) if direction == "forward" else (p.adjoint, p.out_shape)
     x = values("float32", math.prod(shape), "normal", np.random.default_rng(0)).reshape(shape)
     expected = act(x, backend="numpy")
-    little, wanted = (0, variant) if direction == "adjoint" else (math.inf, GENERIC)
     for threads in (1, 2):
-        with conditions(little=little, threads=threads) as ran:
+        with conditions(little=math.inf, threads=threads) as ran:
             assert_same_bits(act(x, backend="numba"), expected)
-        assert ran.functions == [(direction, wanted)]
+        assert ran.functions == [(direction, GENERIC)]
         assert ran.steps[0].geometry.record["columns"]["blocks"] > 1
 
 
 # ------------------------------------------------------------------------------ ways through memory
 
 
-@pytest.mark.parametrize(
-    ("direction", "little"), [("forward", math.inf), ("adjoint", math.inf), ("adjoint", 0)]
-)
+@pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("layout", ["C×H×W", "H×W×C"])
 @pytest.mark.parametrize("boundary", ["zeros", "reflect"])
 def test_results_written_past_the_caches(
-    layout: str, direction: str, dtype: str, little: float, boundary: str
+    layout: str, direction: str, dtype: str, boundary: str
 ) -> None:
     rng = np.random.default_rng(0)
-    wanted = GENERIC
-    if little == 0 and dtype == "float32":
-        wanted = Variant(2, 1 if layout == "C×H×W" else 3)
     for columns in (3, 15, 16, 17, 33, 63, 65, 130, 257, 400):
         shape, axes = (
             ((2, 11, columns), (1, 2)) if layout == "C×H×W" else ((11, columns, 3), (0, 1))
@@ -248,9 +230,9 @@ def test_results_written_past_the_caches(
         expected = act(x, backend="numpy")
         for skipped in (0, 1, 3, 8, 15):
             out, check_around = in_a_room(expected, skipped)
-            with conditions(little=little, STREAM=0) as ran:
+            with conditions(little=math.inf, STREAM=0) as ran:
                 act(x, out=out, backend="numba")
-            assert ran.functions == [(direction, wanted)]
+            assert ran.functions == [(direction, GENERIC)]
             assert ran.steps[0].geometry.record["stream"]
             assert_same_bits(out, expected)
             check_around()
@@ -356,10 +338,10 @@ def test_scratch_is_enough_where_strides_are_longer_than_filters(
 # ---------------------------------------------------------------------------- which, and when
 
 
-def test_a_variant_comes_after_some_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_special_function_comes_after_some_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variants, "_done", {})
     monkeypatch.setattr(variants, "LITTLE", 100)
-    first, other = VARIANTS[:2]
+    first, other = OCTAVES[:2]
     assert [worth_it("adjoint", first, 40) for _ in range(4)] == [False, False, True, True]
     assert worth_it("adjoint", first, 0)
     assert not worth_it("levels", first, 99)  # each counts its own
@@ -367,7 +349,7 @@ def test_a_variant_comes_after_some_work(monkeypatch: pytest.MonkeyPatch) -> Non
     assert worth_it("adjoint", other, 1)
 
 
-def test_calls_take_a_variant_after_some_work() -> None:
+def test_calls_take_a_special_function_after_some_work() -> None:
     p = aa_ref.plan((3, 20, 30), 0.5)
     x = np.ones(p.out_shape, np.float32)
     with conditions(little=math.inf) as ran:
@@ -375,82 +357,24 @@ def test_calls_take_a_variant_after_some_work() -> None:
     with conditions(little=2.5 * ran.steps[0].multiplications) as ran:
         for _ in range(4):
             p.adjoint(x, backend="numba")
-    chosen = [variant for _, variant in ran.functions]
-    assert chosen == [GENERIC, GENERIC, Variant(2, 1), Variant(2, 1)]
-
-
-CHW, HWC = {"axes": (-2, -1)}, {"axes": (-3, -2)}
-CHOSEN = [
-    # label, shape, scale, options, variant
-    *((f"C×H×W, {s}", (3, 40, 50), Fraction(1, s), CHW, Variant(s, 1)) for s in (2, 3, 4, 8)),
-    *((f"H×W×3, {s}", (40, 50, 3), Fraction(1, s), HWC, Variant(s, 3)) for s in (2, 3, 4, 8)),
-    ("one plane", (40, 50), 0.5, CHW, Variant(2, 1)),
-    ("one channel, innermost", (40, 50, 1), 0.5, HWC, Variant(2, 1)),
-    ("a batch of H×W×3", (2, 40, 50, 3), 0.5, HWC, Variant(2, 3)),
-    ("columns alone", (3, 40, 50), 0.25, {"axes": -1}, Variant(4, 1)),
-    ("the columns' stride counts", (40, 50), (0.25, 0.5), CHW, Variant(2, 1)),
-    ("a scale near by", (40, 50), 0.24, CHW, Variant(4, 1)),
-    ("even nearest", (40, 50), 0.5, CHW | {"sampling": "nearest"}, Variant(2, 1)),
-    ("uint8", (40, 50, 3), 0.5, HWC | {"input_dtype": "uint8"}, Variant(2, 3)),
-    ("float64 out", (40, 50), 0.5, CHW | {"dtype": "float64"}, Variant(2, 1)),
-    ("stride 1", (40, 50), 1, CHW | {"sigma": 1}, GENERIC),
-    ("stride 5", (40, 50), 0.2, CHW, GENERIC),
-    ("stride 16", (40, 50), 1 / 16, CHW, GENERIC),
-    ("two channels", (40, 50, 2), 0.5, HWC, GENERIC),
-    ("four channels", (40, 50, 4), 0.5, HWC, GENERIC),
-    ("float64", (40, 50), 0.5, CHW | {"input_dtype": "float64"}, GENERIC),
-    ("uneven nearest", (40, 50), 0.3, CHW | {"sampling": "nearest"}, GENERIC),
-    ("one output column", (40, 2), 0.5, CHW, GENERIC),
-    ("rows alone", (3, 40, 50), 0.5, {"axes": -2}, GENERIC),
-    ("neighbours cut", (1000, 90_000, 3), 0.5, HWC | {"sigma": (200, 8000)}, GENERIC),
-]
-
-
-@pytest.mark.parametrize(
-    ("label", "shape", "scale", "options", "variant"), CHOSEN, ids=[c[0] for c in CHOSEN]
-)
-def test_which_plans_get_which_variant(
-    label: str, shape: tuple[int, ...], scale: Any, options: dict[str, Any], variant: Variant
-) -> None:
-    p = aa_ref.plan(shape, scale, **options)
-    ends = (
-        np.empty(s, t).strides
-        for s, t in ((p.out_shape, numpy_type(p.dtype)), (p.shape, numpy_type(p.input_dtype)))
-    )
-    (step,) = launch._steps(p, False, *ends)
-    assert step.geometry.variant == variant
-
-
-def test_a_volume_takes_a_variant_where_it_can() -> None:
-    """Its last two axes are fused; the first one goes alone."""
-    p = aa_ref.plan((9, 20, 30), 0.5, axes=(0, 1, 2))
-    size = math.prod(p.out_shape)
-    g = values("float32", size, "normal", np.random.default_rng(0)).reshape(p.out_shape)
-    with conditions(little=0) as ran:
-        assert_same_bits(p.adjoint(g, backend="numba"), p.adjoint(g, backend="numpy"))
-    assert sorted(ran.functions) == [("adjoint", GENERIC), ("adjoint", Variant(2, 1))]
+    chosen = [special for _, special in ran.functions]
+    assert chosen == [GENERIC, GENERIC, OCTAVES[0], OCTAVES[0]]
 
 
 # ------------------------------------------------------------------------------------- phases
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(
-    ("stride", "width", "fixed"),
-    [*((*v, v) for v in VARIANTS), *((s, w, GENERIC) for s in (2, 3, 5, 8) for w in (1, 3, 4))],
-)  # fmt: skip
-def test_phases_split_and_joined(stride: int, width: int, fixed: Variant, dtype: str) -> None:
-    split, join = phase_functions(fixed)
+@pytest.mark.parametrize(("stride", "width"), [(s, w) for s in (2, 3, 5, 8) for w in (1, 3, 4)])
+def test_phases_split_and_joined(stride: int, width: int, dtype: str) -> None:
+    split, join = phase_functions()
     rng = np.random.default_rng(stride)
     for count in (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 40, 63, 64, 65, 127, 128, 129, 200, 517):
-        each = -(-count // stride)
-        lanes = 64 // np.dtype(dtype).itemsize
-        room = (-(-each // lanes) * lanes if fixed.stride else each) * width
+        room = -(-count // stride) * width
         line = values(dtype, count * width, "wide", rng)
-        more = overhang(stride, width) if fixed.stride else 0
-        at, to = 5, 5 + count * width + more + 3
+        at, to = 5, 5 + count * width + 3
         back = to + stride * room + 1
-        a = values(dtype, back + count * width + more, "wide", rng)
+        a = values(dtype, back + count * width, "wide", rng)
         a[at : at + len(line)] = line
         before = a.copy()
         split(a, at, count, width, stride, stride, room, to)
@@ -465,9 +389,8 @@ def test_phases_split_and_joined(stride: int, width: int, fixed: Variant, dtype:
         assert_same_bits(a[to + stride * room : back], before[to + stride * room : back])
 
 
-def phase_functions(fixed: Variant) -> tuple[Any, Any]:
+def phase_functions() -> tuple[Any, Any]:
     """`split_phases` and `join_phases` as compiled functions of their own."""
-    stride, width = fixed
 
     @njit(**OPTIONS)
     def split(a, at, count, wide, step, phases, room, to):  # type: ignore[no-untyped-def]
@@ -475,14 +398,14 @@ def phase_functions(fixed: Variant) -> tuple[Any, Any]:
 
     @njit(**OPTIONS)
     def join(a, at, count, wide, step, phases, room, to):  # type: ignore[no-untyped-def]
-        join_phases(a, at, count, wide, step, phases, room, to, stride, width)
+        join_phases(a, at, count, wide, step, phases, room, to)
 
     return split, join
 
 
 def test_only_phases_asked_for_are_split() -> None:
     """A filter shorter than its stride reads no others."""
-    split, _ = phase_functions(GENERIC)
+    split, _ = phase_functions()
     a = np.arange(60, dtype=np.float32)
     split(a, 0, 10, 3, 5, 2, 6, 40)
     assert a[40:52].tolist() == [0, 1, 2, 15, 16, 17, 3, 4, 5, 18, 19, 20]

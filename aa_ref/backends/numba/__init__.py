@@ -11,13 +11,15 @@
 `groups`      a group of rows added to all sums at once
 `columns`     the sum along a line of sums, with phases in registers
 `levels`      the compiled forward operation for even strides: any levels in one pass
+`spreads`     a line of the gradient spread along its columns, rows summed from such lines
+`gradients`   the compiled adjoint for even strides
 `footprints`  the sum over rows, for any plan
 `phases`      lines sorted by phase, and put back
 `forward`     the compiled forward operation for any plan
-`adjoint`     the compiled adjoint
-`variants`    the adjoint's constants; when a special function is worth its time
+`adjoint`     the compiled adjoint for any plan
+`variants`    when a function compiled for what is asked for is worth its time
 `geometry`    shapes and strides as `forward` and `adjoint` see them
-`cuts`        shapes and strides as `levels` sees them
+`cuts`        shapes and strides as `levels` and `gradients` see them
 `machine`     what the processor says of itself
 `caching`     compiles once, keeps the code on disk, tied to the sources it came from
 `ahead`       functions made ready beside the caller, by another process

@@ -32,7 +32,7 @@ def _load_outputs(
 @inlined
 def _spread_evenly(
     y: Any, g: Any, taps: Any, start: int, p0: int, count: int, width: int, scratch: Any,
-    offsets: Any, at: int, fixed_stride: Any, fixed_width: Any,
+    offsets: Any, at: int,
 ) -> None:  # fmt: skip
     """``G`` at ``count`` positions from ``p0`` on, by phases of the spacing.
 
@@ -64,9 +64,7 @@ def _spread_evenly(
             scratch, g.split + phase * g.room, positions * width, terms, scratch, g.weights,
             scratch, offsets, False, np.uintp(0), False,
         )  # fmt: skip
-    join_phases(
-        scratch, g.split, count, width, spacing, phases, g.room, at, fixed_stride, fixed_width
-    )
+    join_phases(scratch, g.split, count, width, spacing, phases, g.room, at)
 
 
 @outlined
@@ -86,10 +84,10 @@ def _spread_unevenly(
                 scratch[at + (reach + k) * width + c] += taps[k] * scratch[work + c]
 
 
-@inlined
+@outlined
 def _spread(
     y: Any, g: Any, taps: Any, i: int, start: int, p0: int, count: int, width: int, scratch: Any,
-    offsets: Any, at: int, fixed_stride: Any, fixed_width: Any,
+    offsets: Any, at: int,
 ) -> None:  # fmt: skip
     """Row ``i`` of ``g`` along its columns, with what the boundary folds onto them."""
     columns, work = g.columns, g.line
@@ -98,9 +96,7 @@ def _spread(
         _load_outputs(y, g, start, 0, 1, width, scratch, at)
         return
     if columns.spacing > 0:
-        _spread_evenly(
-            y, g, taps, start, p0, count, width, scratch, offsets, at, fixed_stride, fixed_width
-        )
+        _spread_evenly(y, g, taps, start, p0, count, width, scratch, offsets, at)
     else:
         _spread_unevenly(y, g, taps, start, p0, count, width, work, scratch, at)
     if columns.boundary == ZEROS:
@@ -127,7 +123,6 @@ def _spread(
 def _sum_reaching(
     y: Any, g: Any, row_taps: Any, column_taps: Any, e: int, start: int, p0: int, count: int,
     width: int, scratch: Any, kept: Any, offsets: Any, into: Any, at: int, stream: bool,
-    fixed_stride: Any, fixed_width: Any,
 ) -> None:  # fmt: skip
     """``G`` at row ``e``: the sum of the spread lines that reach it, ascending."""
     rows = g.rows
@@ -140,7 +135,7 @@ def _sum_reaching(
             if kept[slot] != i + k:
                 _spread(
                     y, g, column_taps, i + k, start, p0, count, width, scratch, offsets,
-                    slot * g.span, fixed_stride, fixed_width,
+                    slot * g.span,
                 )  # fmt: skip
                 kept[slot] = i + k
         for k in range(terms):
@@ -154,17 +149,8 @@ def _sum_reaching(
         i += terms
 
 
-def make_adjoint(fingerprint: int, stride: int, width: int) -> Any:
-    """The Python function to compile, for either compute type.
-
-    Parameters
-    ----------
-    fingerprint : int
-        Stands for the sources; it takes part in the key of Numba's cache on disk.
-    stride, width : int
-        Of a variant: the columns' stride and the number of neighbours, always. Otherwise 0.
-    """
-    fixed_stride, fixed_width = stride, width
+def make_adjoint(fingerprint: int) -> Any:
+    """The Python function to compile, for either type; ``fingerprint`` as in `make_forward`."""
 
     def adjoint(
         x_memory: Any, y_memory: Any, rows_taps: Any, columns_taps: Any, geometry: Any, outer: Any,
@@ -198,7 +184,7 @@ def make_adjoint(fingerprint: int, stride: int, width: int) -> Any:
                 stream = g.stream != 0 and g.x_direct != 0 and not near
                 _sum_reaching(
                     y, g, row_taps, column_taps, r, y_start, p0, count, width, scratch, kept,
-                    offsets, into, at, stream, fixed_stride, fixed_width,
+                    offsets, into, at, stream,
                 )  # fmt: skip
                 for beyond in range(2 * rows.radius if near else 0):
                     e = beyond - rows.radius
@@ -207,7 +193,7 @@ def make_adjoint(fingerprint: int, stride: int, width: int) -> Any:
                     if fold(rows, e) == r:
                         _sum_reaching(
                             y, g, row_taps, column_taps, e, y_start, p0, count, width, scratch,
-                            kept, offsets, scratch, g.folded, False, fixed_stride, fixed_width,
+                            kept, offsets, scratch, g.folded, False,
                         )  # fmt: skip
                         for j in range(count * width):
                             into[at + j] += scratch[g.folded + j]
@@ -216,7 +202,6 @@ def make_adjoint(fingerprint: int, stride: int, width: int) -> Any:
             else:
                 _spread(
                     y, g, column_taps, 0, y_start, p0, count, width, scratch, offsets, g.total,
-                    fixed_stride, fixed_width,
                 )  # fmt: skip
                 store(scratch, g.total, x, g.x_kind, x_start, count, stride, width, inner)
         if g.stream:

@@ -22,7 +22,7 @@ from . import variants
 from .caching import Function, cache_folder, compiled, is_cached, is_ready
 from .groups import Level
 from .levels import Fused
-from .variants import Variant
+from .variants import GENERIC
 
 __all__ = ["Elsewhere", "from_text", "main", "request", "start", "to_text"]
 
@@ -79,10 +79,10 @@ def to_text(function: Function) -> str:
 def from_text(text: str) -> Function:
     """What `to_text` gave."""
     name, compute, special = json.loads(text)
-    if name == "levels":
-        levels, width, kind = special
-        return name, getattr(np, compute), Fused(tuple(Level(*n) for n in levels), width, kind)
-    return name, getattr(np, compute), Variant(*special)
+    if not special:
+        return name, getattr(np, compute), GENERIC
+    levels, width, kind = special
+    return name, getattr(np, compute), Fused(tuple(Level(*n) for n in levels), width, kind)
 
 
 class _Workshop:

@@ -21,13 +21,14 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from .adjoint import make_adjoint
-from .compiling import OUTER, named
+from .compiling import OUTER
 from .cuts import EACH, INPUT
 from .forward import make_forward
 from .geometry import GEOMETRY
+from .gradients import make_gradients
 from .levels import OCTAVES, Fused, make_levels
 from .pipelines import TRIED
-from .variants import GENERIC, VARIANTS, Variant
+from .variants import GENERIC, Generic
 
 __all__ = [
     "Compiled",
@@ -42,7 +43,7 @@ __all__ = [
     "usual",
 ]
 
-Special = Variant | Fused
+Special = Fused | Generic
 """The constants that a function is compiled with."""
 
 Function = tuple[str, type, Special]
@@ -50,7 +51,9 @@ Function = tuple[str, type, Special]
 
 _MAKERS: dict[str, Callable[[int, Any], Any]] = {
     "forward": lambda fingerprint, _: make_forward(fingerprint),
-    "adjoint": lambda fingerprint, variant: make_adjoint(fingerprint, *variant),
+    "adjoint": lambda fingerprint, fused: (
+        make_gradients(fingerprint, fused) if fused else make_adjoint(fingerprint)
+    ),
     "levels": make_levels,
 }
 _lock = RLock()
@@ -170,8 +173,7 @@ def usual() -> list[Function]:
     """The functions that are asked for most."""
     return [
         *((name, t, GENERIC) for t in (np.float32, np.float64) for name in ("forward", "adjoint")),
-        *(("levels", np.float32, fused) for fused in OCTAVES),
-        *(("adjoint", np.float32, variant) for variant in VARIANTS),
+        *((name, np.float32, fused) for name in ("levels", "adjoint") for fused in OCTAVES),
     ]
 
 
@@ -203,10 +205,7 @@ def is_cached(name: str, compute: type, variant: Special = GENERIC) -> bool:
 
 def _function(name: str, variant: Special) -> Any:
     """The Python function to compile. Each has a name of its own, and so its own files."""
-    function = _MAKERS[name](fingerprint(), variant)
-    if isinstance(variant, Variant) and variant != GENERIC:
-        named(f"{name}_stride_{variant.stride}_width_{variant.width}", function)
-    return function
+    return _MAKERS[name](fingerprint(), variant)
 
 
 @cache
@@ -225,9 +224,15 @@ def _signature(name: str, compute: type, variant: Special) -> Any:
     sample, integer = from_dtype(np.dtype(compute)), types.int64
     inputs, result = read_only(types.uint8), types.Array(types.uint8, 1, "C")
     own = types.Array(sample, 1, "C"), types.Array(integer, 1, "C"), integer, integer
-    if isinstance(variant, Fused):
+    if variant:
+        many = len(variant.levels)
+        ends = (
+            (inputs, types.UniTuple(result, many))
+            if name == "levels"
+            else (result, types.UniTuple(inputs, many))
+        )
         return integer(
-            inputs, types.UniTuple(result, len(variant.levels)), read_only(sample),
+            *ends, read_only(sample),
             read_only(from_dtype(INPUT)), read_only(from_dtype(EACH)), read_only(integer, 2),
             read_only(integer), *own,
         )  # fmt: skip

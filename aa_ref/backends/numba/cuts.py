@@ -1,8 +1,8 @@
-"""What `levels` needs to know of shapes and strides: blocks of columns, groups of rows, scratch.
+"""What `levels` and `gradients` need to know of shapes and strides: blocks, groups, scratch.
 
-An input is seen as outer dimensions × rows × columns × neighbours, as in `geometry`. It is fit for
-`levels` if columns and neighbours lie in memory without gaps, if centres are even and filters short
-and symmetric. Long lines are cut into blocks whose rows and sums a cache holds.
+The large side is seen as outer dimensions × rows × columns × neighbours, as in `geometry`. It is
+fit for them if columns and neighbours lie in memory without gaps, if centres are even and filters
+short and symmetric. Long lines are cut into blocks whose rows and sums a cache holds.
 """
 
 import math
@@ -20,12 +20,14 @@ from ...plans import AxisPlan
 from .columns import most_taps
 from .convert import FLOAT32, FLOAT64, ITEMS, KINDS
 from .geometry import STREAM, ZEROS, Operand
+from .gradients import CHUNK
 from .groups import Group, Level, plan_group
 from .levels import Fused
 from .machine import second_level_cache
+from .spreads import RowGroup, plan_rows, together
 from .vectors import BYTES
 
-__all__ = ["EACH", "INPUT", "Cut", "cut"]
+__all__ = ["EACH", "INPUT", "Cut", "cut", "cut_adjoint"]
 
 INPUT = np.dtype(
     [
@@ -53,6 +55,14 @@ INPUT = np.dtype(
         ("tails", "i8"),
         ("spare", "i8"),
         ("total", "i8"),
+        # Of the adjoint alone, whose x is written: kind, place and so on of x, in samples.
+        ("x_kind", "i8"),
+        ("direct", "i8"),
+        ("slots", "i8"),  # spread lines that are kept
+        ("line", "i8"),
+        ("folded", "i8"),
+        ("stage", "i8"),  # rows that wait to be written
+        ("apart", "i8"),
     ]
 )
 EACH = np.dtype(
@@ -146,9 +156,8 @@ def cut(
     if view is None:
         return None
     parts = view.parts(groups, ys)
-    boundaries = {(p.rows.boundary if len(p.rows.taps) > 1 else None) for p in parts} - {None}
-    beside = {(p.columns.boundary if len(p.columns.taps) > 1 else None) for p in parts} - {None}
-    if len(boundaries) > 1 or len(beside) > 1:
+    ends, folded = _boundary([p.rows for p in parts]), _boundary([p.columns for p in parts])
+    if ends is None or folded is None:
         return None
     levels = [
         Level(p.rows.stride, len(p.rows.taps), p.columns.stride, len(p.columns.taps)) for p in parts
@@ -168,11 +177,10 @@ def cut(
     g = record[0]
     g["length"], g["columns"] = parts[0].rows.length, parts[0].columns.length
     g["width"] = view.width
-    g["boundary"] = BOUNDARIES.index(next(iter(boundaries), "zeros"))
+    g["boundary"] = BOUNDARIES.index(ends)
     g["x_start"], g["x_pitch"] = x.start * item, view.pitch * item
-    folded = str(next(iter(beside), "zeros"))
     _group_rows(g, parts, group, item * int(g["columns"]) * view.width)
-    _cut_columns(g, parts, group, fused)
+    _cut_columns(g, parts, fused, group.rows + group.lines)
     if g["blocks"] > 1 and folded == "circular":
         return None
     count = math.prod(size for size, *_ in view.outer)
@@ -183,19 +191,81 @@ def cut(
     scratch = _scratch(g, parts, group, fused)
     if scratch * (8 if fused.kind == FLOAT64 else 4) > _MOST_SCRATCH:
         return None
-    reach = np.arange(int(g["reach"]))
-    beyond = np.concatenate([reach - len(reach), reach + int(g["columns"])])
     table = [
         [size, stride * item, *(p.outer[n] for p in parts)]
         for n, (size, stride) in enumerate(view.outer)
     ]
+    return _cut(fused, record, each, table, parts, folded, scratch, group.rows)
+
+
+def cut_adjoint(
+    group: tuple[AxisPlan, ...], shape: tuple[int, ...], x: Operand, y: Operand
+) -> Cut | None:
+    """Arrange an adjoint, from ``y`` to ``x``; None if `gradients` is not made for it."""
+    axes = [a.axis for a in group]
+    view = _View.of(axes, shape, x, [y]) if _fit(group) and len(axes) <= 2 else None
+    if view is None:
+        return None
+    (p,) = parts = view.parts([group], [y])
+    ends, folded = (str(_boundary([side])) for side in p[:2])
+    level = Level(p.rows.stride, len(p.rows.taps), p.columns.stride, len(p.columns.taps))
+    sample, item = 8 if y.kind == "float64" else 4, ITEMS[KINDS[y.kind]]
+    lane, rows = BYTES // sample, plan_rows(level)
+    # Of many channels, or a multiple of a vector's lanes, each position has vectors of its own.
+    sorted_ = level.column_stride * together(view.width, lane)[1] <= _MOST_VECTORS
+    width = view.width if sorted_ and view.width % lane else 0
+    fused = Fused((level,), width, KINDS[y.kind])
+    reach = (level.column_taps - 1) // level.column_stride
+    if rows.rows > _MOST_ROWS or rows.lines > _MOST_LINES or reach > _MOST_ROWS:
+        return None
+    record, each = np.zeros(1, INPUT), np.zeros(1, EACH)
+    g, count = record[0], math.prod(size for size, *_ in view.outer)
+    g["length"], g["columns"], g["width"] = p.rows.length, p.columns.length, view.width
+    g["boundary"] = BOUNDARIES.index(ends)
+    g["x_start"], g["x_pitch"], g["x_kind"] = x.start, view.pitch, KINDS[x.kind]
+    first = p.rows.radius // p.rows.stride  # the stride whose rows begin with, or before, the first
+    beyond = (p.rows.length - 1 + p.rows.radius) // p.rows.stride + 1
+    g["first_row"], g["groups"] = first, -(-(beyond - first) // rows.strides)
+    _fill(each[0], p, count, view.width, fused)
+    g["slots"] = rows.lines * (1 if ends == "zeros" else 2)
+    _cut_columns(g, parts, fused, rows.lines)
+    if g["blocks"] > 1 and folded == "circular":
+        return None
+    g["ahead"] = rows.strides - 1 - (-_AHEAD // (p.columns.outputs * view.width * item))
+    g["direct"] = g["x_kind"] == (FLOAT64 if sample == 8 else FLOAT32)
+    samples = count * p.rows.length * p.columns.length * view.width
+    g["stream"] = g["direct"] and samples * sample >= STREAM
+    scratch = _scratch_adjoint(g, level, rows, fused)
+    # Of a line in scratch there are more than a group needs: where others are folded onto it.
+    if scratch * sample > max(_MOST_SCRATCH, 4 * second_level_cache()):
+        return None
+    table = [[*dimension, p.outer[n]] for n, dimension in enumerate(view.outer)]
+    indices = int(g["slots"]) + rows.lines
+    return _cut(fused, record, each, table, parts, folded, scratch, indices)
+
+
+def _cut(
+    fused: Fused, record: NDArray[Any], each: NDArray[Any], table: list[list[int]],
+    parts: Sequence[_Part], boundary: str, scratch: int, indices: int,
+) -> Cut:  # fmt: skip
+    """Put together what both directions have."""
+    g = record[0]
     compute = np.float64 if fused.kind == FLOAT64 else np.float32
+    reach = np.arange(int(g["reach"]))
+    beyond = np.concatenate([reach - len(reach), reach + int(g["columns"])])
+    units = int(g["groups"] * g["blocks"]) * math.prod(size for size, *_ in table)
     return Cut(
         fused, compute, record, each, np.array(table, np.int64).reshape(-1, 2 + len(parts)),
-        fold(beyond, int(g["columns"]), folded),
-        np.array([t for p in parts for f in (p.rows, p.columns) for t in f.taps], compute),
-        int(g["groups"] * g["blocks"]) * count, scratch, group.rows,
+        fold(beyond, int(g["columns"]), boundary),
+        np.array([t for p in parts for f in (p.rows, p.columns) for t in f.taps], compute), units,
+        scratch, indices,
     )  # fmt: skip
+
+
+def _boundary(filters: Sequence["_Filter"]) -> str | None:
+    """The boundary of all that reach beyond the ends; None if they differ."""
+    found = {f.boundary for f in filters if len(f.taps) > 1} or {"zeros"}
+    return found.pop() if len(found) == 1 else None
 
 
 def _fit(group: tuple[AxisPlan, ...]) -> bool:
@@ -292,13 +362,14 @@ def _group_rows(g: Any, parts: Sequence[_Part], group: Group, line: int) -> None
     g["ahead"] = groups * group.rows * int(g["x_pitch"])
 
 
-def _cut_columns(g: Any, parts: Sequence[_Part], group: Group, fused: Fused) -> None:
+def _cut_columns(g: Any, parts: Sequence[_Part], fused: Fused, lines: int) -> None:
+    """Cut lines into blocks, so many of which a cache holds."""
     sample = 8 if fused.kind == FLOAT64 else 4
     columns, width = int(g["columns"]), int(g["width"])
     g["reach"] = reach = max(p.columns.radius for p in parts)
     g["cell"] = cell = math.lcm(*(p.columns.stride for p in parts))
     g["cells"] = cells = -(-columns // cell)
-    most = second_level_cache() // 2 // (sample * width * (group.rows + group.lines))
+    most = second_level_cache() // 2 // (sample * width * lines)
     g["blocks"] = blocks = min(cells, -(-columns // max(most, 8 * reach, 64)))
     g["longest"] = width * min(columns, -(-cells // blocks) * cell + 2 * reach)
 
@@ -336,6 +407,33 @@ def _scratch(g: Any, parts: Sequence[_Part], group: Group, fused: Fused) -> int:
     ):
         g[region] = at
         at += _whole(samples, lane)
+    return at + lane
+
+
+def _scratch_adjoint(g: Any, level: Level, rows: RowGroup, fused: Fused) -> int:
+    """The same for the adjoint."""
+    lane, width = BYTES // (8 if fused.kind == FLOAT64 else 4), int(g["width"])
+    longest = g["longest"] = int(g["longest"]) + lane  # where a block ends, more goes with it
+    radius, stride = level.column_taps // 2, level.column_stride
+    reach = (level.column_taps - 1) // stride
+    positions = (longest // width + 2 * radius) // stride + 1
+    positions += 2 * lane  # as many as fill a vector
+    g["span"] = _whole(positions * stride * width, lane) + 3 * lane
+    if g["span"] % 256 == 0:  # as in `_scratch`
+        g["span"] += lane
+    g["apart"] = CHUNK // rows.rows // lane * lane + 2 * lane
+    g["longest"] += 2 * (radius * width + lane)
+    at = lane
+    for region, samples in (
+        ("sums", int(g["slots"] * g["span"])),
+        ("nothing", int(g["longest"])),
+        ("line", (reach + positions) * width),
+        ("total", longest),
+        ("folded", longest),
+        ("stage", int(rows.rows * g["apart"])),
+    ):
+        g[region] = at
+        at += _whole(samples + lane, lane)
     return at + lane
 
 

@@ -21,8 +21,6 @@ from ...boundary import BOUNDARIES
 from ...dtypes import STORAGE
 from ...plans import AxisPlan
 from .convert import KINDS
-from .phases import overhang
-from .variants import GENERIC, Variant, find_variant
 
 __all__ = [
     "AT_ONCE",
@@ -110,8 +108,6 @@ class Geometry:
     rows, columns : AxisPlan or None
     units : int
         Of work: lines of the result, blocks counted apart.
-    variant : Variant
-        Which variant can do it; `GENERIC` if none can.
     scratch, indices : int
         Samples of scratch and whole numbers that one thread needs besides.
     """
@@ -121,14 +117,8 @@ class Geometry:
     rows: AxisPlan | None
     columns: AxisPlan | None
     units: int
-    variant: Variant
     scratch: int
     indices: int
-
-    @property
-    def special(self) -> tuple[type, Variant]:
-        """What a special function is compiled for: the compute type, and constants."""
-        return np.float32, self.variant
 
 
 class _Dimension(NamedTuple):
@@ -162,18 +152,13 @@ def make_geometry(
     itemsize = 8 if "float64" in (x.kind if forward else y.kind) else 4
     for side, operand in (("x", x), ("y", y)):
         g[side + "_direct"] = _is_direct(g, side, operand, itemsize)
-    variant = GENERIC
-    if itemsize == 4 and not forward:
-        variant = find_variant(int(g["columns"]["spacing"]), int(neighbours.size))
     most, scratch = _SCRATCH // itemsize, 0
-    regions = _cut_forward(g, most) if forward else _cut_adjoint(g, most, variant)
+    regions = _cut_forward(g, most) if forward else _cut_adjoint(g, most)
     for region, samples in regions.items():
         if region != "ring":  # which begins at 0
             g[region] = scratch
         scratch += _whole_vectors(samples)
     scratch += 16  # to begin at a whole vector
-    if g["neighbours"]["blocks"] > 1:
-        variant = GENERIC
     lengths = {a.axis: a.out_length for a in group} if forward else {}
     count = math.prod(lengths.get(i, d.size) for i, d in enumerate(dimensions))
     g["stream"] = g["y_direct" if forward else "x_direct"] and count * itemsize >= STREAM
@@ -181,7 +166,7 @@ def make_geometry(
     lines = int(g["rows"]["outputs" if forward else "length"])
     return Geometry(
         record, np.array(outer, np.int64).reshape(-1, 3), rows, columns,
-        lines * blocks * math.prod(d.size for d in outer), variant, scratch, _indices(g, forward),
+        lines * blocks * math.prod(d.size for d in outer), scratch, _indices(g, forward),
     )  # fmt: skip
 
 
@@ -286,7 +271,7 @@ def _cut_forward(g: Any, most: int) -> dict[str, int]:
     positions = max(longest // width, least)
     block = _cut(columns, outputs, (positions - taps - slack) // step + 1)
     positions = (block - 1) * step + taps + slack
-    g["room"] = _room(positions, step, width, GENERIC)
+    g["room"] = -(-positions // step) * width
     g["span"] = span = _whole_vectors(positions * width) + _SPARE
     g["slots"] = slots
     loads *= span
@@ -302,7 +287,7 @@ def _cut_neighbours(g: Any, most: int) -> int:
     return width
 
 
-def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
+def _cut_adjoint(g: Any, most: int) -> dict[str, int]:
     """Choose blocks of the result's columns; returns the regions of scratch and their samples."""
     rows, columns = g["rows"], g["columns"]
     step = int(rows["spacing"]) or int(rows["step"])
@@ -312,14 +297,14 @@ def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
     length = int(columns["length"])
 
     def regions(block: int, width: int) -> dict[str, int]:
-        g["room"] = _room(block, step, width, variant)
-        g["span"] = _whole_vectors(block * width + overhang(*variant))
+        g["room"] = -(-block // step) * width
+        g["span"] = _whole_vectors(block * width)
         return {
             "ring": slots * int(g["span"]),
             "total": block * width,
             "folded": block * width,
             "line": (block // step + reach + 4) * width,
-            "split": (variant.stride or min(step, block)) * int(g["room"]),
+            "split": min(step, block) * int(g["room"]),
             "weights": max(slots, reach + 1),
         }
 
@@ -334,12 +319,6 @@ def _cut_adjoint(g: Any, most: int, variant: Variant) -> dict[str, int]:
     chosen = regions(block, width)
     g["slots"] = slots
     return chosen
-
-
-def _room(positions: int, step: int, width: int, variant: Variant) -> int:
-    """Samples for one phase of a line."""
-    each = -(-positions // step)
-    return (each if variant == GENERIC else _whole_vectors(each)) * width
 
 
 def _whole_vectors(samples: int) -> int:

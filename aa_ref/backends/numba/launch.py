@@ -17,7 +17,7 @@ from . import variants
 from .ahead import request
 from .caching import Function, cache_folder, compiled, is_cached, is_ready, states
 from .crew import run_pieces
-from .cuts import Cut, cut
+from .cuts import Cut, cut, cut_adjoint
 from .geometry import Geometry, Operand, make_geometry
 from .threads import get_num_threads
 from .variants import GENERIC, worth_it
@@ -75,15 +75,14 @@ class NumbaBackend(Backend):
         first, *others = _steps(plan, direction == "forward", source, result)
         if others:
             return None
-        name = "levels" if first.cut else first.function
-        compute, (_, special) = plan.compute_dtype.type, (first.cut or first.geometry).special
-        if not is_ready(name, compute, special):
-            return None
-        if special != GENERIC and not worth_it(name, special, 0):
-            return None
+        compute = plan.compute_dtype.type
         if first.cut:
-            return _launch_of(first.cut, first.multiplications)
-        return lambda x, out: _run_step(first, compute, special, x, out)
+            name, special = first.special_name, first.cut.fused
+            ready = is_ready(name, compute, special) and worth_it(name, special, 0)
+            return _launch_of(first, first.cut) if ready else None
+        if not is_ready(first.function, compute):
+            return None
+        return lambda x, out: _run_step(first, compute, x, out)
 
     def pyramid(self, plans: Sequence[Plan], x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
         """See `Backend.pyramid`."""
@@ -96,7 +95,7 @@ class NumbaBackend(Backend):
         if together is None or not _takes("levels", *together, self._patient):
             super().pyramid(plans, x, outs)
             return
-        _run_cut(*together, x, [out for _, out in ends])
+        _run_cut("levels", *together, x, [out for _, out in ends])
         for n, plan in enumerate(plans):
             if n not in filtered:
                 _run(plan, True, x, outs[n], self._patient)
@@ -113,11 +112,16 @@ class _Step(NamedTuple):
     function: str
     forward: bool
     geometry: Geometry
-    cut: Cut | None  # forward: where a function for just this can do it
+    cut: Cut | None  # where a function for just this can do it
     taps: tuple[NDArray[Any], NDArray[Any]]
     shape: tuple[int, ...]  # of the result
     order: tuple[int, ...]  # of its dimensions in memory, the outermost first, if it is no end
     multiplications: int
+
+    @property
+    def special_name(self) -> str:
+        """The name of functions for just this."""
+        return "levels" if self.forward else "adjoint"
 
 
 @lru_cache(maxsize=512)
@@ -146,7 +150,7 @@ def _steps(
             y = _operand(compute.name, shape, between)
         else:
             y = _operand(plan.dtype, shape, result)
-        fast = cut([group], before, x, [y]) if forward else None
+        fast = cut([group], before, x, [y]) if forward else cut_adjoint(group, shape, y, x)
         if forward and fast is None and len(group) == 2:
             first, second = group
             middle = _shape_after([first], before, forward)
@@ -213,12 +217,8 @@ def functions_of(plan: Plan, direction: Direction) -> list[Function]:
     ]
     steps = _steps(plan, forward, *(ends if forward else reversed(ends)))
     found: list[Function] = [(direction, plan.compute_dtype.type, GENERIC)]
-    for step in steps:
-        if step.cut:
-            found.append(("levels", *step.cut.special))
-        elif step.geometry.variant != GENERIC:
-            found.append((direction, *step.geometry.special))
-    return found
+    name = "levels" if forward else "adjoint"
+    return found + [(name, *step.cut.special) for step in steps if step.cut]
 
 
 def functions_of_levels(plans: tuple[Plan, ...]) -> list[Function]:
@@ -294,29 +294,24 @@ def _memory(a: NDArray[Any]) -> NDArray[np.uint8]:
 def _carry_out(
     step: _Step, compute: np.dtype[Any], source: NDArray[Any], result: NDArray[Any], patient: bool
 ) -> None:
-    if step.cut and _takes("levels", step.cut, step.multiplications, patient):
-        _run_cut(step.cut, step.multiplications, source, [result])
-        return
-    geometry, variant = step.geometry, step.geometry.variant
-    if not _takes(step.function, geometry, step.multiplications, patient):
-        variant = GENERIC
-    _run_step(step, compute.type, variant, source, result)
+    if step.cut and _takes(step.special_name, step.cut, step.multiplications, patient):
+        x, y = (source, result) if step.forward else (result, source)
+        _run_cut(step.special_name, step.cut, step.multiplications, x, [y])
+    else:
+        _run_step(step, compute.type, source, result)
 
 
-def _run_step(
-    step: _Step, compute: type[Any], variant: Any, source: NDArray[Any], result: NDArray[Any]
-) -> None:
-    geometry = step.geometry
-    call = compiled(step.function, compute, variant).call
+def _run_step(step: _Step, compute: type[Any], source: NDArray[Any], result: NDArray[Any]) -> None:
+    geometry, call = step.geometry, compiled(step.function, compute).call
     x, y = (source, result) if step.forward else (result, source)
     arguments = (_memory(x), _memory(y), *step.taps, geometry.record, geometry.outer)
     _share(call, arguments, geometry, compute, step.multiplications)
 
 
-def _takes(function: str, of: Geometry | Cut, multiplications: int, patient: bool) -> bool:
+def _takes(function: str, of: Cut, multiplications: int, patient: bool) -> bool:
     """Whether a special function does it: if that is worth its time and, for the patient, ready."""
     compute, special = of.special
-    if special == GENERIC or not worth_it(function, special, multiplications):
+    if not worth_it(function, special, multiplications):
         return False
     which = function, compute, special
     return not patient or _is_at_hand(which, multiplications, variants.LITTLE)
@@ -335,25 +330,29 @@ def _is_at_hand(function: Function, multiplications: int, asked: int) -> bool:
     return False
 
 
-def _run_cut(cut: Cut, multiplications: int, x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
-    call = compiled("levels", cut.compute, cut.fused).call
+def _run_cut(
+    name: str, cut: Cut, multiplications: int, x: NDArray[Any], ys: Sequence[NDArray[Any]]
+) -> None:
+    call = compiled(name, cut.compute, cut.fused).call
     _share(
-        call, (_memory(x), tuple(map(_memory, outs)), *cut.rest), cut, cut.compute, multiplications
+        call, (_memory(x), tuple(map(_memory, ys)), *cut.rest), cut, cut.compute, multiplications
     )
 
 
-def _launch_of(cut: Cut, multiplications: int) -> Callable[[NDArray[Any], NDArray[Any]], None]:
+def _launch_of(step: _Step, cut: Cut) -> Callable[[NDArray[Any], NDArray[Any]], None]:
     """The same for one level, with as little as may be between the caller and the function."""
-    call, rest, compute = compiled("levels", cut.compute, cut.fused).call, cut.rest, cut.compute
+    call, rest, compute = compiled(step.special_name, *cut.special).call, cut.rest, cut.compute
     scratch, indices, units = cut.scratch, cut.indices, cut.units
+    forward, multiplications = step.forward, step.multiplications
     alone = multiplications <= _LITTLE
 
-    def launch(x: NDArray[Any], out: NDArray[Any]) -> None:
+    def launch(source: NDArray[Any], result: NDArray[Any]) -> None:
+        x, y = (source, result) if forward else (result, source)
         if alone:
             own: NDArray[Any] = np.empty(scratch, compute)
-            call(_memory(x), (_memory(out),), *rest, own, np.empty(indices, _INDEX), 0, units)
+            call(_memory(x), (_memory(y),), *rest, own, np.empty(indices, _INDEX), 0, units)
         else:
-            _share(call, (_memory(x), (_memory(out),), *rest), cut, compute, multiplications)
+            _share(call, (_memory(x), (_memory(y),), *rest), cut, compute, multiplications)
 
     return launch
 

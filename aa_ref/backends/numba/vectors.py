@@ -24,6 +24,7 @@ __all__ = [
     "bare_aligned",
     "broadcast",
     "fence",
+    "joined",
     "lanes",
     "load_vector",
     "past_the_caches",
@@ -209,6 +210,19 @@ def store_lanes(typing_context: Any, a: Any, i: Any, vector: Any, begin: Any, en
         return context.get_dummy_value()
 
     return types.none(a, types.uintp, vector, types.uintp, types.uintp), generate
+
+
+@intrinsic
+def joined(typing_context: Any, a: Any, b: Any, count: Any) -> Any:
+    """The first ``count`` lanes of one vector, and of another those that follow."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes_ = arguments[0].type.count
+        numbers = ir.Constant(ir.VectorType(_INDEX, lanes_), list(range(lanes_)))
+        limit = splat(builder, builder.trunc(arguments[2], _INDEX), lanes_)
+        return builder.select(builder.icmp_unsigned("<", numbers, limit), *arguments[:2])
+
+    return a(a, a, types.uintp), generate
 
 
 @intrinsic
