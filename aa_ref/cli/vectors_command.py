@@ -1,11 +1,12 @@
 """``aa-ref vectors``: cases for programs in other languages, and the verdict on their results."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from aa_ref.oracle.vectors import VectorsError, judge_vectors, write_vectors
+from aa_ref.plans import Direction
 
 from .endings import FileError, ends_cleanly, tell
 from .options import Overwrite, parse_path
@@ -73,6 +74,12 @@ def judge(
     every: Annotated[
         bool, typer.Option("--all", help="A result that is missing is wrong.")
     ] = False,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            metavar="D", help="Judge (and with --all ask for) results of forward alone, or adjoint."
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the verdicts there, too.")
     ] = None,
@@ -84,6 +91,7 @@ def judge(
     judgement = judge_vectors(
         parse_path(folder, "DIR"), parse_path(results, "RESULTS"),
         precision=precision, form=form, taps=taps, every=every,
+        direction=cast("Direction | None", direction),
     )  # fmt: skip
     typer.echo(str(judgement))
     if json_file is not None:

@@ -48,8 +48,15 @@ def test_write_and_judge_every_case(tmp_path):
     shutil.copy(folder / "volume.gx.npy", results)
     ending = call("vectors", "judge", folder, results)
     assert (ending.status, ending.stderr) == (0, "")
-    assert re.search(r"^volume +missing +bit-identical", ending.stdout, re.MULTILINE)
-    assert "passed: 1 bit-identical, 131 missing" in ending.stdout
+    assert re.search(r"^volume +bit-identical", ending.stdout, re.MULTILINE)
+    assert "passed: 1 bit-identical, 63 missing" in ending.stdout
+    shutil.copy(folder / "volume.y.npy", results)
+    ending = call("vectors", "judge", folder, results)
+    assert re.search(r"^volume +bit-identical 0.* bit-identical", ending.stdout, re.MULTILINE)
+    assert "passed: 2 bit-identical, 130 missing" in ending.stdout
+    ending = call("vectors", "judge", folder, results, "--direction", "forward", "--all")
+    assert ending.status == 1
+    assert "fails: 1 bit-identical, 67 missing" in ending.stdout
 
 
 @pytest.mark.parametrize(
@@ -87,6 +94,13 @@ def test_a_missing_result_fails_if_all_are_asked_for(folder, results):
     assert "fails: 7 bit-identical, 1 missing" in ending.stdout
 
 
+def test_a_file_that_fits_no_case_fails(folder, results):
+    (results / "half-short.gx.npy").rename(results / "half-shart.gx.npy")
+    ending = call("vectors", "judge", folder, results)
+    assert (ending.status, ending.stderr) == (1, "")
+    assert "half-shart.gx fits no case; rename it if half-short.gx is meant" in ending.stdout
+
+
 def test_json(folder, results, tmp_path):
     file = tmp_path / "verdicts.json"
     scaled(results / "half-short.y.npy", np.nan)
@@ -111,9 +125,9 @@ def test_arguments_that_do_not_fit(folder, results, tmp_path):
     refused(call("vectors", "judge", results, results), 2, "cannot read", "manifest.json")
     refused(call("vectors", "judge", folder, tmp_path / "none"), 2, "there is no folder or file")
     refused(call("vectors", "judge", folder, tmp_path), 2, "has none of the 8 results")
-    for option in ("--precision", "--form", "--taps"):
+    for option in ("--precision", "--form", "--taps", "--direction"):
         ending = call("vectors", "judge", folder, results, option, "rough")
-        refused(ending, 2, f"{option[2:]} is 'rough'", "write one of")
+        refused(ending, 2, f"{option[2:]} is 'rough'", "write ")
 
 
 @pytest.mark.parametrize("command", [["vectors"], ["vectors", "write"], ["vectors", "judge"]])

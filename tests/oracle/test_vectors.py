@@ -188,6 +188,19 @@ def test_what_the_library_writes_is_read(dtype, tmp_path):
     assert_same_bits(tensors["x"].storage.view(numpy_type(dtype)), x)
 
 
+def test_a_text_stands_for_an_exact_sigma(manifest):
+    """What follows from an exact scale is exact, too: as the page and the schema say."""
+    sigmas = {a["filter"]["sigma"] for c in manifest["cases"] for a in c["axes"] if a["filter"]}
+    texts = {s for s in sigmas if isinstance(s, str)}
+    assert texts
+    assert all(Fraction(s) > 0 for s in texts)
+    page = SCHEMA.with_name("vectors.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `filter` |")]
+    schema = json.loads(SCHEMA.read_text("utf-8"))["$defs"]["axis"]["properties"]["filter"]
+    said = schema["oneOf"][1]["properties"]["sigma"]["description"]
+    assert all('"3/4"' in text for text in (*rows, said))
+
+
 @by_case
 def test_the_manifest_says_what_is_asked(case, entry):
     said = entry(case.name)
@@ -483,17 +496,44 @@ def test_missing_and_misspelt_results(few, copied):
     (copied / "half-single.gx.npy").unlink()
     shutil.copy(few / "half-single.x.npy", copied)
     j = judge_vectors(few, copied)
-    assert j.passed
+    assert (j.passed, j.grade) == (False, "fails")
     assert [v.name for v in j.verdicts if v.grade == "missing"] == [
         "half-single.y", "half-single.gx", "quarter-normal.gx"
     ]  # fmt: skip
-    assert j.unknown == ("quarter-normal.xg",)
+    assert j.unknown == {"quarter-normal.xg": "quarter-normal.gx"}
     lines = str(j).splitlines()
     assert "missing: half-single" in lines
-    assert "of no case: quarter-normal.xg" in lines
+    assert "quarter-normal.xg fits no case; rename it if quarter-normal.gx is meant" in lines
+    assert "3 missing, 1 of no case (" in lines[-1]
+    assert json.loads(j.to_json())["unknown"] == j.unknown
     assert re.search(r"quarter-normal +bit-identical [\d.]+ +missing$", str(j), re.MULTILINE)
+    (copied / "quarter-normal.xg.npy").rename(copied / "notes.npy")
+    lines = str(judge_vectors(few, copied)).splitlines()
+    assert "notes fits no case; take it away" in lines
+    (copied / "notes.npy").unlink()
+    assert judge_vectors(few, copied).passed
     strict = judge_vectors(few, copied, every=True)
     assert (strict.passed, strict.grade) == (False, "fails")
+
+
+def test_a_program_that_goes_one_way_alone(few, copied):
+    """Its other direction is no gap, unless all are asked for; and is in no table."""
+    for path in copied.glob("*.gx.npy"):
+        path.unlink()
+    j = judge_vectors(few, copied)
+    assert j.passed
+    assert "adjoint" not in str(j).splitlines()[0]
+    assert str(j).endswith("taps recomputed); no adjoint is there, and none was judged")
+    assert "missing" not in str(j)
+    assert not judge_vectors(few, copied, every=True).passed
+    assert judge_vectors(few, copied, every=True, direction="forward").passed
+    (copied / "half-single.y.npy").unlink()
+    assert "1 missing" in str(judge_vectors(few, copied))
+    assert not judge_vectors(few, copied, every=True, direction="forward").passed
+    with pytest.raises(VectorsError, match="has none of the 3 results"):
+        judge_vectors(few, copied, direction="adjoint")
+    with pytest.raises(VectorsError, match="direction is 'back'; write 'forward'"):
+        judge_vectors(few, copied, direction="back")
 
 
 def test_the_claims_reach_the_bound(few, copied):

@@ -1,6 +1,8 @@
 """The verdict on results that another program computed from a folder of vectors."""
 
 import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...arrays import Source
 from ...dtypes import STORAGE
+from ...plans import Direction
 from ..comparison import Comparison, compare
 from .errors import VectorsError
 from .manifest import ARCHIVE, RESULTS, File
@@ -27,6 +30,7 @@ def judge_vectors(
     form: str = "any",
     taps: str = "recomputed",
     every: bool = False,
+    direction: Direction | None = None,
 ) -> Judgement:
     """Judge what another program computed from the inputs in ``folder``.
 
@@ -42,6 +46,8 @@ def judge_vectors(
         binary64 for float64 input, else binary32.
     every : bool
         Whether a result that is not there is a failure.
+    direction : {"forward", "adjoint"}, optional
+        The only one that is judged; by default both are.
 
     Returns
     -------
@@ -59,7 +65,10 @@ def judge_vectors(
             f"{results} holds the vectors themselves; name where your program put its results"
         )
     given = open_results(results)
-    wanted = [(v, role) for v in vectors for role in RESULTS if role in v.arrays]
+    if direction not in (None, *RESULTS.values()):
+        raise VectorsError(f"direction is {direction!r}; write 'forward' or 'adjoint', or None")
+    asked = [role for role, d in RESULTS.items() if direction in (None, d)]
+    wanted = [(v, role) for v in vectors for role in asked if role in v.arrays]
     names = [_name(v, role) for v, role in wanted]
     if given.names.isdisjoint(names):
         raise VectorsError(
@@ -69,7 +78,13 @@ def judge_vectors(
         _verdict(v, role, given, precision or v.entry.precision, form, taps) for v, role in wanted
     )
     known = {_name(v, role) for v in vectors for role in v.arrays}
-    return Judgement(verdicts, precision, form, taps, every, tuple(sorted(given.names - known)))
+    unknown = {name: _meant(name, names) for name in sorted(given.names - known)}
+    return Judgement(verdicts, precision, form, taps, every, unknown)
+
+
+def _meant(name: str, names: Iterable[str]) -> str | None:
+    """Return the result whose name is nearest, if one is near."""
+    return next(iter(get_close_matches(name, names, 1)), None)
 
 
 def _name(v: Vectors, role: str) -> str:
