@@ -17,13 +17,17 @@ from PIL import Image
 
 import aa_ref
 from aa_ref import oracle
+from aa_ref.oracle.evidence import Case
 from aa_ref.oracle.page.charts import response
 from aa_ref.oracle.page.colours import NO_ANSWER, NO_NUMBER, error_scale, grey_scale
 from aa_ref.oracle.page.markup import Markup, number, tag
 from aa_ref.oracle.page.measured import taps_along
+from aa_ref.oracle.page.pictures import picture_section
 from aa_ref.oracle.page.planes import planes_of
 from aa_ref.oracle.page.png import data_uri
 from aa_ref.oracle.page.style import STYLE
+from aa_ref.oracle.probes import Probe
+from aa_ref.oracle.terms import as_terms
 
 downsample = partial(aa_ref.downsample, backend="numpy")
 
@@ -361,6 +365,39 @@ def test_planes_hold_the_worst_error():
     assert (np.abs(planes.errors) > 1).sum() == 1
     assert np.array_equal(planes.given, case.probe.x[2, 1])
     assert planes.answer[1, 0] - planes.true[1, 0] == pytest.approx(64, abs=1e-3)
+
+
+def test_of_a_large_plane_a_part_is_drawn():
+    """About the worst error, as many samples as make a page of less than a megabyte."""
+    terms = as_terms(
+        0.5, layout="HW", dtype="float32", precision=None, form="any", taps="recomputed",
+        sigma=None, boundary="zeros", sampling="slice",
+    )  # fmt: skip
+    x = np.random.default_rng(0).random((900, 410), dtype=np.float32)
+    y = right(x)
+    y[440, 3] += 1
+    comparison = terms.compare(y, x, terms.plan(x.shape), "forward")
+    case = Case(Probe("large", "large", x, "random"), y, comparison)
+    planes = planes_of(case, terms)
+    assert planes.part == (
+        "Drawn are outputs 322 to 449 of 450 along H, 1 of 2 inputs along H, outputs 0 to 127 of "
+        "205 along W, 1 of 2 inputs along W."
+    )
+    assert planes.errors.shape == planes.true.shape == planes.answer.shape == (128, 128)
+    assert planes.worst == (118, 3)
+    assert abs(planes.errors[planes.worst]) == comparison.worst
+    assert np.array_equal(planes.given, x[644:899:2, 0:255:2])
+    page = picture_section(case, terms, "A picture")
+    assert planes.part in page
+    assert len(page) < 250_000
+
+
+def test_code_that_is_long_is_not_on_the_page(reports):
+    report = reports("boxes")
+    finding = dataclasses.replace(report.findings[0], snippet="x" * 1_000_000)
+    page = dataclasses.replace(report, findings=(finding,)).to_html()
+    assert "1,000,000 letters; --json writes it" in page
+    assert len(page) < 250_000
 
 
 def test_what_is_not_answered_is_grey(reports):

@@ -26,6 +26,7 @@ def picture_section(case: Case, terms: Terms, title: str) -> Markup:
     shape = _by(case.probe.x.shape)
     said = f"Of an input of shape {shape}, {terms.layout.name}"
     said += f"; the plane {planes.which}, which has the worst error." if planes.which else "."
+    said += f" {planes.part}" if planes.part else ""
     given, results = grey_scale(planes.given), grey_scale(planes.true)
     scale = error_scale(planes.errors)
     pictures = [

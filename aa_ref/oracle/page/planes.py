@@ -1,11 +1,11 @@
 """The two dimensions of arrays that are shown: those with the worst error in them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...plans import Plan
+from ...plans import AxisPlan, Plan
 from ..evidence import Case
 from ..terms import Terms
 from ..truth import truth
@@ -13,6 +13,9 @@ from ..truth import truth
 __all__ = ["Planes", "planes_of"]
 
 Values = NDArray[np.float64]
+
+_SIDE = 128
+"""How many samples of a large plane are drawn along each side: a page is to stay small."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Planes:
         Row and column of the worst error.
     which : str
         Which plane it is, if there are several.
+    part : str
+        Which part of a large plane is drawn, and how; empty where all of it is.
     """
 
     given: Values
@@ -43,6 +48,7 @@ class Planes:
     letters: str
     worst: tuple[int, int] | None
     which: str
+    part: str = ""
 
 
 def planes_of(case: Case, terms: Terms) -> Planes | None:
@@ -60,11 +66,37 @@ def planes_of(case: Case, terms: Terms) -> Planes | None:
     missing = np.ones(real.shape, bool)
     missing[tuple(slice(n) for n in found.shape)] = False
     row, column = (0, *(at[d] for d in shown))[-2:]
-    return Planes(
+    planes = Planes(
         _plane(x, given), found, real, _plane(c.errors, there), missing,
         "".join(terms.layout.name[d] for d in shown),
         (row, column) if c.worst else None,
         ", ".join(which),
+    )  # fmt: skip
+    axes = [a for d in shown for a in p.axes if a.axis == d]
+    return _part_of(planes, axes, (row, column)) if planes.given.size > _SIDE**2 else planes
+
+
+def _part_of(planes: Planes, axes: list[AxisPlan], worst: tuple[int, int]) -> Planes:
+    """Cut out the outputs about the worst error, and inputs from the first one's centre on."""
+    if len(axes) < 2:
+        return planes  # a signal, whose one row is small enough
+    outputs, inputs, words = [], [], []
+    for a, place, letter in zip(axes, worst, planes.letters, strict=True):
+        begin = max(min(place - _SIDE // 2, a.out_length - _SIDE), 0)
+        end = min(begin + _SIDE, a.out_length)
+        whole = end - begin == a.out_length
+        first, last = (0, a.length - 1) if whole else a.centres[[begin, end - 1]].tolist()
+        step = -(-(last + 1 - first) // _SIDE)
+        outputs.append(slice(begin, end))
+        inputs.append(slice(first, last + 1, step))
+        words += [] if whole else [f"outputs {begin} to {end - 1} of {a.out_length} along {letter}"]
+        words += [] if step == 1 else [f"1 of {step} inputs along {letter}"]
+    there, rows = tuple(outputs), (outputs[0].start, outputs[1].start)
+    mark = None if planes.worst is None else (worst[0] - rows[0], worst[1] - rows[1])
+    return replace(
+        planes, given=planes.given[tuple(inputs)], answer=planes.answer[there],
+        true=planes.true[there], errors=planes.errors[there], unanswered=planes.unanswered[there],
+        worst=mark, part=f"Drawn are {', '.join(words)}.",
     )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from .markup import Markup, number, tag
 __all__ = ["findings_section", "head", "remarks"]
 
 _NAME = re.compile(r"(?<!\S)\*([^*]+)\*")
+_LONGEST = 60_000
+"""Letters of a snippet that is shown: a page is to stay small."""
 _MARKS = {"bit-identical": "✓", "within-bound": "✓", "cannot-judge": "?", "fails": "✗"}
 
 
@@ -66,7 +68,10 @@ def _card(k: int, finding: Finding, example: int) -> Markup:
         return tag("article", *parts)
     if finding.example:
         parts.append(tag("p", finding.example, class_="example"))
-    if finding.snippet:
+    if len(finding.snippet) > _LONGEST:
+        words = f"The code that shows this has {len(finding.snippet):,} letters; --json writes it."
+        parts.append(tag("p", words, class_="of"))
+    elif finding.snippet:
         parts.append(tag("pre", tag("code", finding.snippet), tabindex="0"))
     return tag("article", *parts)
 
