@@ -7,6 +7,7 @@
 `terms`         what an implementation is judged by
 `calls`         how the judged functions are called, and what may come of it
 `targets`       functions by name
+`processes`     child processes, ended with all that they start
 `isolation`     calls in a process of its own
 `environment`   the floating-point environment that answers are judged in
 `layouts`       what the dimensions of an array are, a letter for each

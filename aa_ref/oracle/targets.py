@@ -2,11 +2,38 @@
 
 import sys
 from importlib import import_module
+from pathlib import PurePath
 from typing import Any
 
 from .errors import OracleError
 
-__all__ = ["load", "name_of_function", "target_of"]
+__all__ = ["check_name", "load", "name_of_function", "target_of"]
+
+
+def check_name(target: str) -> None:
+    """See whether a function is named as it has to be, without importing it.
+
+    Raises
+    ------
+    OracleError
+        If it is not; the message has the name to write, of a file or a path too.
+    """
+    module, colon, name = target.rpartition(":")
+    if not colon:
+        module, name = target, "function"
+    path = PurePath(module)
+    if path.suffix == ".py" or len(path.parts) > 1:
+        folders, inside = path.parts[:-1], not path.is_absolute() and ".." not in path.parts
+        meant = f"{'.'.join([*folders, path.stem]) if inside else path.stem}:{name}"
+        where = "" if inside else f", in the folder {path.parent}"
+        raise OracleError(
+            f"the function is {target!r}, and a module is named as import names it, not as a file; "
+            f"write {meant}{where}"
+        )
+    if not (module and colon and name):
+        parent, dot, last = target.rpartition(".")
+        meant = f", {parent}:{last} perhaps" if parent and dot and last and not colon else ""
+        raise OracleError(f"the function is {target!r}; write package.module:function{meant}")
 
 
 def load(target: str) -> Any:
@@ -17,9 +44,8 @@ def load(target: str) -> Any:
     OracleError
         If there is none that can be called; the message says why.
     """
-    module, colon, name = target.partition(":")
-    if not (module and colon and name):
-        raise OracleError(f"the function is {target!r}; write package.module:function")
+    check_name(target)
+    module, _, name = target.partition(":")
     try:
         found = import_module(module)
         for part in name.split("."):

@@ -7,7 +7,9 @@ import warnings
 
 import numpy as np
 import pytest
+from support import assert_same_bits
 
+from aa_ref.oracle import patterns
 from aa_ref.oracle.calls import Answer, Here, InThread, Question
 from aa_ref.oracle.isolation import InProcess
 
@@ -47,6 +49,24 @@ def callers(fn):
     yield Here({"forward": fn})
     yield InThread({"forward": fn}, timeout=60)
     yield InProcess({"forward": f"{__name__}:{fn.__name__}"}, timeout=60)
+
+
+def turned(x):
+    return x.T
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "bfloat16"])
+def test_arrays_of_every_size_and_type_reach_another_process(dtype):
+    caller = InProcess({"forward": f"{__name__}:turned"}, timeout=60)
+    try:
+        for shape in ((0, 3), (2, 3), (3000, 700)):
+            x = patterns.cast(patterns.noise(shape, 1), dtype)
+            for arrangement in ("contiguous", "Fortran order"):
+                answer = caller.ask(Question("forward", x, arrangement))
+                assert_same_bits(answer.y, x.T)
+                assert not answer.wrote
+    finally:
+        caller.close()
 
 
 @pytest.mark.parametrize(("fn", "words"), [(panics, "Panic: boom"), (ends, "GeneratorExit")])
