@@ -1,6 +1,12 @@
 """``aa-ref check``: the oracle's verdict on somebody's function."""
 
+import ctypes
+import faulthandler
+import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +20,12 @@ from aa_ref.oracle.layouts import as_layout
 from .endings import FileError, UsageError, ends_cleanly, tell
 from .options import Boundary, Overwrite, Sampling, Scale, Sigma, parse_numbers, parse_words
 from .output import check_destination, write_file
+from .progress import bar_of_calls
 
 __all__ = ["check"]
 
 _STATUS = {"bit-identical": 0, "within-bound": 0, "fails": 1, "cannot-judge": 3}
+_MOST_LINES = 60
 
 
 @ends_cleanly
@@ -34,7 +42,16 @@ def check(
     adjoint: Annotated[
         str | None,
         typer.Option(
-            metavar="PACKAGE.MODULE:FUNCTION", help="Its adjoint, called with (g, input's shape)."
+            metavar="PACKAGE.MODULE:FUNCTION",
+            help="Its adjoint, called with (g, input's shape); a command after --command.",
+        ),
+    ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="'./PORT {input} {output}'",
+            help="Judge a program that reads a .npy and writes one. Without {input} and {output} "
+            "it runs once, and reads their names as lines.",
         ),
     ] = None,
     backend: Annotated[
@@ -71,13 +88,36 @@ def check(
     channels: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="For a function made for so many.")
     ] = None,
+    shapes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S[,S]",
+            help="For one that takes no others: 256x256 along the filtered axes, or whole, "
+            "1x3x256x256.",
+        ),
+    ] = None,
+    multiple_of: Annotated[
+        int,
+        typer.Option(
+            "--multiple-of",
+            min=1,
+            metavar="N",
+            help="For one whose filtered axes have to be as long as a multiple of N.",
+            show_default=False,
+        ),
+    ] = 1,
     timeout: Annotated[
         float | None, typer.Option(min=0.001, metavar="S", help="Seconds for each call.")
     ] = None,
     isolate: Annotated[
-        bool,
-        typer.Option("--isolate", help="Call it in a process of its own, which may crash or hang."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--isolate/--no-isolate",
+            help="Call it in a process of its own, which may crash or hang; or in this one, for "
+            "frameworks that mind.",
+            show_default="--isolate",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the noise.")] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the report there.")
@@ -86,6 +126,9 @@ def check(
         Path | None,
         typer.Option("--html", metavar="FILE", help="Write it as a page with pictures."),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help=f"Print more than {_MOST_LINES} lines where there are.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Judge an implementation of the operation by its answers.
@@ -107,28 +150,85 @@ def check(
         "boundary": parse_words(boundary), "sampling": parse_words(sampling),
     }  # fmt: skip
     number = parse_numbers(scale, "--scale")
-    if (function is None) == (backend is None):
-        raise UsageError("name either a function, as package.module:function, or a --backend")
+    if sum(given is not None for given in (function, command, backend)) != 1:
+        raise UsageError(
+            "name either a function, as package.module:function, or a --command, or a --backend"
+        )
+    if function is not None and Path(function).is_file() and not function.endswith(".py"):
+        asked = f"--command '{function} {{input}} {{output}}'"
+        raise UsageError(f"{function} is a file; a program is judged as {asked}")
     judged: dict[str, Any] = {"fn": function, "adjoint": adjoint}
+    if function is None and isolate is not None:
+        raise UsageError(
+            f"--{'isolate' if isolate else 'no-isolate'} is for functions; leave it out with "
+            f"{'--command, whose processes are apart' if command else '--backend'}"
+        )
     if backend is not None:
-        if adjoint is not None or isolate:
+        if adjoint is not None:
             raise UsageError(
-                "--adjoint and --isolate are for functions; leave them out with --backend, whose "
-                "own adjoint is judged, too"
+                "--adjoint is for functions and programs; leave it out with --backend, whose own "
+                "is judged, too"
             )
         judged = _of_backend(backend, {"scale": number, "axes": as_layout(layout).axes, **terms})
+    elif command is not None:
+        backwards = None if adjoint is None else oracle.Program(adjoint)
+        judged = {"fn": oracle.Program(command), "adjoint": backwards}
     elif str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    report = oracle.check(
-        scale=number, layout=layout, dtype=dtype, precision=precision, form=form, taps=taps,
-        channels=channels, timeout=timeout, isolate=isolate, seed=seed, **judged, **terms,
-    )  # fmt: skip
-    typer.echo(str(report))
+    apart = function is not None and isolate is not False
+    with bar_of_calls() as progress, _apart_from_stdout(), _crashes_told():
+        report = oracle.check(
+            scale=number, layout=layout, dtype=dtype, precision=precision, form=form, taps=taps,
+            channels=channels, shapes=None if shapes is None else _parse_shapes(shapes),
+            multiple_of=multiple_of, timeout=timeout, isolate=apart, seed=seed,
+            progress=progress, **judged, **terms,
+        )  # fmt: skip
+    whole = str(report)
+    short = whole if everything else report.text(_MOST_LINES - 1)
+    typer.echo(short)
+    if short != whole:
+        typer.echo("--all prints all of it, and --json FILE and --html FILE write it")
     for file, written in ((json_file, report.to_json), (html_file, report.to_html)):
         if file is not None:
             write_file(file, [written().encode()], overwrite)
             tell(f"wrote {file}")
     raise typer.Exit(_STATUS[report.grade])
+
+
+def _parse_shapes(text: str) -> list[tuple[int, ...]]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"\d+([x×]\d+)*", part, re.ASCII) for part in parts):
+        raise UsageError(f"--shapes is {text!r}; write lengths with x between, as 256x256,64x48")
+    return [tuple(map(int, re.split("[x×]", part))) for part in parts]
+
+
+@contextmanager
+def _apart_from_stdout() -> Iterator[None]:
+    """Let what a function prints, by Python or past it, go to stderr: stdout is the report's."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if sys.platform != "win32":
+            ctypes.CDLL(None).fflush(None)  # what C has not written yet
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextmanager
+def _crashes_told() -> Iterator[None]:
+    """Have Python say, on stderr, where a function crashes that takes this process with it."""
+    if faulthandler.is_enabled():
+        yield
+        return
+    faulthandler.enable(file=2)
+    try:
+        yield
+    finally:
+        faulthandler.disable()
 
 
 def _of_backend(name: str, options: dict[str, Any]) -> dict[str, Any]:

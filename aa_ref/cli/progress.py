@@ -15,7 +15,7 @@ from .batch import Outcome
 from .endings import tell
 from .wording import counted
 
-__all__ = ["Progress", "bar_of_blocks", "json_line"]
+__all__ = ["Progress", "bar_of_blocks", "bar_of_calls", "json_line"]
 
 
 def json_line(outcome: Outcome) -> str:
@@ -45,6 +45,31 @@ def bar_of_blocks() -> Iterator[Callable[[int, int], None]]:
     ) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def bar_of_calls() -> Iterator[Callable[[int, int | None], None]]:
+    """Show, on a terminal, how many calls of a check are done, as the function given is told."""
+    console = Console(stderr=True)
+    with bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("asking", total=None)
+
+        def tell_of(asked: int, planned: int | None) -> None:
+            nonlocal task
+            if planned is None and bar.tasks[0].total is not None:  # a total cannot be taken back
+                bar.remove_task(task)
+                task = bar.add_task("finding out why", total=None)
+            bar.update(task, completed=asked, total=planned)
+
+        yield tell_of
 
 
 class Progress:

@@ -16,6 +16,8 @@ _REPLACED: tuple[tuple[str, _Replacement], ...] = (
     (r"^the thread count is\b", "--threads is"),
     (rf"^{_NAMES} is \(([^()]*?),?\)", lambda m: f"--{m[1]} is {_joined(m[2])}"),
     (rf"^{_NAMES} is\b", r"--\1 is"),
+    (r"^shapes is .*", lambda m: "--" + re.sub(r"\[?\((\d+(?:, \d+)*),?\)\]?", _by, m[0])),
+    (r"^multiple_of is\b", "--multiple-of is"),
     (rf"\b{_NAMES}=\(([^()]*?),?\)", lambda m: f"--{m[1]} {_joined(m[2])}"),
     (rf"\b{_NAMES}='?([\w./-]+)'?", r"--\1 \2"),
     (rf"\bleave {_NAMES} out\b", r"leave --\1 out"),
@@ -41,6 +43,10 @@ def shown(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun: ``1 file``, ``2 files``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _by(shape: re.Match[str]) -> str:
+    return shape[1].replace(", ", "x")
 
 
 def _joined(values: str) -> str:

@@ -9,7 +9,9 @@
 `targets`       functions by name
 `processes`     child processes, ended with all that they start
 `isolation`     calls in a process of its own
+`programs`      executables that read and write ``.npy`` files
 `environment`   the floating-point environment that answers are judged in
+`accepted`      the shapes that an implementation takes, if not all
 `layouts`       what the dimensions of an array are, a letter for each
 `patterns`      what probes hold: patterns and noise
 `lengths`       which lengths probes have
@@ -50,8 +52,9 @@ from .bounds import bound
 from .comparison import compare
 from .findings import CODES, Finding
 from .judge import check
+from .programs import Program
 from .report import Report
 from .suites import suite
 from .truth import truth
 
-__all__ = ["CODES", "Finding", "Report", "bound", "check", "compare", "suite", "truth"]
+__all__ = ["CODES", "Finding", "Program", "Report", "bound", "check", "compare", "suite", "truth"]

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 Functions = Mapping[Direction, Callable[..., Any]]
-End = Literal["returned", "raised", "timed out", "died"]
+End = Literal["returned", "raised", "failed", "timed out", "died"]
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,12 @@ class Answer:
 
     Attributes
     ----------
-    end : {"returned", "raised", "timed out", "died"}
+    end : {"returned", "raised", "failed", "timed out", "died"}
+        A program fails where a function raises.
     y : ndarray or None
         A copy of the array that was returned.
     words : str
-        The type of what was returned, if it was no array; the exception; how it died.
+        The type of what was returned, if it was no array; the exception; how it failed or died.
     wrote : bool
         Whether the input was written to.
     """

@@ -1,5 +1,6 @@
 """From wrong values to findings: what a diagnosis tells, and what the failures have in common."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,10 @@ Function = Callable[[NDArray[Any]], NDArray[Any]]
 
 _OF_CALLS = ("timeout", "error", "dtype", "mutates", "unstable", "adjoint")
 """What every single answer shows by itself, with an example of its own."""
+
+
+_MOST_IMPULSES = 1 << 27
+"""Samples of all impulses along an axis of a shape; more would take too long to be asked."""
 
 
 class Failure(NamedTuple):
@@ -73,10 +78,14 @@ def explained(
     special = [f for f in failures if f.probe.kind == "special"]
     if numbers and {f.probe.kind for f in numbers} == {"memory"}:
         return Explained([_of_memory(numbers)], None, {})
+    smallest = terms.accepts.shapes[:1]
+    if smallest and math.prod(smallest[0]) * max(smallest[0]) > _MOST_IMPULSES:
+        return Explained([_of_large_shapes(f) for f in (numbers or special)[:1]], None, {})
     diagnosis = diagnose(
         function, scale=terms.scale, layout=terms.layout.name, dtype=terms.dtype,
         precision=terms.precision, sigma=terms.sigma, boundary=terms.boundary,
         sampling=terms.sampling, taps=terms.taps, form=terms.form, channels=channels,
+        shapes=terms.accepts.shapes or None, multiple_of=terms.accepts.multiple,
     )  # fmt: skip
     found = [
         Explanation(f.code, f.message, _example(f.code, numbers, special))
@@ -104,6 +113,15 @@ def _example(code: str, numbers: list[Failure], special: list[Failure]) -> Failu
         numbers = [f for f in numbers if f.probe.kind in ("batch", "memory")] or numbers
     chosen = special or numbers if code == "nan" else numbers or special
     return chosen[0] if chosen else None
+
+
+def _of_large_shapes(failure: Failure) -> Explanation:
+    return Explanation(
+        "nan" if failure.probe.kind == "special" else "values",
+        f"gives values that are wrong; {_worst([failure])}; why, answers to smaller shapes alone "
+        "can tell",
+        failure,
+    )  # fmt: skip
 
 
 def _of_memory(failures: list[Failure]) -> Explanation:

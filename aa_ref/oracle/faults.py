@@ -71,6 +71,8 @@ def judge_answer(answer: Answer, question: Question, plan: Plan, terms: Terms) -
         return Judged([*faults, Fault(code, f"{word}: {answer.words}", answer.words)])
     if answer.end == "raised":
         return Judged([*faults, Fault("error", f"raises {answer.words}", answer.words)])
+    if answer.end == "failed":
+        return Judged([*faults, Fault("error", f"gives no answer: {answer.words}", answer.words)])
     wanted = array_type(terms.dtype_of(question.direction))
     shape = plan.out_shape if question.direction == "forward" else plan.shape
     if answer.y is None:

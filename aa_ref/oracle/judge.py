@@ -9,14 +9,15 @@ from ..plans import Direction
 from .calls import Caller, caller_of
 from .errors import OracleError
 from .isolation import InProcess
+from .programs import ByPrograms, Program
 from .report import Report
-from .targets import load, name_of_function, target_of
+from .targets import check_name, load, name_of_function, target_of
 from .terms import Terms, as_terms
 from .trial import Trial
 
 __all__ = ["check"]
 
-Function = Callable[..., Any] | str
+Function = Callable[..., Any] | str | Program
 
 
 def check(
@@ -33,9 +34,12 @@ def check(
     boundary: Any = "zeros",
     sampling: Any = "slice",
     channels: int | None = None,
+    shapes: Any = None,
+    multiple_of: int = 1,
     timeout: float | None = None,
     isolate: bool = False,
     seed: int = 0,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Report:
     """Judge an implementation of `aa_ref.downsample` by its answers.
 
@@ -46,8 +50,9 @@ def check(
 
     Parameters
     ----------
-    fn : function or str
-        From an ndarray to an ndarray, or its name, ``"package.module:function"``.
+    fn : function, str or Program
+        From an ndarray to an ndarray, or its name, ``"package.module:function"``; or an executable
+        that reads and writes ``.npy`` files, ``Program("./port {input} {output}")``.
     scale, sigma, boundary, sampling
         The operation, as in `aa_ref.downsample`.
     layout : str
@@ -63,11 +68,15 @@ def check(
         How it sums: axis by axis, all axes at once, either, or by Fourier transforms.
     taps : {"recomputed", "given"}
         Whether it computes its own taps in its precision, or has been given those of the plan.
-    adjoint : function or str, optional
+    adjoint : function, str or Program, optional
         Called as ``adjoint(g, shape)``: ``g`` is a gradient of the result, ``shape`` the input's,
         and so that of the gradient which it returns. Integers have none: ``g`` is float32 for them.
     channels : int, optional
         For an implementation made for so many. By default there are 1, 2 and 3.
+    shapes : sequence of tuple of int, optional
+        For an implementation that takes no others: lengths of the filtered axes, or whole shapes.
+    multiple_of : int
+        For an implementation whose filtered axes have to be as long as a multiple of this.
     timeout : float, optional
         Seconds that any one call may take. The calls are then made on a thread of their own, which
         is abandoned where it hangs.
@@ -76,6 +85,9 @@ def check(
         ended. For functions that can be imported.
     seed : int
         Another one gives other noise.
+    progress : function, optional
+        Called as ``progress(asked, planned)`` after each call, with how many there have been and
+        are to be; ``planned`` is None while a diagnosis asks as many as it needs.
 
     Returns
     -------
@@ -89,29 +101,52 @@ def check(
     """
     terms = as_terms(
         scale, layout=layout, dtype=dtype, precision=precision, form=form, taps=taps, sigma=sigma,
-        boundary=boundary, sampling=sampling,
+        boundary=boundary, sampling=sampling, shapes=shapes, multiple_of=multiple_of,
     )  # fmt: skip
+    channels = _channels(terms, channels)
     _check_numbers(terms, channels, timeout, seed)
     given: dict[Direction, Function] = {"forward": fn}
     if adjoint is not None:
         given["adjoint"] = adjoint
     for f in given.values():
-        if not (callable(f) or isinstance(f, str)):
+        if not (callable(f) or isinstance(f, str | Program)):
             raise OracleError(f"the function is {f!r}; pass something that can be called")
+        if isinstance(f, str):
+            check_name(f)
+    functions: dict[Direction, Function] = given
+    programs = {d: f for d, f in given.items() if isinstance(f, Program)}
     caller: Caller
-    if isolate:
-        functions: dict[Direction, Function] = given
+    if programs:
+        if len(programs) < len(given) or isolate:
+            raise OracleError(
+                "a program runs in a process of its own, and so has its adjoint to: leave isolate "
+                "out, and write Program(...) for both"
+            )
+        caller = ByPrograms(programs, timeout)
+    elif isolate:
         caller = _isolated(given, timeout)  # which alone imports them: that may crash, too
     else:
-        loaded = {d: load(f) if isinstance(f, str) else f for d, f in given.items()}
+        loaded = {
+            d: load(f) if isinstance(f, str) else f
+            for d, f in given.items() if not isinstance(f, Program)
+        }  # fmt: skip
         functions, caller = {**loaded}, caller_of(loaded, timeout)
     try:
-        trial = Trial(terms, functions, caller)
+        trial = Trial(terms, functions, caller, progress or (lambda asked, planned: None))
         with np.errstate(all="ignore"):  # NaN and infinity are among the probes
             trial.run(channels, seed)
     finally:
         caller.close()
-    return trial.report(name_of_function(functions["forward"]))
+    forward = functions["forward"]
+    return trial.report(str(forward) if isinstance(forward, Program) else name_of_function(forward))
+
+
+def _channels(terms: Terms, channels: Any) -> Any:
+    """Return how many channels there are, if ``channels`` or the shapes say so."""
+    of_shapes = terms.accepts.channels
+    if of_shapes is not None and channels not in (None, of_shapes):
+        raise OracleError(f"channels is {channels}, and shapes have {of_shapes}; leave one out")
+    return channels if of_shapes is None else of_shapes
 
 
 def _check_numbers(terms: Terms, channels: Any, timeout: Any, seed: Any) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..plans import AxisPlan, Plan
 
@@ -53,6 +53,10 @@ class Reach:
         their numbers is furthest from what the scale says.
         """
         return max(self.period - 1, 1)
+
+    def in_multiples(self, multiple: int) -> "Reach":
+        """Return the reach of such an axis whose lengths are multiples of a number."""
+        return replace(self, period=math.lcm(self.period, multiple)) if multiple > 1 else self
 
     def whole(self, n: int) -> int:
         """The shortest length from ``n`` on at which inputs and outputs stand in the scale's ratio.

@@ -4,7 +4,7 @@ Every probe is the same in every run, on every platform and with every version o
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..dtypes import FLOATING
 from ..plans import Plan
 from . import patterns
+from .accepted import ANYTHING, Accepted
 from .layouts import Layout
 from .lengths import Reach, reach_of, several
 
@@ -104,6 +105,7 @@ def probes(
     *,
     channels: int | None = None,
     seed: int = 0,
+    accepts: Accepted = ANYTHING,
 ) -> Iterator[Probe]:
     """Every probe for one question, smallest first.
 
@@ -118,6 +120,8 @@ def probes(
         For implementations made for so many channels. By default mostly 1, and sometimes several.
     seed : int
         Another one gives other noise.
+    accepts : Accepted
+        The lengths, batch entries and channels that the implementation takes, if not all.
 
     Yields
     ------
@@ -125,26 +129,47 @@ def probes(
     """
     reach = reach_of(plan_for, len(layout.name))
     drafts = [
-        *_sizes(reach, dtype, seed),
+        *_sizes(reach, dtype, seed, accepts),
         *_thin(reach, dtype, seed + 50),
-        *_impulses(reach, dtype),
+        *_impulses(reach, dtype, accepts),
         *_plain(reach, dtype),
         *_numbers(reach, dtype, seed + 100),
         _picture(reach, dtype),
-        *_several_at_once(layout, reach, dtype, channels, seed + 200),
-        *_in_memory(layout, reach, dtype, channels, seed + 300),
+        *_several_at_once(layout, reach, dtype, channels, seed + 200, accepts),
+        *_in_memory(layout, reach, dtype, channels, seed + 300, accepts),
     ]
     if dtype in FLOATING:
-        drafts += _special(layout, reach, dtype, channels)
-    alone = 1 if channels is None or not layout.has_channels else channels
+        drafts += _special(layout, reach, dtype, channels, accepts)
+    if not accepts.anything:
+        drafts = _fitted(drafts, accepts)
+    alone = (accepts.batch or 1, 1 if channels is None or not layout.has_channels else channels)
     for draft in sorted(drafts, key=lambda d: d.samples):  # stable: else in the order above
         yield _made(draft, layout, dtype, alone)
 
 
-def _made(draft: _Draft, layout: Layout, dtype: str, channels: int) -> Probe:
+def _fitted(drafts: list[_Draft], accepts: Accepted) -> list[_Draft]:
+    """Change drafts to lengths that are accepted; random samples are left once of each size.
+
+    Impulses come first, of many of the same size: they make the simplest examples.
+    """
+    found: dict[Any, _Draft] = {}
+    for draft in drafts:
+        lengths = draft.shape[2:]
+        nearest = accepts.nearest(lengths)
+        old, new = _by(lengths), _by(nearest)
+        fitted = replace(
+            draft, label=draft.label.replace(old, new), shape=(*draft.shape[:2], *nearest),
+            description=draft.description.replace(old, new),
+        )  # fmt: skip
+        found.setdefault(fitted.shape if draft.kind == "size" else fitted.label, fitted)
+    return sorted(found.values(), key=lambda d: d.kind != "impulse")
+
+
+def _made(draft: _Draft, layout: Layout, dtype: str, alone: tuple[int, int]) -> Probe:
     values = patterns.cast(draft.pattern(draft.shape), dtype)
-    if values.shape[1] == 1 and channels > 1:
-        values = np.repeat(values, channels, axis=1)
+    for axis, count in enumerate(alone):
+        if values.shape[axis] == 1 < count:
+            values = np.repeat(values, count, axis)
     x = layout.arrange(values)
     x.flags.writeable = False
     return Probe(draft.label, draft.description, x, draft.kind, draft.arrangement)
@@ -162,8 +187,8 @@ def _plane(lengths: tuple[int, ...]) -> tuple[int, ...]:
     return (1, 1, *lengths)
 
 
-def _sizes(reach: list[Reach], dtype: str, seed: int) -> Iterator[_Draft]:
-    for k, lengths in enumerate(several(reach)):
+def _sizes(reach: list[Reach], dtype: str, seed: int, accepts: Accepted) -> Iterator[_Draft]:
+    for k, lengths in enumerate([*several(reach), *accepts.shapes]):
         yield _Draft(
             f"size-{_by(lengths)}", f"random samples, {_by(lengths)}", "size", _plane(lengths),
             partial(patterns.random, dtype=dtype, seed=seed + k),
@@ -185,16 +210,17 @@ def _thin(reach: list[Reach], dtype: str, seed: int) -> Iterator[_Draft]:
         )  # fmt: skip
 
 
-def _impulses(reach: list[Reach], dtype: str) -> Iterator[_Draft]:
+def _impulses(reach: list[Reach], dtype: str, accepts: Accepted) -> Iterator[_Draft]:
     """For each axis, at every phase at both ends and amid; then in corners and amid the whole."""
     for axis, a in enumerate(reach):
         lengths = tuple(a.middling if k == axis else b.least + 1 for k, b in enumerate(reach))
-        n, amid = a.middling, a.radius + a.step
+        lengths = accepts.nearest(lengths)
+        n, amid = lengths[axis], a.radius + a.step
         places = {*range(min(a.step, n)), *range(amid, min(amid + a.step, n))}
         places |= set(range(max(n - a.step, 0), n))
         for p in sorted(places):
             yield _impulse(lengths, tuple(p if k == axis else 0 for k in range(len(reach))), dtype)
-    lengths = tuple(a.middling + k for k, a in enumerate(reach))
+    lengths = accepts.nearest(tuple(a.middling + k for k, a in enumerate(reach)))
     ends = [(0, n - 1) for n in lengths]
     corners = [tuple(e[(k >> i) & 1] for i, e in enumerate(ends)) for k in range(1 << len(ends))]
     if len(reach) > 1:
@@ -272,10 +298,15 @@ def _long(reach: list[Reach]) -> tuple[int, ...]:
 
 
 def _several_at_once(
-    layout: Layout, reach: list[Reach], dtype: str, channels: int | None, seed: int
+    layout: Layout,
+    reach: list[Reach],
+    dtype: str,
+    channels: int | None,
+    seed: int,
+    accepts: Accepted,
 ) -> Iterator[_Draft]:
     lengths = tuple(max(a.least, 2 * a.step) + k + 1 for k, a in enumerate(reach))
-    for k, (batch, several_channels) in enumerate(_counts(layout, channels)):
+    for k, (batch, several_channels) in enumerate(_counts(layout, channels, accepts)):
         label = f"batch-{batch}x{several_channels}-{_by(lengths)}"
         yield _Draft(
             label, f"random samples, {_counted(batch, 'entry', 'entries')} of "
@@ -285,12 +316,14 @@ def _several_at_once(
         )  # fmt: skip
 
 
-def _counts(layout: Layout, channels: int | None) -> list[tuple[int, int]]:
+def _counts(layout: Layout, channels: int | None, accepts: Accepted) -> list[tuple[int, int]]:
     """Numbers of batch entries and channels, several of one or both where there is a letter.
 
     The last are more than the 2 entries and the 3 channels that much code is written for.
     """
-    if channels is None:
+    if accepts.batch is not None:
+        found = [(accepts.batch, channels or 1)]
+    elif channels is None:
         found = [(1, 2), (2, 1), (2, 3), (3, 5)]
     else:
         found = [(1, channels), (2, channels), (3, channels)]
@@ -302,10 +335,15 @@ def _counts(layout: Layout, channels: int | None) -> list[tuple[int, int]]:
 
 
 def _in_memory(
-    layout: Layout, reach: list[Reach], dtype: str, channels: int | None, seed: int
+    layout: Layout,
+    reach: list[Reach],
+    dtype: str,
+    channels: int | None,
+    seed: int,
+    accepts: Accepted,
 ) -> Iterator[_Draft]:
     lengths = tuple(max(a.least, 2 * a.step) + 2 * k + 3 for k, a in enumerate(reach))
-    count = (2 if layout.has_batch else 1, (channels or 2) if layout.has_channels else 1)
+    count = _two(layout, channels, accepts)
     for arrangement in ARRANGEMENTS:
         if arrangement == "contiguous" or (arrangement[0] == "F" and len(layout.name) == 1):
             continue
@@ -317,13 +355,13 @@ def _in_memory(
 
 
 def _special(
-    layout: Layout, reach: list[Reach], dtype: str, channels: int | None
+    layout: Layout, reach: list[Reach], dtype: str, channels: int | None, accepts: Accepted
 ) -> Iterator[_Draft]:
     """NaN and infinity at both ends and amid, among ones; and in one plane of several."""
-    lengths = tuple(a.middling + 2 * k for k, a in enumerate(reach))
+    lengths = accepts.nearest(tuple(a.middling + 2 * k for k, a in enumerate(reach)))
     amid, end = tuple(n // 2 for n in lengths), (0,) * len(lengths)
     last, beside = tuple(n - 1 for n in lengths), (*amid[:-1], amid[-1] + 1)
-    planes = (2 if layout.has_batch else 1, (channels or 2) if layout.has_channels else 1)
+    planes = _two(layout, channels, accepts)
     one = (1, 1)
     cases: list[tuple[str, str, tuple[int, int], dict[tuple[int, ...], float]]] = [
         ("nan", "one NaN amid", one, {amid: np.nan}),
@@ -341,6 +379,12 @@ def _special(
             f"{label}-{_by(lengths)}", f"ones and {words}, {_by(lengths)}", "special",
             (*counts, *lengths), partial(_last_with, where=where, dtype=dtype),
         )  # fmt: skip
+
+
+def _two(layout: Layout, channels: int | None, accepts: Accepted) -> tuple[int, int]:
+    """Return two batch entries and two channels, or as many as there may be."""
+    batch = accepts.batch or (2 if layout.has_batch else 1)
+    return batch, (channels or 2) if layout.has_channels else 1
 
 
 def _last_with(

@@ -97,9 +97,29 @@ class Report:
         return f"the worst error is {self.worst:.3g} of its bound"
 
     def __str__(self) -> str:
+        return "\n".join(self._lines(len(self.findings), None))
+
+    def text(self, most: int) -> str:
+        """Return the report for a terminal, in at most so many lines.
+
+        What does not fit is left out, which the last line tells: the code of findings from the last
+        one on, then suspicions and notes, then whatever is left.
+        """
+        for codes in range(len(self.findings), -1, -1):
+            lines = self._lines(codes, None)
+            if len(lines) <= most - 2 or (len(lines) <= most and codes == len(self.findings)):
+                return "\n".join([*lines, *self._left_out(codes, None)])
+        for texts in (2, 1, 0):
+            lines = [*self._lines(0, texts), *self._left_out(0, texts)]
+            if len(lines) <= most:
+                return "\n".join(lines)
+        return "\n".join([*lines[: most - 1], f"… and {len(lines) - most + 1} more lines"])
+
+    def _lines(self, codes: int, texts: int | None) -> list[str]:
+        """Return all lines, with code for so many findings, and so many suspicions and notes."""
         lines = [
             f"{self.name}: {self.verdict}",
-            f"  {self.terms_in_words}",
+            *_wrapped(self.terms_in_words, "  "),
             f"  {self.calls} calls; {self.worst_in_words}",
         ]
         if self.convention is not None:
@@ -111,12 +131,24 @@ class Report:
                 lines.append(f"   the example of {shown[finding.snippet]} shows this, too")
                 continue
             lines += _wrapped(finding.example, "   ")
-            lines += ["", *textwrap.indent(finding.snippet, " " * 7).splitlines()]
-        for title, texts in (("suspicion", self.suspicions), ("note", self.notes)):
-            lines += [""] if texts else []
-            for text in texts:
+            if number <= codes:
+                lines += ["", *textwrap.indent(finding.snippet, " " * 7).splitlines()]
+        for title, told in (("suspicion", self.suspicions), ("note", self.notes)):
+            lines += [""] if told[:texts] else []
+            for text in told[:texts]:
                 lines += _wrapped(f"{title}: {text}", "")
-        return "\n".join(line.rstrip() for line in lines)
+        return [line.rstrip() for line in lines]
+
+    def _left_out(self, codes: int, texts: int | None) -> list[str]:
+        """Tell what `_lines` leaves out, in a line after an empty one."""
+        hidden = len(
+            {f.snippet for f in self.findings} - {f.snippet for f in self.findings[:codes]}
+        )
+        parts = [f"the code of {hidden} finding{'s' if hidden > 1 else ''}"] if hidden else []
+        for title, told in (("suspicions", self.suspicions), ("notes", self.notes)):
+            if texts is not None and len(told) > texts:
+                parts.append(f"{len(told) - texts} {title}")
+        return ["", f"left out here: {', '.join(parts)}"] if parts else []
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in dicts, lists, text and numbers; ``worst`` is None where it is infinite."""

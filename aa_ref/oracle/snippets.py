@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..plans import Direction
 from .calls import Question
+from .programs import Program
 from .targets import target_of
 
 __all__ = ["snippet"]
@@ -32,13 +33,21 @@ def snippet(functions: Mapping[Direction, Any], question: Question, lines: Seque
     A function that cannot be imported, such as a lambda, is called ``fn`` (the adjoint ``adjoint``)
     and has to be there.
     """
-    imports, call = _reached(functions[question.direction], question.direction)
-    x = question.x
+    function, x = functions[question.direction], question.x
+    imports: list[str] = []
+    if isinstance(function, Program):
+        calls = _run(function, question, any("x." in line for line in lines))
+    else:
+        imports, call = _reached(function, question.direction)
+        shape = f", {question.shape}" if question.direction == "adjoint" else ""
+        calls = [f"y = {call}(x{shape})"]
     if x.dtype.name == "bfloat16":
         imports = ["import ml_dtypes", *imports]
     code, modules = _array(x)
-    arrange = [_ARRANGE[question.arrangement]] if question.arrangement in _ARRANGE else []
-    shape = f", {question.shape}" if question.direction == "adjoint" else ""
+    if isinstance(function, Program):
+        modules = [*modules, "subprocess"]
+    in_memory = question.arrangement in _ARRANGE and not isinstance(function, Program)
+    arrange = [_ARRANGE[question.arrangement]] if in_memory else []
     head = [
         *(f"import {m}" for m in modules),
         *(
@@ -50,7 +59,21 @@ def snippet(functions: Mapping[Direction, Any], question: Question, lines: Seque
         ),
         "import numpy as np",
     ]
-    return "\n".join([*head, *imports, "", *code, *arrange, f"y = {call}(x{shape})", *lines, ""])
+    return "\n".join([*head, *imports, "", *code, *arrange, *calls, *lines, ""])
+
+
+def _run(program: Program, question: Question, again: bool) -> list[str]:
+    """Write lines that run a program, and read its input ``again`` if it may have changed that."""
+    names = ("input.npy", "output.npy", question.shape)
+    asked = f", input={program.line(*names)!r}, text=True" if program.is_asked_once else ""
+    bits = ".view(np.uint16)" if question.x.dtype.name == "bfloat16" else ""
+    back = ".view(ml_dtypes.bfloat16)" if bits else ""
+    return [
+        f'np.save("input.npy", x{bits})',
+        f"subprocess.run({program.arguments(*names)!r}{asked}, check=True)",
+        *([f'x = np.load("input.npy"){back}'] if again else []),
+        f'y = np.load("output.npy"){back}',
+    ]
 
 
 def _reached(function: Any, direction: Direction) -> tuple[list[str], str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..dtypes import FLOATING, compute_type, name_of
 from ..plans import Direction, Plan, plan
+from .accepted import ANYTHING, Accepted, as_accepted
 from .bounds import bound
 from .comparison import compare
 from .layouts import Layout, as_layout
@@ -30,6 +31,7 @@ class Terms:
     sigma: Any
     boundary: Any
     sampling: Any
+    accepts: Accepted = ANYTHING
 
     @property
     def gradient_dtype(self) -> str:
@@ -64,7 +66,7 @@ class Terms:
         return {
             "scale": _plain(self.scale), "layout": self.layout.name, "dtype": self.dtype,
             **self._arithmetic, "sigma": _plain(self.sigma), "boundary": _plain(self.boundary),
-            "sampling": _plain(self.sampling),
+            "sampling": _plain(self.sampling), **self.accepts.to_dict(),
         }  # fmt: skip
 
     def __str__(self) -> str:
@@ -72,6 +74,7 @@ class Terms:
         if self.sigma is not None:
             words.append(f"sigma {_in_words(self.sigma)}")
         words += [f"boundary {_in_words(self.boundary)}", f"sampling {_in_words(self.sampling)}"]
+        words += [str(self.accepts)] if str(self.accepts) else []
         form = "in any form" if self.form == "any" else f"in {self.form} form"
         return f"{', '.join(words)}; {self.precision} {form}, taps {self.taps}"
 
@@ -87,6 +90,8 @@ def as_terms(
     sigma: Any,
     boundary: Any,
     sampling: Any,
+    shapes: Any = None,
+    multiple_of: Any = 1,
 ) -> Terms:
     """Check all that is written and fill in what is left out.
 
@@ -98,11 +103,14 @@ def as_terms(
     name = name_of(dtype)
     if precision is None:
         precision = "binary64" if compute_type(name).itemsize == 8 else "binary32"
+    letters = as_layout(layout)
     terms = Terms(
-        scale, as_layout(layout), name, as_precision(precision).name, form, taps, sigma,
-        boundary, sampling,
+        scale, letters, name, as_precision(precision).name, form, taps, sigma,
+        boundary, sampling, as_accepted(shapes, multiple_of, letters),
     )  # fmt: skip
     terms.plan((1 << 16,) * len(terms.layout.name))
+    for lengths in terms.accepts.shapes:
+        terms.plan(letters.shape(1, 1, lengths))
     return terms
 
 

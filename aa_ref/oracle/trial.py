@@ -1,13 +1,14 @@
 """One check under way: every probe is asked, every answer judged, the first failure kept."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from ..plans import Direction, Plan
+from .accepted import in_batches
 from .calls import Answer, Caller, Question
 from .comparison import Comparison
 from .environment import standard_arithmetic
@@ -34,8 +35,10 @@ class Trial:
     terms: Terms
     functions: Mapping[Direction, Any]
     caller: Caller
+    progress: Callable[[int, int | None], None]
     over: bool = False
     asked: int = 0
+    planned: int | None = None
     findings: list[Finding] = field(default_factory=list)
     compared: list[tuple[Probe, Comparison]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -53,18 +56,23 @@ class Trial:
         terms = self.terms
         with standard_arithmetic():  # where subnormal numbers are not zeros
             found = list(
-                probes(terms.layout, terms.dtype, terms.plan, channels=channels, seed=seed)
+                probes(
+                    terms.layout, terms.dtype, terms.plan, channels=channels, seed=seed,
+                    accepts=terms.accepts,
+                )
             )  # fmt: skip
         terms.bound(found[0].x, terms.plan(found[0].x.shape), "forward")  # refuses unknown terms
+        given = list(gradients(found, terms, seed)) if "adjoint" in self.functions else []
+        self.planned = 2 * len(found) + len(given)
+        self.progress(0, self.planned)
         for probe in found:
             self._forward(probe)
         if not self.failures:  # which would have a reason that explains these, too
             for fault, description, question in self.impossible:
                 self._find_once(fault, description, question)
         self._again(found)
-        if "adjoint" in self.functions:
-            for gradient in gradients(found, terms, seed):
-                self._adjoint(gradient)
+        for gradient in given:
+            self._adjoint(gradient)
         if not self.over and (self.failures or any(f.code == "size" for f in self.findings)):
             self._explain(channels)
 
@@ -74,6 +82,7 @@ class Trial:
             return None
         answer = self.caller.ask(question)
         self.asked += 1
+        self.progress(self.asked, self.planned)
         if answer.end in ("timed out", "died"):
             self.over = True
             self.notes.append(f"nothing was asked after call {self.asked}, which did not end")
@@ -173,10 +182,13 @@ class Trial:
         )  # fmt: skip
 
     def _explain(self, channels: int | None) -> None:
+        self.planned = None
+        self.progress(self.asked, self.planned)
         tried = [probe for probe, _ in self.compared]
         found, self.convention, self.recovered = explained(
-            self.failures, tried, self.terms, self._guarded, channels
-        )
+            self.failures, tried, self.terms,
+            in_batches(self._guarded, self.terms.layout, self.terms.accepts.batch), channels,
+        )  # fmt: skip
         sizes = next((f for f in self.findings if f.code == "size"), None)
         if found and sizes is not None:  # which follow from what was found, or are explained better
             self.findings.remove(sizes)

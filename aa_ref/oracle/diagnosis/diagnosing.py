@@ -61,6 +61,8 @@ def diagnose(
     taps: str = "recomputed",
     form: str = "any",
     channels: int | None = None,
+    shapes: Any = None,
+    multiple_of: int = 1,
     limit: int = 1 << 22,
 ) -> Diagnosis:
     """Find out what an implementation does that the operation does not.
@@ -69,7 +71,7 @@ def diagnose(
     ----------
     fn : function
         From an array to an array. Its exceptions are caught.
-    scale, layout, dtype, precision, sigma, boundary, sampling, taps, form
+    scale, layout, dtype, precision, sigma, boundary, sampling, taps, form, shapes, multiple_of
         What it is meant to do, as `aa_ref.oracle.check` takes them.
     channels : int, optional
         For an implementation that takes so many channels and no other number.
@@ -88,7 +90,7 @@ def diagnose(
     """
     terms = as_terms(
         scale, layout=layout, dtype=dtype, precision=precision, form=form, taps=taps, sigma=sigma,
-        boundary=boundary, sampling=sampling,
+        boundary=boundary, sampling=sampling, shapes=shapes, multiple_of=multiple_of,
     )  # fmt: skip
     return _examine(Inquiry(fn, terms, channels, limit))
 

@@ -113,6 +113,7 @@ class Floating:
             q.fault("values", f"all results {what}")
             return False
         middling = tuple(a.middling + k for k, a in enumerate(q.reach))
+        middling = q.terms.accepts.nearest(middling)
         for words in mixing(q.subject, middling, self.accuracy):
             q.fault("channels", words)
             q.subject.batches = False

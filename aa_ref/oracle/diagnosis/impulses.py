@@ -70,7 +70,7 @@ def ask_axes(
     where: Where,
 ) -> list[Response | None]:
     """For every axis what it answers, or None if nothing comes back."""
-    full = lengths_for(reach, times)
+    full = subject.accepts.nearest(lengths_for(reach, times))
     return [
         ask_axis(subject, reach, full, k, accuracy, amplitude, times, where)
         for k in range(len(full))
@@ -90,9 +90,11 @@ def ask_axis(
     """What one axis answers in planes of these lengths, or None if nothing comes back."""
     lengths = full
     if math.prod(full) * full[axis] > _MOST:  # the other axes then play as small a part as can be
-        lengths = tuple(
-            n if k == axis else max(a.least, a.step + 1)
-            for k, (n, a) in enumerate(zip(full, reach, strict=True))
+        lengths = subject.accepts.nearest(
+            tuple(
+                n if k == axis else max(a.least, a.step + 1)
+                for k, (n, a) in enumerate(zip(full, reach, strict=True))
+            )
         )
         if times > 4 and math.prod(lengths) * full[axis] > _MOST:
             return None

@@ -38,8 +38,11 @@ class Inquiry:
         self, fn: Callable[[NDArray[Any]], Any], terms: Terms, channels: int | None, limit: int
     ) -> None:
         self.terms = terms
-        self.subject = Subject(fn, terms.layout, terms.dtype, channels, limit)
-        self.reach: list[Reach] = reach_of(terms.plan, len(terms.layout.name))
+        self.subject = Subject(fn, terms.layout, terms.dtype, channels, limit, terms.accepts)
+        self.reach: list[Reach] = [
+            a.in_multiples(terms.accepts.multiple)
+            for a in reach_of(terms.plan, len(terms.layout.name))
+        ]
         self.letters = [terms.layout.name[a] for a in terms.layout.axes]
         some = terms.plan(self.shape(self.lengths))
         self.accuracy: Accuracy = accuracy_for(some, as_precision(terms.precision), terms.taps)
@@ -48,7 +51,7 @@ class Inquiry:
     @property
     def lengths(self) -> tuple[int, ...]:
         """Of a plane with outputs that are clear of the ends."""
-        return lengths_for(self.reach, 1)
+        return self.terms.accepts.nearest(lengths_for(self.reach, 1))
 
     def shape(self, lengths: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of one plane in the layout."""

@@ -81,7 +81,8 @@ def ask_sizes(q: Inquiry) -> Sizes | None:
         return None
     dimensions = len(q.reach)
     answered: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
-    for lengths in [*several(q.reach), *decisive(q.reach), q.lengths]:
+    tried = [*several(q.reach), *decisive(q.reach), q.lengths]
+    for lengths in dict.fromkeys(map(q.terms.accepts.nearest, tried)):
         y = q.subject.ask(np.zeros((1, q.subject.channels, *lengths)))
         if y is not None:
             answered.append((lengths, y.shape[2:]))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import patterns
+from ..accepted import ANYTHING, Accepted
 from ..errors import OracleError
 from ..layouts import Layout
 
@@ -35,6 +36,8 @@ class Subject:
         For implementations made for so many.
     limit : int
         The most samples in one call.
+    accepts : Accepted
+        The lengths that are asked; there is no answer to others.
     """
 
     def __init__(
@@ -44,7 +47,9 @@ class Subject:
         dtype: str,
         channels: int | None,
         limit: int,
+        accepts: Accepted = ANYTHING,
     ) -> None:
+        self.accepts = accepts
         self.layout, self.dtype, self.limit = layout, dtype, limit
         self.channels = channels if channels is not None and layout.has_channels else 1
         self.batches = layout.has_batch
@@ -87,6 +92,8 @@ class Subject:
 
         If `order` is set, the answer's filtered dimensions are put into it first.
         """
+        if not self.accepts.takes(x.shape[2:]):
+            return None
         given = self.layout.arrange(patterns.cast(x, self.dtype))
         before = given.copy()
         try:

@@ -97,6 +97,7 @@ class Axis:
         """Along this axis of planes, which are smaller along the others if need be."""
         big = math.prod(lengths) * lengths[self._k] > 1 << 24
         others = tuple(a.middling for a in self._q.reach) if big else lengths
+        others = self._q.terms.accepts.nearest(others)
         return ask_lines(self._q.subject, lengths, others, self._k, self._usable, self._relative)
 
     def _explain(self) -> AxisFault | None:

@@ -50,7 +50,9 @@ class Integers:
     def __init__(self, q: Inquiry) -> None:
         self.q = q
         # One question for each axis is all there is, so it is at a length that tells most apart.
-        self._lengths = tuple(n + a.uneven for n, a in zip(q.lengths, q.reach, strict=True))
+        self._lengths = q.terms.accepts.nearest(
+            tuple(n + a.uneven for n, a in zip(q.lengths, q.reach, strict=True))
+        )
         self.recovered: dict[str, float | str] = {}
         self.studies: list[AxisStudy] = []
         self.linear = True
@@ -146,6 +148,7 @@ class Integers:
         q.subject.batches = batches
         usable = self._levels.usable if self._levels is not None else 0
         middling = tuple(a.middling + k for k, a in enumerate(q.reach))
+        middling = q.terms.accepts.nearest(middling)
         for words in mixing_of_integers(q.subject, middling, usable) if usable else []:
             q.fault("channels", words)
             q.subject.batches = False
