@@ -119,6 +119,14 @@ def check(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the noise.")] = 0,
+    thorough: Annotated[
+        bool,
+        typer.Option("--thorough", help="Ask it random questions besides, larger and larger."),
+    ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.001, metavar="M", help="How long; 5 by default.", show_default=False),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the report there.")
     ] = None,
@@ -145,6 +153,8 @@ def check(
                 check_destination(file, overwrite)
             except FileError as error:  # whose status would say that the function is wrong
                 raise UsageError(str(error)) from None
+    if minutes is not None and not thorough:
+        raise UsageError("--minutes says how long to ask with --thorough; add that")
     terms: dict[str, Any] = {
         "sigma": None if sigma is None else parse_numbers(sigma, "--sigma"),
         "boundary": parse_words(boundary), "sampling": parse_words(sampling),
@@ -181,7 +191,7 @@ def check(
             scale=number, layout=layout, dtype=dtype, precision=precision, form=form, taps=taps,
             channels=channels, shapes=None if shapes is None else _parse_shapes(shapes),
             multiple_of=multiple_of, timeout=timeout, isolate=apart, seed=seed,
-            progress=progress, **judged, **terms,
+            thorough=thorough, minutes=minutes, progress=progress, **judged, **terms,
         )  # fmt: skip
     whole = str(report)
     short = whole if everything else report.text(_MOST_LINES - 1)

@@ -12,10 +12,13 @@
 `programs`      executables that read and write ``.npy`` files
 `environment`   the floating-point environment that answers are judged in
 `accepted`      the shapes that an implementation takes, if not all
+`arrangements`  how an array lies in memory
 `layouts`       what the dimensions of an array are, a letter for each
 `patterns`      what probes hold: patterns and noise
 `lengths`       which lengths probes have
 `probes`        the inputs that a check tries, smallest first
+`endurance`     random questions, larger and larger, for minutes
+`tiling`        large arrays that repeat a small one
 `truth`         `truth`: the real result, correctly rounded
 `bounds`        `bound`: how far any correct implementation may be from it, proven
 `precisions`    what an implementation rounds, and to which format
@@ -38,6 +41,7 @@
 `flushing`      what flushed subnormal numbers can make of a result
 `snippets`      code that shows a finding
 `evidence`      answers that a report shows
+`scope`         how far the questions of a check went
 `report`        what a check has found, for people and programs
 `page`          a report as a page of HTML, with pictures
 `scoreboard`    the verdicts on known libraries, and the page of them

@@ -101,6 +101,10 @@ class Allowance(NamedTuple):
     deviation: NDArray[np.float64]
     overflow: NDArray[np.bool_]
 
+    def widened(self, off: Any) -> "Allowance":
+        """The same about a value that is ``off`` from the truth."""
+        return self._replace(arithmetic=self.arithmetic + off, total=self.total + off)
+
 
 def allowance(
     samples: Samples,

@@ -1,7 +1,8 @@
 """How the judged functions are called: on fresh inputs, with everything they do written down.
 
-A function may raise, hang, crash, return anything, or write into its input. `ask` turns each of
-these into an `Answer`, which is plain data and so may come from another thread or process.
+A function may raise, hang, crash, return anything, write into its input, or return memory that is
+not its own. `Asker.ask` turns each of these into an `Answer`, which is plain data and so may come
+from another thread or process.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import contextvars
 import queue
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,16 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..plans import Direction
-from .probes import ARRANGEMENTS
+from .arrangements import ARRANGEMENTS
 
 __all__ = [
     "Answer",
+    "Asker",
     "Caller",
     "Functions",
     "Here",
     "InThread",
     "Question",
-    "ask",
     "caller_of",
     "unwarned",
     "words_of",
@@ -35,6 +37,9 @@ __all__ = [
 
 Functions = Mapping[Direction, Callable[..., Any]]
 End = Literal["returned", "raised", "failed", "timed out", "died"]
+
+_KEPT, _KEPT_BYTES = 8, 1 << 26
+"""How many results are watched for later calls that write into them, and of how many bytes each."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,18 @@ class Question:
     arrangement : str
         One of `ARRANGEMENTS`: how that copy lies in memory.
     shape : tuple of int
+    recipe : int or None
+        The seed, if ``x`` is made by `aa_ref.oracle.patterns.recipe`.
+    repeats : tuple of (int, int, int)
+        Dimensions of ``x`` that repeat what the recipe made, their periods and their lengths.
     """
 
     direction: Direction
     x: NDArray[Any]
     arrangement: str = "contiguous"
     shape: tuple[int, ...] = ()
+    recipe: int | None = None
+    repeats: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,12 +82,16 @@ class Answer:
         The type of what was returned, if it was no array; the exception; how it failed or died.
     wrote : bool
         Whether the input was written to.
+    aliases : {"", "input", "earlier"}
+        Whose memory the result is, if not its own: the input's, or that of an earlier result, which
+        this call has changed.
     """
 
     end: End
     y: NDArray[Any] | None = None
     words: str = ""
     wrote: bool = False
+    aliases: Literal["", "input", "earlier"] = ""
 
 
 class Caller(Protocol):
@@ -89,27 +104,59 @@ class Caller(Protocol):
         """Let go of what the calls needed."""
 
 
-def ask(
-    functions: Functions, question: Question, spared: tuple[type[BaseException], ...] = ()
-) -> Answer:
-    """Call the function that is asked for, here and now.
+class Asker:
+    """Calls functions here and now, and watches the memory of what they return."""
 
-    All that it raises is an answer, unless it is spared: panics and failed assertions of some
-    libraries are no `Exception`.
-    """
-    x = ARRANGEMENTS[question.arrangement](question.x)
-    rest = () if question.direction == "forward" else (question.shape,)
-    with np.errstate(all="ignore"):
-        try:
-            y = functions[question.direction](x, *rest)
-        except spared:
-            raise
-        except BaseException as error:
-            answer = Answer("raised", words=words_of(error))
-        else:
-            answer = _returned(y)
-    wrote = np.ascontiguousarray(x).tobytes() != question.x.tobytes()
-    return replace(answer, wrote=wrote)
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self._kept: deque[tuple[NDArray[Any], NDArray[Any]]] = deque(maxlen=_KEPT)
+
+    def ask(self, question: Question, spared: tuple[type[BaseException], ...] = ()) -> Answer:
+        """Call the function that is asked for.
+
+        All that it raises is an answer, unless it is spared: panics and failed assertions of some
+        libraries are no `Exception`.
+        """
+        x = ARRANGEMENTS[question.arrangement](question.x)
+        rest = () if question.direction == "forward" else (question.shape,)
+        y = None
+        with np.errstate(all="ignore"):
+            try:
+                y = self._functions[question.direction](x, *rest)
+            except spared:
+                raise
+            except BaseException as error:
+                answer = Answer("raised", words=words_of(error))
+            else:
+                answer = _returned(y)
+        answer = replace(answer, wrote=not _same_bytes(x, question.x))
+        if answer.y is None:
+            return answer
+        return replace(answer, aliases=self._aliases(x, np.asarray(y), answer.y))
+
+    def _aliases(
+        self, x: NDArray[Any], y: NDArray[Any], copy: NDArray[Any]
+    ) -> Literal["", "input", "earlier"]:
+        """Tell whose memory ``y`` is, of which there is a copy. What is in ``x`` is lost."""
+        changed = any(not _same_bytes(*pair) for pair in self._kept)
+        if changed:
+            self._kept.clear()  # each change is told once
+        if x.flags.writeable:
+            bits = x.view(f"u{x.itemsize}")
+            np.invert(bits, out=bits)
+        if not _same_bytes(y, copy):
+            return "input"
+        if y.nbytes <= _KEPT_BYTES:
+            self._kept.append((y, copy))
+        return "earlier" if changed else ""
+
+
+def _same_bytes(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two arrays of a type hold the same bits, wherever they lie."""
+    if a.shape == b.shape and a.itemsize in (1, 2, 4, 8):
+        as_bits = f"u{a.itemsize}"
+        return bool((a.view(as_bits) == b.view(as_bits)).all())
+    return a.tobytes() == b.tobytes()
 
 
 @contextlib.contextmanager
@@ -140,12 +187,12 @@ class Here:
     """Calls on the caller's own thread, which nothing ends but the function itself."""
 
     def __init__(self, functions: Functions) -> None:
-        self._functions = functions
+        self._asker = Asker(functions)
 
     def ask(self, question: Question) -> Answer:
         """See `Caller.ask`."""
         with unwarned():  # and with Ctrl-C, which comes to this thread
-            return ask(self._functions, question, spared=(KeyboardInterrupt,))
+            return self._asker.ask(question, spared=(KeyboardInterrupt,))
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -160,7 +207,7 @@ class InThread:
     """
 
     def __init__(self, functions: Functions, timeout: float) -> None:
-        self._functions, self._timeout = functions, timeout
+        self._asker, self._timeout = Asker(functions), timeout
         self._calls: queue.SimpleQueue[Callable[[], Answer] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()
@@ -169,7 +216,7 @@ class InThread:
         """See `Caller.ask`."""
         with unwarned():
             context = contextvars.copy_context()  # with the caller's settings, NumPy's for instance
-            self._calls.put(partial(context.run, ask, self._functions, question))
+            self._calls.put(partial(context.run, self._asker.ask, question))
             try:
                 return self._answers.get(timeout=self._timeout)
             except queue.Empty:

@@ -1,7 +1,7 @@
 """What is wrong with one answer, if anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,9 @@ from .comparison import Comparison
 from .environment import standard_arithmetic
 from .patterns import array_type
 from .terms import Terms
+from .tiling import Tiling
 
-__all__ = ["Fault", "Judged", "judge_answer"]
+__all__ = ["Fault", "Judged", "judge_answer", "judge_repeated", "judge_tiled"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,63 @@ class Judged(NamedTuple):
 @standard_arithmetic()
 def judge_answer(answer: Answer, question: Question, plan: Plan, terms: Terms) -> Judged:
     """Look at all that an answer may have wrong with it."""
+    faults = _besides_values(answer, question, plan, terms)
+    wanted = array_type(terms.dtype_of(question.direction))
+    shape = _shape_of(question, plan)
+    values = None if answer.y is None else _comparable(answer.y, shape, question, plan, terms)
+    if values is None:
+        return Judged(faults)
+    comparison = terms.compare(values, question.x, plan, question.direction)
+    if comparison.grade == "fails":
+        faults.append(_of_values(comparison, wanted))
+    return Judged(faults, values, comparison)
+
+
+@standard_arithmetic()
+def judge_tiled(
+    answer: Answer, question: Question, plan: Plan, terms: Terms, tiling: Tiling
+) -> list[Fault]:
+    """Look at the answer to a large array that repeats a small one."""
+    faults = _besides_values(answer, question, plan, terms)
+    y = answer.y
+    if y is None or any(f.code in ("dtype", "size") for f in faults):
+        return faults
+    small, plan = tiling.made(tiling.small), terms.plan(tiling.small)
+    for folded in tiling.folded(y):
+        c = terms.compare(folded, small, plan, "forward")
+        if c.grade == "fails":
+            c = replace(c, where=tiling.place(c.where, c.got, y))
+            return [*faults, _of_values(c, y.dtype)]
+    return faults
+
+
+def judge_repeated(answer: Answer, first: NDArray[Any]) -> Fault | None:
+    """Look at the answer to a question that was answered before, for any difference."""
+    y = answer.y
+    if y is not None and _same(y, first):
+        return None
+    how = "another result" if answer.end == "returned" else f"{answer.end}, {answer.words}"
+    if y is not None and (y.dtype, y.shape) == (first.dtype, first.shape):
+        places = np.argwhere((y != first) & ((y == y) | (first == first)))
+        how += f", in {len(places):,} of {y.size:,} elements, the first at {places[0].tolist()}"
+    return Fault(
+        "unstable", "gives another answer when it is asked again", f"the second answer: {how}",
+        ["# asked again, after other calls, it gave another answer"],
+    )  # fmt: skip
+
+
+def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two answers are one: but for the bits of NaN, and +0.0 beside -0.0."""
+    if (a.dtype, a.shape) != (b.dtype, b.shape):
+        return False
+    return a.tobytes() == b.tobytes() or bool(((a == b) | ((a != a) & (b != b))).all())
+
+
+def _shape_of(question: Question, plan: Plan) -> tuple[int, ...]:
+    return plan.out_shape if question.direction == "forward" else plan.shape
+
+
+def _besides_values(answer: Answer, question: Question, plan: Plan, terms: Terms) -> list[Fault]:
     faults: list[Fault] = []
     if answer.wrote:
         faults.append(
@@ -65,31 +123,40 @@ def judge_answer(answer: Answer, question: Question, plan: Plan, terms: Terms) -
                 ["print('x after the call:', x.ravel()[:8])"],
             )
         )  # fmt: skip
+    if answer.aliases:
+        faults.append(_of_memory(answer.aliases))
     if answer.end in ("timed out", "died"):
         code = "timeout" if answer.end == "timed out" else "error"
         word = "the call does not end" if code == "timeout" else "the process dies in the call"
-        return Judged([*faults, Fault(code, f"{word}: {answer.words}", answer.words)])
+        return [*faults, Fault(code, f"{word}: {answer.words}", answer.words)]
     if answer.end == "raised":
-        return Judged([*faults, Fault("error", f"raises {answer.words}", answer.words)])
+        return [*faults, Fault("error", f"raises {answer.words}", answer.words)]
     if answer.end == "failed":
-        return Judged([*faults, Fault("error", f"gives no answer: {answer.words}", answer.words)])
-    wanted = array_type(terms.dtype_of(question.direction))
-    shape = plan.out_shape if question.direction == "forward" else plan.shape
+        return [*faults, Fault("error", f"gives no answer: {answer.words}", answer.words)]
+    wanted, shape = array_type(terms.dtype_of(question.direction)), _shape_of(question, plan)
     if answer.y is None:
-        faults.append(_of_type(answer.words, wanted.name))
-        return Judged(faults)
+        return [*faults, _of_type(answer.words, wanted.name)]
     y = answer.y
     if y.dtype != wanted:
         faults.append(_of_type(_type_in_words(y.dtype), wanted.name))
     if y.shape != shape:
         faults.append(_of_size(y.shape, shape))
-    values = _comparable(y, shape, question, plan, terms)
-    if values is None:
-        return Judged(faults)
-    comparison = terms.compare(values, question.x, plan, question.direction)
-    if comparison.grade == "fails":
-        faults.append(_of_values(comparison, wanted))
-    return Judged(faults, values, comparison)
+    return faults
+
+
+def _of_memory(whose: str) -> Fault:
+    if whose == "input":
+        return Fault(
+            "aliases", "returns memory of its input, so that who changes one of them changes the "
+            "other; return a copy", "the result is another one once the input is written to",
+            ["print('shares memory with x:', np.shares_memory(x, y))"],
+        )  # fmt: skip
+    return Fault(
+        "aliases", "writes into a result that it has returned before; return another array each "
+        "time", "after this call the result of an earlier one is another",
+        ["before = y.copy()", "{call}(x[::-1] * 0)",
+         "print('the result is what it was:', np.array_equal(before, y, equal_nan=True))"],
+    )  # fmt: skip
 
 
 def _of_type(found: str, wanted: str) -> Fault:

@@ -11,6 +11,7 @@ CODES = MappingProxyType(
         "error": "no answer, but an exception or a crash",
         "dtype": "a result of another type",
         "mutates": "the input is written to",
+        "aliases": "the result is the input's memory, or an earlier result's",
         "unstable": "two answers to one question",
         "axes": "axes swapped, or others filtered",
         "size": "another number of outputs",

@@ -14,7 +14,7 @@ from functools import partial
 from typing import IO, Any
 
 from ..plans import Direction
-from .calls import Answer, Functions, Question, ask, unwarned, words_of
+from .calls import Answer, Asker, Functions, Question, unwarned, words_of
 from .errors import OracleError
 from .processes import Child
 from .targets import load
@@ -80,9 +80,10 @@ def serve() -> None:
         _send(words_of(error).partition(": ")[2], answers)
         return
     _send(_READY, answers)
+    asker = Asker(functions)
     while (question := _receive(questions)) is not None:
         with unwarned():
-            answer = ask(functions, question)
+            answer = asker.ask(question)
         _send(answer, answers)
 
 

@@ -1,5 +1,6 @@
 """The check: an implementation and the terms that it is judged by, in; a report, out."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ from .trial import Trial
 __all__ = ["check"]
 
 Function = Callable[..., Any] | str | Program
+
+_MINUTES = 5.0
+"""That a thorough check asks random questions, if nothing else is said."""
 
 
 def check(
@@ -39,12 +43,15 @@ def check(
     timeout: float | None = None,
     isolate: bool = False,
     seed: int = 0,
+    thorough: bool = False,
+    minutes: float | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Report:
     """Judge an implementation of `aa_ref.downsample` by its answers.
 
-    It is asked about some seventy small arrays: impulses, constants, ramps, noise, numbers that
-    cancel, NaN, sizes from one sample on. It passes if every element of every answer is within a
+    It is asked about some eighty small arrays: impulses, constants, ramps, noise, numbers that
+    cancel, NaN, sizes from one sample on; and, if it is right for these, about three large ones.
+    It passes if every element of every answer is within a
     bound that holds for any correct implementation in the precision, in the type and shape that are
     right, and the same when asked again. See ``docs/oracle.md``.
 
@@ -72,7 +79,7 @@ def check(
         Called as ``adjoint(g, shape)``: ``g`` is a gradient of the result, ``shape`` the input's,
         and so that of the gradient which it returns. Integers have none: ``g`` is float32 for them.
     channels : int, optional
-        For an implementation made for so many. By default there are 1, 2 and 3.
+        For an implementation made for so many. By default there are 1 to 5, and 67.
     shapes : sequence of tuple of int, optional
         For an implementation that takes no others: lengths of the filtered axes, or whole shapes.
     multiple_of : int
@@ -85,6 +92,11 @@ def check(
         ended. For functions that can be imported.
     seed : int
         Another one gives other noise.
+    thorough : bool
+        Ask a function that is right so far random questions besides, larger and larger, and one of
+        them again and again.
+    minutes : float, optional
+        How long to ask those, 5 by default.
     progress : function, optional
         Called as ``progress(asked, planned)`` after each call, with how many there have been and
         are to be; ``planned`` is None while a diagnosis asks as many as it needs.
@@ -105,6 +117,12 @@ def check(
     )  # fmt: skip
     channels = _channels(terms, channels)
     _check_numbers(terms, channels, timeout, seed)
+    minutes = _checked_minutes(thorough, minutes)
+    if thorough and not terms.accepts.anything:
+        raise OracleError(
+            "a thorough check asks random shapes, and the implementation takes few; leave thorough "
+            "out, or shapes and multiple_of"
+        )
     given: dict[Direction, Function] = {"forward": fn}
     if adjoint is not None:
         given["adjoint"] = adjoint
@@ -134,7 +152,7 @@ def check(
     try:
         trial = Trial(terms, functions, caller, progress or (lambda asked, planned: None))
         with np.errstate(all="ignore"):  # NaN and infinity are among the probes
-            trial.run(channels, seed)
+            trial.run(channels, seed, minutes)
     finally:
         caller.close()
     forward = functions["forward"]
@@ -160,6 +178,17 @@ def _check_numbers(terms: Terms, channels: Any, timeout: Any, seed: Any) -> None
         raise OracleError(f"timeout is {timeout!r}; write seconds, or None for no limit")
     if not (isinstance(seed, int) and 0 <= seed < 1 << 20):
         raise OracleError(f"seed is {seed!r}; write an integer from 0 to {(1 << 20) - 1}")
+
+
+def _checked_minutes(thorough: bool, minutes: Any) -> float:
+    """How long to ask random questions."""
+    if minutes is None:
+        return _MINUTES if thorough else 0.0
+    if not thorough:
+        raise OracleError(f"minutes is {minutes!r}, for a thorough check; add thorough=True")
+    if not (isinstance(minutes, int | float) and 0 < minutes < math.inf):
+        raise OracleError(f"minutes is {minutes!r}; write how long to ask, a number above 0")
+    return float(minutes)
 
 
 def _isolated(functions: dict[Direction, Function], timeout: float | None) -> InProcess:

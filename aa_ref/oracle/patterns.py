@@ -14,14 +14,17 @@ from ..dtypes import FLOATING
 from .errors import OracleError
 
 __all__ = [
+    "RECIPE_BITS",
     "array_type",
     "cast",
     "checkerboard",
     "constant",
+    "huge",
     "impulse",
     "noise",
     "ramp",
     "random",
+    "recipe",
     "scene",
     "subnormal",
     "wide",
@@ -34,6 +37,11 @@ _SUBNORMAL = {
 """The exponent of the smallest subnormal number, and the bits of the largest."""
 _WIDE = {"float64": 60, "float32": 40, "float16": 8, "bfloat16": 40}
 """The exponents of `wide` lie between this and its negative."""
+
+_LARGEST = {"float64": 1024, "float32": 128, "float16": 16, "bfloat16": 128}
+"""The exponent of the first power of two beyond the largest number."""
+RECIPE_BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8, "uint8": 8, "uint16": 16}
+"""How many of a hash's bits make a sample of `recipe`: those of the type's significand."""
 
 
 def array_type(dtype: str) -> np.dtype[Any]:
@@ -138,6 +146,21 @@ def subnormal(shape: Shape, dtype: str, seed: int) -> NDArray[np.float64]:
     return np.ldexp(np.rint(noise(shape, seed) * 2.0 ** (bits - 2)), least)  # noise is below 4
 
 
+def huge(shape: Shape, dtype: str, seed: int) -> NDArray[np.float64]:
+    """Numbers from 0.4 to 0.49 of the type's largest, beyond which no sum with right taps goes."""
+    return np.ldexp(0.4 + 0.09 * _uniform(shape, seed), _LARGEST[dtype])
+
+
+def recipe(shape: Shape, dtype: str, seed: int) -> NDArray[np.float64]:
+    """Uniform from -1 to 1 (for integers over their range), by the recipe of ``docs/vectors.md``.
+
+    All of them are numbers of the type, so that no rounding is part of the recipe.
+    """
+    bits = RECIPE_BITS[dtype]
+    highest = (_hashed(shape, seed) >> np.uint64(64 - bits)).astype(np.float64)
+    return highest if dtype not in FLOATING else highest * 2.0 ** (1 - bits) - 1.0
+
+
 def noise(shape: Shape, seed: int) -> NDArray[np.float64]:
     """Sums of four uniform numbers: nearly normal, of mean 0 and variance 1."""
     total = _uniform(shape, 4 * seed)
@@ -147,14 +170,18 @@ def noise(shape: Shape, seed: int) -> NDArray[np.float64]:
 
 
 def _uniform(shape: Shape, seed: int) -> NDArray[np.float64]:
-    """Numbers in [0, 1) of 53 bits: splitmix64 of each sample's number (Steele et al. 2014)."""
+    """Numbers in [0, 1) of 53 bits."""
+    return (_hashed(shape, seed) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _hashed(shape: Shape, seed: int) -> NDArray[np.uint64]:
+    """64 bits each: splitmix64 of each sample's number (Steele et al. 2014)."""
     count = math.prod(shape)
     z = np.arange(1, count + 1, dtype=np.uint64) + np.uint64(seed << 32)
     z = z * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return ((z >> np.uint64(11)).astype(np.float64) * 2.0**-53).reshape(shape)
+    return (z ^ (z >> np.uint64(31))).reshape(shape)
 
 
 def _full(dtype: str) -> float:

@@ -6,7 +6,6 @@ Every probe is the same in every run, on every platform and with every version o
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,15 @@ from ..dtypes import FLOATING
 from ..plans import Plan
 from . import patterns
 from .accepted import ANYTHING, Accepted
+from .arrangements import ARRANGEMENTS, arrangements_of
 from .layouts import Layout
 from .lengths import Reach, reach_of, several
 
-__all__ = ["ARRANGEMENTS", "KINDS", "Probe", "probes"]
+__all__ = ["KINDS", "Probe", "large_probes", "probes"]
 
 KINDS = (
-    "size", "impulse", "constant", "ramp", "checkerboard", "random", "wide", "subnormal",
-    "special", "batch", "memory", "picture",
+    "size", "aligned", "impulse", "constant", "ramp", "checkerboard", "random", "wide", "huge",
+    "subnormal", "special", "batch", "memory", "picture", "long", "large",
 )  # fmt: skip
 """What probes are there for: in special ones there is NaN or infinity, memory ones have strides."""
 
@@ -33,24 +33,17 @@ _MOST_SAMPLES = 12_000
 _MANY_OUTPUTS = 275
 """Along one axis: more than a block, a warp or a line of a fixed size would hold, 256 at most."""
 
+_LINE, _THIN_SAMPLES = 4_200, 17_000
+"""Samples along one axis, beyond what a line of 4,096 holds, and of a whole thin probe."""
+
+_MANY_CHANNELS = 67
+"""More than a block of 64 holds."""
+
+_LONG, _MANY_PLACES, _LARGE, _LARGE_WORK = 20_011, 66_000, 1_200_000, 32_000_000
+"""For large probes: samples along one axis, outputs beyond what 16 bits count, and samples, these
+also times the taps."""
+
 Pattern = Callable[..., NDArray[np.float64]]
-
-
-def _every_second(x: NDArray[Any]) -> NDArray[Any]:
-    wider = np.repeat(x, 2, axis=-1)
-    wider[..., 1::2] = 1  # what is skipped is not what is read
-    return wider[..., ::2]
-
-
-ARRANGEMENTS: MappingProxyType[str, Callable[[NDArray[Any]], NDArray[Any]]] = MappingProxyType(
-    {
-        "contiguous": lambda x: x.copy("C"),
-        "Fortran order": lambda x: x.copy("F"),
-        "every second sample of a wider array": _every_second,
-        "reversed in memory": lambda x: x[::-1, ...].copy("C")[::-1, ...],
-    }
-)
-"""How an array lies in memory: functions that give the same values in memory of their own."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,9 @@ class Probe:
     kind : str
         One of `KINDS`.
     arrangement : str
-        One of `ARRANGEMENTS`: how it is handed over.
+        One of `aa_ref.oracle.arrangements.ARRANGEMENTS`: how it is handed over.
+    recipe : int or None
+        The seed, if it is made by `aa_ref.oracle.patterns.recipe` in its own shape.
     """
 
     label: str
@@ -76,6 +71,12 @@ class Probe:
     x: NDArray[Any]
     kind: str
     arrangement: str = "contiguous"
+    recipe: int | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is asked only of functions that are right for all that is smaller."""
+        return self.kind in ("long", "large")
 
     def fresh(self) -> NDArray[Any]:
         """The input in memory of its own, which may be written to."""
@@ -84,14 +85,18 @@ class Probe:
 
 @dataclass(frozen=True)
 class _Draft:
-    """A probe before its array is made: its shape is (batch, channels, *lengths)."""
+    """A probe before its array is made: its shape is (batch, channels, *lengths).
+
+    Without a pattern it is noise by the recipe, for a seed.
+    """
 
     label: str
     description: str
     kind: str
     shape: tuple[int, ...]
-    pattern: Pattern
+    pattern: Pattern | None
     arrangement: str = "contiguous"
+    recipe: int | None = None
 
     @property
     def samples(self) -> int:
@@ -107,7 +112,7 @@ def probes(
     seed: int = 0,
     accepts: Accepted = ANYTHING,
 ) -> Iterator[Probe]:
-    """Every probe for one question, smallest first.
+    """Every probe for one question but the large ones, smallest first.
 
     Parameters
     ----------
@@ -130,7 +135,8 @@ def probes(
     reach = reach_of(plan_for, len(layout.name))
     drafts = [
         *_sizes(reach, dtype, seed, accepts),
-        *_thin(reach, dtype, seed + 50),
+        *_aligned(reach, seed + 40),
+        *_thin(reach, seed + 50),
         *_impulses(reach, dtype, accepts),
         *_plain(reach, dtype),
         *_numbers(reach, dtype, seed + 100),
@@ -140,11 +146,44 @@ def probes(
     ]
     if dtype in FLOATING:
         drafts += _special(layout, reach, dtype, channels, accepts)
+    yield from _in_order(drafts, layout, dtype, channels, accepts)
+
+
+def large_probes(
+    layout: Layout,
+    dtype: str,
+    plan_for: Callable[[tuple[int, ...]], Plan],
+    *,
+    channels: int | None = None,
+    seed: int = 0,
+    accepts: Accepted = ANYTHING,
+) -> Iterator[Probe]:
+    """Long and large arrays, as `probes`: for functions that are right for all that is smaller.
+
+    None for functions that take certain shapes alone, which `probes` have.
+    """
+    if accepts.shapes:
+        return
+    reach = reach_of(plan_for, len(layout.name))
+    drafts = [
+        *_long_lines(reach, seed + 400),
+        _large(reach, _alone(layout, channels, accepts)[1], seed + 450),
+    ]
+    yield from _in_order(drafts, layout, dtype, channels, accepts)
+
+
+def _in_order(
+    drafts: list[_Draft], layout: Layout, dtype: str, channels: int | None, accepts: Accepted
+) -> Iterator[Probe]:
     if not accepts.anything:
         drafts = _fitted(drafts, accepts)
-    alone = (accepts.batch or 1, 1 if channels is None or not layout.has_channels else channels)
-    for draft in sorted(drafts, key=lambda d: d.samples):  # stable: else in the order above
-        yield _made(draft, layout, dtype, alone)
+    for draft in sorted(drafts, key=lambda d: d.samples):  # stable: else in the order given
+        yield _made(draft, layout, dtype, _alone(layout, channels, accepts))
+
+
+def _alone(layout: Layout, channels: int | None, accepts: Accepted) -> tuple[int, int]:
+    """How many batch entries and channels there are where one would do."""
+    return accepts.batch or 1, 1 if channels is None or not layout.has_channels else channels
 
 
 def _fitted(drafts: list[_Draft], accepts: Accepted) -> list[_Draft]:
@@ -166,13 +205,21 @@ def _fitted(drafts: list[_Draft], accepts: Accepted) -> list[_Draft]:
 
 
 def _made(draft: _Draft, layout: Layout, dtype: str, alone: tuple[int, int]) -> Probe:
-    values = patterns.cast(draft.pattern(draft.shape), dtype)
-    for axis, count in enumerate(alone):
-        if values.shape[axis] == 1 < count:
-            values = np.repeat(values, count, axis)
-    x = layout.arrange(values)
+    batch, channels, *lengths = draft.shape
+    if draft.pattern is None:
+        batch, channels = (
+            n if k == 1 else k for n, k in zip(alone, (batch, channels), strict=True)
+        )
+        shape = layout.shape(batch, channels, tuple(lengths))
+        x = patterns.cast(patterns.recipe(shape, dtype, draft.recipe or 0), dtype)
+    else:
+        values = patterns.cast(draft.pattern(draft.shape), dtype)
+        for axis, count in enumerate(alone):
+            if values.shape[axis] == 1 < count:
+                values = np.repeat(values, count, axis)
+        x = layout.arrange(values)
     x.flags.writeable = False
-    return Probe(draft.label, draft.description, x, draft.kind, draft.arrangement)
+    return Probe(draft.label, draft.description, x, draft.kind, draft.arrangement, draft.recipe)
 
 
 def _by(lengths: tuple[int, ...]) -> str:
@@ -195,19 +242,74 @@ def _sizes(reach: list[Reach], dtype: str, seed: int, accepts: Accepted) -> Iter
         )  # fmt: skip
 
 
-def _thin(reach: list[Reach], dtype: str, seed: int) -> Iterator[_Draft]:
+def _aligned(reach: list[Reach], seed: int) -> Iterator[_Draft]:
+    """Lengths that are equal, multiples of 8, multiples of 32, and both: for fast paths."""
+    least = max(a.middling for a in reach)
+
+    def from_least(step: int) -> int:
+        return -(-least // step) * step
+
+    eight = from_least(8) + 8 * (from_least(8) % 32 == 0)
+    wanted = [(eight, 16), (from_least(32), 32)]
+    found = [tuple(start + k * step for k in range(len(reach))) for start, step in wanted]
+    if len(reach) > 1:
+        found += [(least,) * len(reach), (from_least(32),) * len(reach)]
+    for k, lengths in enumerate(found):
+        size = _by(lengths)
+        yield _noise(f"aligned-{size}", f"random samples, {size}", "aligned", lengths, seed + k)
+
+
+def _noise(label: str, description: str, kind: str, lengths: tuple[int, ...], seed: int) -> _Draft:
+    return _Draft(label, description, kind, _plane(lengths), None, recipe=seed)
+
+
+def _thin(reach: list[Reach], seed: int) -> Iterator[_Draft]:
     """Long along each axis in turn, and no longer than needed along the others."""
     if len(reach) == 1:
         return  # `_long` is longer
     for axis, a in enumerate(reach):
         lengths = [max(b.least, 3 + k) for k, b in enumerate(reach)]
-        most = _MOST_SAMPLES * lengths[axis] // int(np.prod(lengths))
-        lengths[axis] = max(a.middling, min(_MANY_OUTPUTS * a.step, most))
+        most = _THIN_SAMPLES * lengths[axis] // int(np.prod(lengths))
+        lengths[axis] = max(a.middling, min(max(_MANY_OUTPUTS * a.step, _LINE), most))
         size = _by(tuple(lengths))
-        yield _Draft(
+        yield _noise(
             f"size-{size}-thin", f"random samples, long and thin, {size}", "size",
-            _plane(tuple(lengths)), partial(patterns.random, dtype=dtype, seed=seed + axis),
+            tuple(lengths), seed + axis,
         )  # fmt: skip
+
+
+def _long_lines(reach: list[Reach], seed: int) -> Iterator[_Draft]:
+    """More than 4,096 outputs along each axis in turn, of 20,000 samples at most."""
+    for axis, a in enumerate(reach):
+        lengths = tuple(
+            max(a.middling, min(4_100 * a.step + 3, _LONG)) if b is a else _few(b) + k
+            for k, b in enumerate(reach)
+        )
+        size = _by(lengths)
+        yield _noise(f"long-{size}", f"random samples, {size}", "long", lengths, seed + axis)
+
+
+def _few(a: Reach) -> int:
+    """A length with an output or two."""
+    return a.least + min(a.step, 4)
+
+
+def _large(reach: list[Reach], channels: int, seed: int) -> _Draft:
+    """A plane of more outputs than 16 bits count, if that takes no more than 1.2 million samples.
+
+    For several channels and long filters it is smaller.
+    """
+    dimensions = len(reach)
+    volume = _MANY_PLACES * float(np.prod([a.step for a in reach]))
+    most = min(_LARGE, _LARGE_WORK / max(2 * a.radius + 1 for a in reach)) / channels
+    outputs = (_MANY_PLACES * min(1.0, most / volume)) ** (1 / dimensions)
+    middle = (dimensions - 1) / 2
+    lengths = tuple(
+        max(a.middling, int(outputs * (1 + 0.1 * (k - middle)) * a.step + 2 * a.step) | 1)
+        for k, a in enumerate(reach)
+    )
+    size = _by(lengths)
+    return _noise(f"large-{size}", f"random samples, {size}", "large", lengths, seed)
 
 
 def _impulses(reach: list[Reach], dtype: str, accepts: Accepted) -> Iterator[_Draft]:
@@ -271,6 +373,10 @@ def _numbers(reach: list[Reach], dtype: str, seed: int) -> Iterator[_Draft]:
     )  # fmt: skip
     if dtype in FLOATING:
         yield _Draft(
+            f"huge-{size}", f"samples near half of the type's largest number, {size}", "huge",
+            _plane(middling), partial(patterns.huge, dtype=dtype, seed=seed + 15),
+        )  # fmt: skip
+        yield _Draft(
             f"subnormal-{size}", f"samples below the smallest normal number, {size}", "subnormal",
             _plane(middling), partial(patterns.subnormal, dtype=dtype, seed=seed + 20),
         )  # fmt: skip
@@ -306,12 +412,22 @@ def _several_at_once(
     accepts: Accepted,
 ) -> Iterator[_Draft]:
     lengths = tuple(max(a.least, 2 * a.step) + k + 1 for k, a in enumerate(reach))
-    for k, (batch, several_channels) in enumerate(_counts(layout, channels, accepts)):
-        label = f"batch-{batch}x{several_channels}-{_by(lengths)}"
+    counts = _counts(layout, channels, accepts)
+    short = tuple(_few(a) + k for k, a in enumerate(reach))
+    cases = [(pair, lengths if max(pair) < _MANY_CHANNELS else short) for pair in counts]
+    few = (
+        accepts.batch or (2 if layout.has_batch else 1),
+        (channels or 5) if layout.has_channels else 1,
+    )
+    for axis, a in enumerate(reach):  # where code may guess which dimension holds channels
+        if a.least <= 3 and max(few) > 1 and accepts.anything:
+            cases.append((few, (*lengths[:axis], 3, *lengths[axis + 1 :])))
+    for k, ((batch, several_channels), size) in enumerate(cases):
         yield _Draft(
-            label, f"random samples, {_counted(batch, 'entry', 'entries')} of "
+            f"batch-{batch}x{several_channels}-{_by(size)}",
+            f"random samples, {_counted(batch, 'entry', 'entries')} of "
             f"{_counted(several_channels, 'channel', 'channels')} of "
-            f"{_by(lengths)}", "batch", (batch, several_channels, *lengths),
+            f"{_by(size)}", "batch", (batch, several_channels, *size),
             partial(patterns.random, dtype=dtype, seed=seed + k),
         )  # fmt: skip
 
@@ -319,14 +435,16 @@ def _several_at_once(
 def _counts(layout: Layout, channels: int | None, accepts: Accepted) -> list[tuple[int, int]]:
     """Numbers of batch entries and channels, several of one or both where there is a letter.
 
-    The last are more than the 2 entries and the 3 channels that much code is written for.
+    Among them are more than the 2 entries and the 1, 3 or 4 channels that much code is written for,
+    and more channels than a block of 64 holds.
     """
     if accepts.batch is not None:
         found = [(accepts.batch, channels or 1)]
     elif channels is None:
-        found = [(1, 2), (2, 1), (2, 3), (3, 5)]
+        found = [(1, 2), (1, 3), (1, 4), (2, 1), (2, 3), (2, 4), (3, 5), (5, 1), (5, 2)]
+        found.append((2, _MANY_CHANNELS))
     else:
-        found = [(1, channels), (2, channels), (3, channels)]
+        found = [(1, channels), (2, channels), (3, channels), (5, channels)]
     if not layout.has_channels:
         found = [(n, 1) for n, _ in found]
     if not layout.has_batch:
@@ -344,9 +462,7 @@ def _in_memory(
 ) -> Iterator[_Draft]:
     lengths = tuple(max(a.least, 2 * a.step) + 2 * k + 3 for k, a in enumerate(reach))
     count = _two(layout, channels, accepts)
-    for arrangement in ARRANGEMENTS:
-        if arrangement == "contiguous" or (arrangement[0] == "F" and len(layout.name) == 1):
-            continue
+    for arrangement in arrangements_of(len(layout.name)):
         yield _Draft(
             f"memory-{arrangement.replace(' ', '-').lower()}", f"random samples, {arrangement}",
             "memory", (*count, *lengths), partial(patterns.random, dtype=dtype, seed=seed),

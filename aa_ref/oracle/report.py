@@ -12,6 +12,7 @@ import numpy as np
 
 from .evidence import Evidence
 from .findings import Finding
+from .scope import Scope
 
 __all__ = ["SCHEMA", "Grade", "Report"]
 
@@ -59,6 +60,8 @@ class Report:
         `aa_ref.oracle.diagnosis.Diagnosis` tells.
     calls : int
         How often the functions were asked.
+    scope : Scope or None
+        How far the questions went.
     evidence : Evidence or None
         Answers to look at, for `to_html`.
     """
@@ -74,6 +77,7 @@ class Report:
     convention: str | None
     recovered: dict[str, Any]
     calls: int
+    scope: Scope | None = None
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -137,6 +141,9 @@ class Report:
             lines += [""] if told[:texts] else []
             for text in told[:texts]:
                 lines += _wrapped(f"{title}: {text}", "")
+        if self.scope is not None:
+            lines += ["", *_wrapped(f"asked: {self.scope.asked()}", "")]
+            lines += _wrapped(f"not asked: {self.scope.not_asked()}", "")
         return [line.rstrip() for line in lines]
 
     def _left_out(self, codes: int, texts: int | None) -> list[str]:
@@ -158,6 +165,7 @@ class Report:
             "convention": self.convention, "findings": [f.to_dict() for f in self.findings],
             "recovered": _plain(self.recovered),
             "suspicions": list(self.suspicions), "notes": list(self.notes), "calls": self.calls,
+            "scope": None if self.scope is None else self.scope.to_dict(),
         }  # fmt: skip
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:

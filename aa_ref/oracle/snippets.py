@@ -1,6 +1,7 @@
 """Code that shows a finding, to be copied and run: NumPy, the function, and one small array."""
 
 import base64
+import math
 import textwrap
 import zlib
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..plans import Direction
 from .calls import Question
+from .patterns import RECIPE_BITS
 from .programs import Program
 from .targets import target_of
 
@@ -24,17 +26,23 @@ _ARRANGE = {
     "Fortran order": "x = np.asfortranarray(x)",
     "every second sample of a wider array": "x = np.repeat(x, 2, axis=-1)[..., ::2]",
     "reversed in memory": "x = x[::-1].copy()[::-1]",
+    "rows of a wider array": "x = np.concatenate([x, x[..., :1]], axis=-1)[..., :-1]",
+    "a crop of a larger array": "x = np.pad(x, 1)[(slice(1, -1),) * x.ndim]",
+    "second axis last in memory": "x = np.moveaxis(np.moveaxis(x, 1, -1).copy(), -1, 1)",
 }
 
 
 def snippet(functions: Mapping[Direction, Any], question: Question, lines: Sequence[str]) -> str:
     """Code that makes ``x``, gets ``y`` from the function, and ends with ``lines``.
 
+    In these, ``{call}`` stands for the function's name.
+
     A function that cannot be imported, such as a lambda, is called ``fn`` (the adjoint ``adjoint``)
     and has to be there.
     """
     function, x = functions[question.direction], question.x
     imports: list[str] = []
+    call = ""  # of a program nothing is asked again
     if isinstance(function, Program):
         calls = _run(function, question, any("x." in line for line in lines))
     else:
@@ -43,11 +51,12 @@ def snippet(functions: Mapping[Direction, Any], question: Question, lines: Seque
         calls = [f"y = {call}(x{shape})"]
     if x.dtype.name == "bfloat16":
         imports = ["import ml_dtypes", *imports]
-    code, modules = _array(x)
+    code, modules = _array(x) if question.recipe is None else (_by_recipe(question), [])
     if isinstance(function, Program):
         modules = [*modules, "subprocess"]
     in_memory = question.arrangement in _ARRANGE and not isinstance(function, Program)
     arrange = [_ARRANGE[question.arrangement]] if in_memory else []
+    lines = [line.replace("{call}", call) for line in lines]
     head = [
         *(f"import {m}" for m in modules),
         *(
@@ -108,6 +117,25 @@ def _array(x: NDArray[Any]) -> tuple[list[str], list[str]]:
         f"x = np.frombuffer(zlib.decompress(base64.b85decode(data)), {dtype})",
         f"x = x.reshape({x.shape}).copy()",
     ], ["base64", "zlib"]  # fmt: skip
+
+
+def _by_recipe(question: Question) -> list[str]:
+    """Lines that make the array as `patterns.recipe` does, repeated where it is."""
+    x, seed = question.x, question.recipe or 0
+    bits = RECIPE_BITS[x.dtype.name]
+    value = "z" if x.dtype.kind == "u" else f"(z * 2.0**{1 - bits} - 1)"
+    dtype = "ml_dtypes.bfloat16" if x.dtype.name == "bfloat16" else f"np.{x.dtype.name}"
+    periods = {axis: period for axis, period, _ in question.repeats}
+    shape = tuple(periods.get(k, n) for k, n in enumerate(x.shape))
+    return [
+        f"z = np.arange(1, {math.prod(shape) + 1}, dtype=np.uint64) + np.uint64({seed << 32})",
+        "z = z * np.uint64(0x9E3779B97F4A7C15)",
+        "z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)",
+        "z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)",
+        f"z = (z ^ (z >> np.uint64(31))) >> np.uint64({64 - bits})",
+        f"x = {value}.astype({dtype}).reshape({shape})",
+        *(f"x = x.take(np.arange({n}) % {p}, axis={axis})" for axis, p, n in question.repeats),
+    ]
 
 
 def _literal(flat: NDArray[Any], shape: tuple[int, ...], dtype: str) -> list[str]:

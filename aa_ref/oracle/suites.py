@@ -17,6 +17,7 @@ PROPERTIES = MappingProxyType(
         "returns-the-right-type": ("dtype",),
         "returns-the-right-size": ("size",),
         "leaves-its-input-alone": ("mutates",),
+        "returns-memory-of-its-own": ("aliases",),
         "answers-twice-alike": ("unstable",),
         "keeps-to-the-boundary": ("boundary",),
         "keeps-to-the-centres": ("phase", "stride"),

@@ -7,6 +7,7 @@ result. The truth, the bound and the spread of NaN all read it from here.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "gain",
     "longest",
     "magnitudes",
+    "off_by",
     "raised",
     "reached",
     "slabs",
@@ -41,18 +43,37 @@ def weighted(
     moved = np.moveaxis(values, a.axis, 0)
     forward = direction == "forward"
     total = np.zeros((a.out_length if forward else a.length, *moved.shape[1:]), values.dtype)
-    centres = a.centres
-    for weight, offset in zip(weights, range(-a.radius, a.radius + 1), strict=True):
-        inputs = fold(centres + offset, a.length, a.boundary)
-        outputs = np.flatnonzero(inputs >= 0)  # the others read a zero beyond the ends
-        inputs = inputs[outputs]
+    for weight, (inputs, outputs, several) in zip(weights, _reads(a), strict=True):
         if forward:
             total[outputs] += weight * moved[inputs]
-        elif (np.diff(inputs) > 0).all():
+        elif not several:
             total[inputs] += weight * moved[outputs]
-        else:  # several outputs read one input
+        else:
             np.add.at(total, inputs, weight * moved[outputs])
     return np.moveaxis(total, 0, a.axis)
+
+
+@lru_cache(maxsize=64)
+def _reads(a: AxisPlan) -> list[tuple[Any, Any, bool]]:
+    """For each tap: inputs, the outputs that read them by it, and if several read one input."""
+    found = []
+    for offset in range(-a.radius, a.radius + 1):
+        inputs = fold(a.centres + offset, a.length, a.boundary)
+        outputs = np.flatnonzero(inputs >= 0)  # the others read a zero beyond the ends
+        inputs = inputs[outputs]
+        several = not (np.diff(inputs) > 0).all()
+        found.append((inputs if several else _evenly(inputs), _evenly(outputs), several))
+    return found
+
+
+def _evenly(places: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """The places as a slice, with which arrays need not be copied, if they rise in even steps."""
+    if places.size == 0:
+        return slice(0, 0)
+    step = int(places[1] - places[0]) if places.size > 1 else 1
+    if step < 1 or (np.diff(places) != step).any():
+        return places
+    return slice(int(places[0]), int(places[-1]) + 1, step)
 
 
 def _ones(a: AxisPlan) -> NDArray[np.float64]:
@@ -69,9 +90,15 @@ def counted(plan: Plan, mask: NDArray[np.bool_], direction: Direction) -> NDArra
 
 def reached(plan: Plan, mask: NDArray[np.bool_], direction: Direction) -> NDArray[np.bool_]:
     """Which results have a product with any sample of the mask."""
+    if not mask.any():
+        forward = direction == "forward"
+        return np.zeros(plan.out_shape if forward else plan.shape, bool)
+    if direction == "forward" and mask.all():  # where each result has one with its centre
+        return np.ones(plan.out_shape, bool)
     return counted(plan, mask, direction) > 0
 
 
+@lru_cache(maxsize=64)
 def longest(a: AxisPlan, direction: Direction) -> int:
     """The products in the longest sum of a pass."""
     line = np.ones(a.length if direction == "forward" else a.out_length)
@@ -134,10 +161,22 @@ def raised(
     rounded weight, a product and the sums with the terms beside; ``more`` counts the roundings
     besides. Where nothing but zeros was summed (outside of ``support``) the sum is exactly zero.
     """
+    relative, tiny = _lost(plan, direction, more)
+    with np.errstate(all="ignore"):
+        high = sums * (1 + relative) + tiny
+    return np.where(support, high, 0.0)
+
+
+def off_by(magnitude: NDArray[np.float64], plan: Plan, direction: Direction) -> NDArray[np.float64]:
+    """How far sums of products, computed in binary64, are from the real ones; as for `raised`.
+
+    ``magnitude`` is the sum of the magnitudes, or above it.
+    """
+    relative, tiny = _lost(plan, direction)
+    return magnitude * relative + tiny
+
+
+def _lost(plan: Plan, direction: Direction, more: int = 0) -> tuple[float, float]:
     lengths = [longest(a, direction) for a in plan.passes]
     roundings = more + sum(n + 2 for n in lengths) + 4
-    with np.errstate(all="ignore"):
-        high = (
-            sums * (1 + roundings * 2.0**-52) + math.prod(lengths) * (len(lengths) + 1) * _SMALLEST
-        )
-    return np.where(support, high, 0.0)
+    return roundings * 2.0**-52, math.prod(lengths) * (len(lengths) + 1) * _SMALLEST

@@ -19,7 +19,7 @@ from .terms import Terms
 
 __all__ = ["Gradient", "gradients", "identity_of"]
 
-_KINDS = ("size", "constant", "random", "batch", "memory")
+_KINDS = ("size", "aligned", "constant", "random", "batch", "memory", "long", "large")
 _SEED = 900
 
 
@@ -47,10 +47,11 @@ def identity_of(
 ) -> str:
     """Whether forward's ``y`` and the adjoint's ``z`` are transposes of each other, in words.
 
-    Nothing where that cannot be said: the operation on integers is not linear.
+    Nothing where that cannot be said: the operation on integers is not linear. And nothing of large
+    arrays, which are asked only where the smaller tell that it holds.
     """
     plan = terms.plan(gradient.shape, "adjoint")
-    if y is None or z is None or terms.dtype not in FLOATING:
+    if y is None or z is None or terms.dtype not in FLOATING or gradient.probe.is_large:
         return ""
     if (y.shape, z.shape) != (plan.out_shape, plan.shape):
         return ""

@@ -1,31 +1,40 @@
 """One check under way: every probe is asked, every answer judged, the first failure kept."""
 
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..plans import Direction, Plan
 from .accepted import in_batches
 from .calls import Answer, Caller, Question
 from .comparison import Comparison
+from .endurance import Endurance
 from .environment import standard_arithmetic
 from .errors import OracleError
 from .evidence import Case, evidence_of
 from .explaining import Failure, explained
-from .faults import Fault, judge_answer
+from .faults import Fault, judge_answer, judge_repeated
 from .findings import CODES, Finding
 from .flushing import flushing_explains
-from .probes import Probe, probes
+from .lengths import reach_of
+from .patterns import array_type
+from .probes import Probe, large_probes, probes
 from .report import Grade, Report
+from .scope import Scope
 from .snippets import snippet
 from .suspicions import suspicions
 from .terms import Terms
 from .transposes import Gradient, gradients, identity_of
 
 __all__ = ["Trial"]
+
+_PATIENCE, _MANY = 30.0, 10_000
+"""Seconds that a large probe may take, and samples from which on time grows with their number."""
 
 
 @dataclass
@@ -39,6 +48,7 @@ class Trial:
     over: bool = False
     asked: int = 0
     planned: int | None = None
+    pace: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     compared: list[tuple[Probe, Comparison]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -50,47 +60,85 @@ class Trial:
     remarks: dict[str, list[str]] = field(default_factory=dict)
     convention: str | None = None
     recovered: dict[str, Any] = field(default_factory=dict)
+    scope: Scope = field(init=False)
 
-    def run(self, channels: int | None, seed: int) -> None:
-        """Ask everything, and explain what is wrong."""
+    def __post_init__(self) -> None:
+        self.scope = Scope(self.terms.layout)
+
+    def run(self, channels: int | None, seed: int, minutes: float = 0) -> None:
+        """Ask everything, for so many minutes larger things too, and explain what is wrong."""
+        terms = self.terms
+        found = self._made(probes, channels, seed)
+        terms.bound(found[0].x, terms.plan(found[0].x.shape), "forward")  # refuses unknown terms
+        self._ask_all(found, seed)
+        if not (self.failures or self.findings):
+            self._ask_all(self._made(large_probes, channels, seed), seed)
+        if minutes and not (self.failures or self.findings):
+            failing = Endurance(terms, self._ask, channels, seed).run(minutes)
+            if failing is not None:
+                for fault in failing.faults:
+                    self._find_once(fault, failing.description, failing.question)
+        if not self.over and (self.failures or any(f.code == "size" for f in self.findings)):
+            self._explain(channels)
+        self._look_at_empty_batch(channels)
+
+    def _made(
+        self, make: Callable[..., Iterator[Probe]], channels: int | None, seed: int
+    ) -> list[Probe]:
         terms = self.terms
         with standard_arithmetic():  # where subnormal numbers are not zeros
             found = list(
-                probes(
+                make(
                     terms.layout, terms.dtype, terms.plan, channels=channels, seed=seed,
                     accepts=terms.accepts,
                 )
             )  # fmt: skip
-        terms.bound(found[0].x, terms.plan(found[0].x.shape), "forward")  # refuses unknown terms
-        given = list(gradients(found, terms, seed)) if "adjoint" in self.functions else []
-        self.planned = 2 * len(found) + len(given)
-        self.progress(0, self.planned)
+        return [p for p in found if p.kind != "huge" or terms.holds_largest]
+
+    def _ask_all(self, found: list[Probe], seed: int) -> None:
+        """Ask these, all of them again, and for the gradients that go with them."""
+        given = list(gradients(found, self.terms, seed)) if "adjoint" in self.functions else []
+        self.planned = self.asked + 2 * len(found) + len(given)
+        self.progress(self.asked, self.planned)
         for probe in found:
-            self._forward(probe)
+            if self._is_patient(probe):
+                self._forward(probe)
         if not self.failures:  # which would have a reason that explains these, too
             for fault, description, question in self.impossible:
                 self._find_once(fault, description, question)
         self._again(found)
         for gradient in given:
             self._adjoint(gradient)
-        if not self.over and (self.failures or any(f.code == "size" for f in self.findings)):
-            self._explain(channels)
 
-    def _ask(self, question: Question) -> Answer | None:
-        """The answer, or None where an earlier one was the last."""
+    def _is_patient(self, probe: Probe) -> bool:
+        """Whether a function at the pace of its last call answers this within half a minute."""
+        wanted = self.pace * probe.x.size
+        if not probe.is_large or wanted < _PATIENCE:
+            return True
+        by = "×".join(map(str, probe.x.shape))
+        self.notes.append(f"was not asked of shape {by}, which would take it some {wanted:.0f} s")
+        return False
+
+    def _ask(self, question: Question, label: str = "") -> Answer | None:
+        """The answer, or None where an earlier one was the last; counted if it has a label."""
         if self.over:
             return None
+        begun = time.monotonic()
         answer = self.caller.ask(question)
+        if question.x.size > _MANY:
+            self.pace = (time.monotonic() - begun) / question.x.size
         self.asked += 1
         self.progress(self.asked, self.planned)
+        if label:
+            self.scope.add(question, label, 0 if answer.y is None else answer.y.size)
         if answer.end in ("timed out", "died"):
             self.over = True
             self.notes.append(f"nothing was asked after call {self.asked}, which did not end")
         return answer
 
     def _forward(self, probe: Probe) -> None:
-        question = Question("forward", probe.x, probe.arrangement)
-        answer = self._ask(question)
+        question = _question_of(probe)
+        answer = self._ask(question, probe.label)
         if answer is None:
             return
         plan = self.terms.plan(probe.x.shape)
@@ -135,24 +183,40 @@ class Trial:
         changed = []
         for probe in reversed(found):
             first = self.answers.get(probe.label)
-            question = Question("forward", probe.x, probe.arrangement)
-            answer = None if first is None else self._ask(question)
+            question = _question_of(probe)
+            answer = None if first is None else self._ask(question, probe.label)
             if first is None or answer is None:
                 continue
-            if answer.y is None or not _same(answer.y, first):
-                changed.append((probe, question, answer))
-        for probe, question, answer in reversed(changed):
-            how = "another result" if answer.end == "returned" else f"{answer.end}, {answer.words}"
-            fault = Fault(
-                "unstable", "gives another answer when it is asked again",
-                f"the second answer: {how}",
-                ["# asked again, after other calls, it gave another answer"],
-            )  # fmt: skip
-            self._find_once(fault, probe.description, question)
+            fault = judge_repeated(answer, first)
+            if fault is not None:
+                changed.append((fault, probe.description, question))
+        for found_out in reversed(changed):
+            self._find_once(*found_out)
+
+    def _look_at_empty_batch(self, channels: int | None) -> None:
+        """Note what becomes of a batch without entries; asked last, since a crash ends all."""
+        layout = self.terms.layout
+        few = self.terms.accepts.batch is not None or bool(self.terms.accepts.shapes)
+        if self.over or few or not layout.has_batch:
+            return
+        if any(f.code == "error" for f in self.findings):
+            return
+        reach = reach_of(self.terms.plan, len(layout.name))
+        lengths = self.terms.accepts.nearest(tuple(a.least + a.step for a in reach))
+        shape = layout.shape(0, channels or 1, lengths)
+        x = np.zeros(shape, array_type(self.terms.dtype))
+        answer, wanted = self.caller.ask(Question("forward", x)), self.terms.plan(shape).out_shape
+        self.asked += 1
+        if answer.y is None or answer.y.shape != wanted:
+            found = answer.words if answer.y is None else f"a result of shape {answer.y.shape}"
+            self.notes.append(
+                f"fails on an empty batch, of shape {shape}, which frameworks do pass: {found}; "
+                f"the contract gives an empty result, of shape {wanted}"
+            )
 
     def _adjoint(self, gradient: Gradient) -> None:
         question = Question("adjoint", gradient.g, gradient.probe.arrangement, gradient.shape)
-        answer = self._ask(question)
+        answer = self._ask(question, gradient.probe.label)
         if answer is None:
             return
         plan = self.terms.plan(gradient.shape, "adjoint")
@@ -160,10 +224,12 @@ class Trial:
         words = ""
         if comparison is not None:
             self._keep(gradient.probe, comparison)
-            ahead = self.answers.get(gradient.probe.label)
-            words = identity_of(gradient, ahead, answer.y, self.terms)
+            if faults:
+                ahead = self.answers.get(gradient.probe.label)
+                words = identity_of(gradient, ahead, answer.y, self.terms)
         for fault in faults:
-            code = fault.code if fault.code in ("timeout", "error", "mutates") else "adjoint"
+            of_calls = ("timeout", "error", "mutates", "aliases")
+            code = fault.code if fault.code in of_calls else "adjoint"
             named = replace(fault, code=code, message=f"the adjoint {fault.message}{words}")
             self._find_once(named, f"gradient of {gradient.probe.description}", question)
 
@@ -235,18 +301,15 @@ class Trial:
             max((c.worst for _, c in self.compared), default=0.0),
             tuple(sorted(self.findings, key=lambda f: list(CODES).index(f.code))),
             tuple(self.suspicions), (*self.notes, *(_said_of(*r) for r in remarks)),
-            self.convention, self.recovered, self.asked,
+            self.convention, self.recovered, self.asked, self.scope,
             evidence_of(self.terms, self.cases),
         )  # fmt: skip
+
+
+def _question_of(probe: Probe) -> Question:
+    return Question("forward", probe.x, probe.arrangement, recipe=probe.recipe)
 
 
 def _said_of(remark: str, labels: list[str]) -> str:
     more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
     return f"{labels[0]}{more}: {remark}"
-
-
-def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Whether two answers are one: but for the bits of NaN, and +0.0 beside -0.0."""
-    if (a.dtype, a.shape) != (b.dtype, b.shape):
-        return False
-    return a.tobytes() == b.tobytes() or bool(((a == b) | ((a != a) & (b != b))).all())

@@ -17,9 +17,9 @@ from ..filters import enclosed_half
 from ..plans import AxisPlan, Plan
 from .errors import OracleError
 from .samples import Samples, as_samples
-from .sums import magnitudes, weighted
+from .sums import close_taps, magnitudes, off_by, weighted
 
-__all__ = ["truth", "truth_of"]
+__all__ = ["near_truth", "truth", "truth_of"]
 
 _DIGITS = 40
 
@@ -84,6 +84,19 @@ def truth_of(samples: Samples) -> NDArray[np.float64]:
         if (low == _rounded(sums + spread, exponent)).all():
             return low + 0.0  # no sum is -0.0
         digits *= 2
+
+
+def near_truth(samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`truth` of finite samples as sums in binary64, and how far they are from it at most.
+
+    For arrays that are too large for sums of Python's integers. What these are off by is given
+    twice over, to leave room for what conversions make of it; infinite where binary64 overflows.
+    """
+    plan, direction, sums = samples.plan, samples.direction, samples.values
+    with np.errstate(all="ignore"):
+        for a in plan.passes:
+            sums = weighted(a, sums, close_taps(a), direction)
+    return sums + 0.0, off_by(magnitudes(plan, np.abs(samples.values), direction), plan, direction)
 
 
 def _as_integers(values: NDArray[np.float64]) -> tuple[NDArray[Any], int]:

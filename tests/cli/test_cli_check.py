@@ -134,6 +134,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(aa_ref.__file__).parents[1])
             0,
             "shapes 48×64",
         ),
+        ("right", ("--thorough", "--minutes", "0.002"), "1/2", 0, "not asked: anything larger"),
     ],
 )
 def test_the_status_is_the_verdict(port, function, options, scale, status, words):
@@ -195,6 +196,7 @@ def test_the_report_as_a_page(port):
         (("--command", "cat", "--no-isolate"), "--no-isolate is for functions; leave it out"),
         (("--backend", "numpy", "--adjoint", "port_under_test:right"), "--adjoint"),
         (("--backend", "abacus"), "abacus"),
+        (("port_under_test:right", "--minutes", "1"), "--thorough"),
         (("port_under_test",), "package.module:function"),
         (("port_under_test.right",), "package.module:function, port_under_test:right perhaps"),
         (("port_under_test.py:right",), "write port_under_test:right"),

@@ -13,8 +13,8 @@ from mutants import MUTANTS, PAIRS, SINGLE, Mutant
 from aa_ref import oracle
 from aa_ref.oracle.diagnosis import diagnose
 
-OF_CALLS = {"adjoint", "timeout"}
-"""Codes that need an adjoint, or a function that hangs: `tests/oracle` has those."""
+OF_CALLS = {"adjoint", "aliases", "timeout"}
+"""Codes that need an adjoint, another call, or a function that hangs: `tests/oracle` has those."""
 
 
 @pytest.mark.parametrize("mutant", [*MUTANTS, *INTEGERS], ids=lambda m: m.name)

@@ -1,5 +1,5 @@
 /* The layer and its adjoint, as one would port them who has the documents and no Python:
- *     stranger SCALE X.npy Y.npy G.npy GX.npy
+ *     stranger SCALE X.npy Y.npy G.npy GX.npy, or recipe:SEED:SHAPE for X.npy and G.npy
  * float32, zeros beyond the ends, the last two axes, K x K weights at once like the original. */
 #include <math.h>
 #include <stdio.h>
@@ -23,6 +23,33 @@ static array read_npy(const char *path) {
     return fclose(file), a;
 }
 
+/* recipe:SEED:LENGTH,LENGTH,...: made as the document says */
+static array by_recipe(const char *text) {
+    array a = {.bytes = 128, .planes = 1, .rows = 1, .columns = 1};
+    char *p;
+    unsigned long long seed = strtoull(text + 7, &p, 10);
+    memset(a.head, ' ', 128), memcpy(a.head, "\x93NUMPY\1\0v", 10), a.head[127] = '\n';
+    a.head[9] = 0;
+    char *rest = (char *)a.head + 10;
+    rest += sprintf(rest, "{'descr': '<f4', 'fortran_order': False, 'shape': (%s,), }", p + 1);
+    *rest = ' ';
+    while (*p++)
+        a.planes *= a.rows, a.rows = a.columns, a.columns = strtol(p, &p, 10);
+    long count = a.planes * a.rows * a.columns;
+    a.x = calloc(count, sizeof(float));
+    for (long n = 1; n <= count; n++) {
+        unsigned long long z = (n + (seed << 32)) * 0x9E3779B97F4A7C15;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        a.x[n - 1] = ((z ^ (z >> 31)) >> 40) * 0x1p-23f - 1;
+    }
+    return a;
+}
+
+static array input(const char *path) {
+    return strncmp(path, "recipe:", 7) ? read_npy(path) : by_recipe(path);
+}
+
 static void write_npy(const char *path, array like, const float *x) {
     FILE *file = fopen(path, "wb");
     fwrite(like.head, like.bytes, 1, file); /* type and shape are the same, so the header is */
@@ -36,7 +63,7 @@ int main(int count, char **arguments) {
     long stride = 1 / scale, radius = lrintf(4 * sigma);
     for (long k = -radius; k <= radius; k++)
         total += taps[k + radius] = expf(-k * k / (2 * sigma * sigma));
-    array x = read_npy(arguments[2]), g = read_npy(arguments[4]);
+    array x = input(arguments[2]), g = input(arguments[4]);
     float *y = calloc(g.planes * g.rows * g.columns, sizeof(float));
     float *gx = calloc(x.planes * x.rows * x.columns, sizeof(float));
     for (long o = 0; o < g.planes * g.rows * g.columns; o++)

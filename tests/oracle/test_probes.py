@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 import aa_ref
 from aa_ref.oracle import patterns
+from aa_ref.oracle.arrangements import ARRANGEMENTS
 from aa_ref.oracle.errors import LayoutError
 from aa_ref.oracle.layouts import as_layout
-from aa_ref.oracle.probes import ARRANGEMENTS, KINDS, probes
+from aa_ref.oracle.probes import KINDS, large_probes, probes
 
 LAYOUTS = ("NCHW", "NHWC", "CHW", "HWC", "HW", "NCDHW", "NCL", "L", "DHWC", "CNHW", "HCW")
 QUESTIONS = [
@@ -37,7 +38,8 @@ def asked(layout, scale, dtype, sampling, **options):
     def plan_for(shape):
         return aa_ref.plan(shape, scale, input_dtype=dtype, axes=found.axes, sampling=sampling)
 
-    return found, plan_for, list(probes(found, dtype, plan_for, **options))
+    made = [m for make in (probes, large_probes) for m in make(found, dtype, plan_for, **options)]
+    return found, plan_for, made
 
 
 @by_question
@@ -56,9 +58,9 @@ def test_every_probe_can_be_asked(question):
 @by_question
 def test_smallest_first_and_no_label_twice(question):
     _, plan_for, found = asked(*question)
-    sizes = [probe.x.size for probe in found]
+    sizes = [(probe.is_large, probe.x.size) for probe in found]
     assert sizes == sorted(sizes)
-    assert sizes[0] == min(np.prod(plan_for(p.x.shape).shape) for p in found)
+    assert sizes[0][1] == min(np.prod(plan_for(p.x.shape).shape) for p in found)
     assert max(Counter(probe.label for probe in found).values()) == 1
 
 
@@ -66,7 +68,7 @@ def test_smallest_first_and_no_label_twice(question):
 def test_every_kind_is_there(question):
     layout, _, found = asked(*question)
     floating = not question[2].startswith("uint")
-    wanted = {kind for kind in KINDS if floating or kind not in ("subnormal", "special")}
+    wanted = {kind for kind in KINDS if floating or kind not in ("huge", "subnormal", "special")}
     if layout.name in ("HW", "L"):
         wanted -= {"batch"}
     assert {probe.kind for probe in found} == wanted
@@ -173,14 +175,16 @@ def test_the_same_on_every_platform_and_version():
             digest.update(f"{probe.label} {probe.x.shape} {probe.x.dtype}".encode())
             digest.update(probe.x.tobytes())
         digests.append(digest.hexdigest()[:16])
-    assert digests == ["be8109052c969c2e", "44577944bf781be9", "247faf0799453294"]
+    assert digests == ["f0506d672ca2da8b", "bcdbd01fa1126b4e", "44d01b710cf104ab"]
 
 
 def test_another_seed_gives_other_noise_and_the_same_shapes():
     first, second = asked(*QUESTIONS[0])[2], asked(*QUESTIONS[0], seed=1)[2]
     assert [p.label for p in first] == [p.label for p in second]
     for a, b in zip(first, second, strict=True):
-        noisy = a.kind in ("random", "wide", "subnormal", "batch", "memory", "size")
+        noisy = a.kind not in (
+            "impulse", "constant", "ramp", "checkerboard", "special", "picture",
+        )  # fmt: skip
         assert (a.x.tobytes() != b.x.tobytes()) == noisy
 
 
@@ -188,7 +192,7 @@ def test_another_seed_gives_other_noise_and_the_same_shapes():
 def test_a_fixed_number_of_channels(channels):
     layout, _, found = asked("NHWC", 0.25, "float32", "slice", channels=channels)
     assert {probe.x.shape[layout.name.index("C")] for probe in found} == {channels}
-    assert {probe.x.shape[0] for probe in found} == {1, 2, 3}
+    assert {probe.x.shape[0] for probe in found} == {1, 2, 3, 5}
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NCL", "CHW", "NHW"])
@@ -200,14 +204,39 @@ def test_several_channels_and_batches_where_there_are_letters(layout):
 
 
 def test_more_of_everything_than_code_is_often_written_for():
-    """More entries than 2, more channels than 3, more outputs than 256 along either axis."""
+    """More entries than 3, channels than 64, inputs and outputs than 4,096 or 16 bits count."""
     _, plan_for, found = asked(*QUESTIONS[0])
-    outputs = [plan_for(probe.x.shape).out_shape for probe in found]
-    n, c, h, w = (max(column) for column in zip(*outputs, strict=True))
-    assert n > 2
-    assert c > 3
-    assert min(h, w) > 256
-    assert max(probe.x.size for probe in found) <= 15_000
+    for shapes in ([p.x.shape for p in found], [plan_for(p.x.shape).out_shape for p in found]):
+        n, c, h, w = (max(column) for column in zip(*shapes, strict=True))
+        assert n > 3
+        assert c > 64
+        assert min(h, w) > 4096
+        assert max(h * w for *_, h, w in shapes) > 1 << 16
+    assert max(probe.x.size for probe in found if not probe.is_large) <= 17_000
+    assert sum(probe.x.size for probe in found) <= 1_400_000
+
+
+@by_question
+def test_equal_lengths_and_multiples_of_8_and_32(question):
+    layout, _, found = asked(*question)
+    sizes = [[p.x.shape[a] for a in layout.axes] for p in found if p.kind == "aligned"]
+    for step in (8, 32):
+        assert any(all(n % step == 0 for n in lengths) for lengths in sizes)
+    assert any(
+        all(n % 8 == 0 for n in lengths) and any(n % 32 for n in lengths) for lengths in sizes
+    )
+    if len(layout.axes) > 1:
+        assert any(len({*lengths}) == 1 and lengths[0] % 8 for lengths in sizes)
+        assert any(len({*lengths}) == len(lengths) and lengths[0] % 32 == 0 for lengths in sizes)
+
+
+def test_a_recipe_makes_numbers_of_the_type():
+    for dtype, bits in patterns.RECIPE_BITS.items():
+        values = patterns.recipe((3, 400), dtype, 5)
+        assert np.array_equal(patterns.cast(values, dtype).astype(np.float64), values)
+        assert len(np.unique(values)) > min(2.0**bits, 1200) * 0.6
+    most = patterns.recipe((1000,), "uint8", 5)
+    assert (most.min(), most.max()) == (0, 255)
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "HWC", "NHW", "L"])

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from ...plans import AxisPlan, Plan
 from ..evidence import Case
-from ..terms import Terms
-from ..truth import truth
+from ..samples import as_samples
+from ..terms import MOST_EXACT, Terms
+from ..truth import near_truth, truth
 
 __all__ = ["Planes", "planes_of"]
 
@@ -111,6 +112,8 @@ def _centre(p: Plan, dimension: int, output: int) -> int:
 def _truth(x: NDArray[np.generic], p: Plan) -> Values:
     """The truth; where NaN and infinity have a part in it, NaN."""
     finite = np.isfinite(x.astype(np.float64))
+    if x.size > MOST_EXACT:
+        return near_truth(as_samples(np.where(finite, x, x.dtype.type(0)), p, "forward"))[0]
     if finite.all():
         return truth(x, p)
     known, spoilt = x.copy(), np.zeros(x.shape, x.dtype)

@@ -77,7 +77,7 @@ def _card(k: int, finding: Finding, example: int) -> Markup:
 
 
 def remarks(report: Report) -> Iterator[Markup]:
-    """Suspicions and notes, if there are any."""
+    """Suspicions and notes, if there are any; and what was asked."""
     about = (
         "Within the bound, but odd to a statistical second look. None of these fails a function."
     )
@@ -88,3 +88,7 @@ def remarks(report: Report) -> Iterator[Markup]:
             items = (tag("li", text) for text in texts)
             lead = tag("p", words, class_="of") if words else ""
             yield tag("section", tag("h2", title), lead, tag("ul", *items))
+    if report.scope is not None:
+        parts = [tag("p", f"Asked: {report.scope.asked()}.")]
+        parts.append(tag("p", f"Not asked: {report.scope.not_asked()}.", class_="of"))
+        yield tag("section", tag("h2", "What was asked"), *parts)

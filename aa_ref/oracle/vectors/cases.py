@@ -36,7 +36,8 @@ class VectorCase:
         What to look at first when a result of this case is wrong.
     shape : tuple of int
     make : function
-        From a shape, a type and a seed to samples in binary64, which are rounded to the type.
+        From a shape, a type and a seed to samples in binary64, which are rounded to the type. With
+        `patterns.recipe` no file holds them.
     scale : float, Fraction, or one for each axis
     input_dtype : str
     options : dict
@@ -59,8 +60,13 @@ class VectorCase:
 
     @property
     def has_adjoint(self) -> bool:
-        """Whether the transpose is part of the case: gradients are floating point."""
-        return self.input_dtype in FLOATING
+        """Whether the transpose is part of the case: of small ones, in floating point."""
+        return self.input_dtype in FLOATING and self.recipe is None
+
+    @property
+    def recipe(self) -> int | None:
+        """The seed of samples that are made by the recipe of ``docs/vectors.md``."""
+        return _seed(self.name) if self.make is patterns.recipe else None
 
     def input(self) -> NDArray[Any]:
         """The storage of x."""
@@ -84,6 +90,9 @@ _TAPS = (
 )
 _SIZE = "the size rule: slice keeps ceil(n / stride) samples"
 _BORDER = "what stands beyond the ends"
+_LARGE = (
+    "what small cases do not reach: seams of blocks, indices of 16 bits, buffers of a fixed size"
+)
 _RANDOM = "if the cases above pass, precision or the order of dimensions"
 
 
@@ -316,5 +325,17 @@ CASES: tuple[VectorCase, ...] = (
         "float32-to-uint8", "float32 in, uint8 out: results below 0 become 0, above 255 255",
         "results that wrap around instead of being clipped",
         (23, 34), inputs.beyond, 0.25, options={"dtype": "uint8"},
+    ),
+    VectorCase(
+        "quarter-planes", "5 entries of 67 channels", f"{_LARGE}; blocks of 64 channels",
+        (5, 67, 9, 10), patterns.recipe, 0.25,
+    ),
+    VectorCase(
+        "quarter-long", "16,403 columns, 4,101 outputs", _LARGE, (5, 16_403), patterns.recipe, 0.25,
+    ),
+    VectorCase("eighth-large", "a large plane", _LARGE, (600, 520), patterns.recipe, 0.125),
+    VectorCase("quarter-large", "a large plane", _LARGE, (600, 520), patterns.recipe, 0.25),
+    VectorCase(
+        "uint8-large", "uint8: a large plane", _LARGE, (600, 520), patterns.recipe, 0.25, "uint8",
     ),
 )  # fmt: skip

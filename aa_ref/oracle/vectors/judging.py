@@ -1,5 +1,6 @@
 """The verdict on results that another program computed from a folder of vectors."""
 
+import math
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -12,6 +13,7 @@ from ...arrays import Source
 from ...dtypes import STORAGE
 from ...plans import Direction
 from ..comparison import Comparison, compare
+from ..terms import MOST_EXACT
 from .errors import VectorsError
 from .manifest import ARCHIVE, RESULTS, File
 from .reading import Vectors, read_vectors
@@ -108,6 +110,7 @@ def _verdict(
             c = compare(
                 _source(y, p.dtype), _source(x, p.input_dtype), p,
                 precision=precision, form=form, taps=taps, direction=direction,
+                exact=math.prod(p.shape) <= MOST_EXACT,
             )  # fmt: skip
             grade, worst, message = c.grade, c.worst, _words(c)
     return Verdict(

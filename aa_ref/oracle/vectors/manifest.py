@@ -32,7 +32,7 @@ __all__ = [
     "read_manifest",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 ARCHIVE = "vectors.safetensors"
 _FORMAT = "aa_ref vectors"
@@ -45,12 +45,16 @@ RESULTS: dict[str, Direction] = {"y": "forward", "gx": "adjoint"}
 
 @dataclass(frozen=True)
 class File:
-    """One file: its name, the type and shape of its array, the SHA-256 of all its bytes."""
+    """One file: its name, the type and shape of its array, the SHA-256 of all its bytes.
+
+    With the seed of a recipe there is no file; name and bytes are those that it would have.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     sha256: str
+    recipe: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,12 @@ def _case(case: VectorCase, precision: str, files: Mapping[str, File]) -> dict[s
         "precision": precision,
         "axes": [_axis(case, k, a) for k, a in enumerate(p.axes)],
         "files": {
-            role: {"file": f.name, "dtype": f.dtype, "shape": list(f.shape), "sha256": f.sha256}
+            role: {
+                **({"file": f.name} if f.recipe is None else {"recipe": f.recipe}),
+                "dtype": f.dtype,
+                "shape": list(f.shape),
+                "sha256": f.sha256,
+            }
             for role, f in files.items()
         },
     }
@@ -192,7 +201,9 @@ def _entry(case: Mapping[str, Any]) -> Entry:
         boundary=[a["boundary"] for a in axes],
         sampling=[a["sampling"] for a in axes],
     )
-    files = {role: _file(entry) for role, entry in case["files"].items()}
+    files = {
+        role: _file(entry, f"{case['name']}.{role}.npy") for role, entry in case["files"].items()
+    }
     _check_roles(p, files)
     if case["precision"] != precision_of(p.input_dtype):
         raise ValueError(f"precision {case['precision']!r}")
@@ -220,11 +231,13 @@ def _scale_or_sigma(value: Any) -> Any:
     return Fraction(value) if isinstance(value, str) else value
 
 
-def _file(entry: Mapping[str, Any]) -> File:
+def _file(entry: Mapping[str, Any], name: str) -> File:
     shape = tuple(int(n) for n in entry["shape"])
     if entry["dtype"] not in NAMES:
         raise ValueError(f"type {entry['dtype']!r}")
-    return File(_file_name(entry["file"]), entry["dtype"], shape, str(entry["sha256"]))
+    recipe = int(entry["recipe"]) if "recipe" in entry else None
+    name = _file_name(entry["file"]) if recipe is None else name
+    return File(name, entry["dtype"], shape, str(entry["sha256"]), recipe)
 
 
 def _file_name(name: Any) -> str:

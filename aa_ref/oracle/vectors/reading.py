@@ -8,10 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ...dtypes import STORAGE
+from ...dtypes import STORAGE, narrow
+from ..patterns import recipe
 from .errors import VectorsError
 from .manifest import ARCHIVE, MANIFEST, Entry, File, digest, read_manifest
-from .npy import decode_npy
+from .npy import decode_npy, encode_npy
 
 __all__ = ["Vectors", "read_vectors"]
 
@@ -45,6 +46,14 @@ def read_vectors(folder: str | os.PathLike[str]) -> list[Vectors]:
 
 
 def _array(place: Path, file: File) -> NDArray[Any]:
+    if file.recipe is not None:
+        made = narrow(recipe(file.shape, file.dtype, file.recipe), file.dtype)
+        if digest(encode_npy(made)) != file.sha256:
+            raise VectorsError(
+                f"{file.name}, which is made by its recipe, has another SHA-256 than the manifest "
+                "says; write the vectors again"
+            )
+        return made
     data = _checked(place, file.name, file.sha256)
     try:
         array = decode_npy(data)

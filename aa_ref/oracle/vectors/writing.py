@@ -84,9 +84,12 @@ def _write_files(folder: Path, cases: Iterable[VectorCase]) -> int:
         for role, tensor in _tensors(case):
             key = f"{case.name}.{role}"
             data = encode_npy(tensor.storage)
-            (folder / f"{key}.npy").write_bytes(data)
-            files[role] = File(f"{key}.npy", tensor.dtype, tensor.storage.shape, digest(data))
-            everything[key] = tensor
+            recipe = case.recipe if role == "x" else None
+            shape = tensor.storage.shape
+            files[role] = File(f"{key}.npy", tensor.dtype, shape, digest(data), recipe)
+            if recipe is None:
+                (folder / f"{key}.npy").write_bytes(data)
+                everything[key] = tensor
         rows.append((case, precision_of(case.input_dtype), files))
     metadata = {"aa_ref": __version__, "schema_version": str(SCHEMA_VERSION)}
     archive = encode_safetensors(everything, metadata)
