@@ -54,6 +54,7 @@ APART = {
     "cuda/test_gpu_torch.py",
     "cuda/test_on_a_gpu.py",
     "cuda/test_simulator.py",
+    "meta/test_combinations.py",
     "meta/test_mutants.py",
     "oracle/test_check.py",
     "oracle/test_diagnosis.py",

@@ -15,9 +15,8 @@ from aa_ref.oracle.diagnosis import Diagnosis, diagnose
 from aa_ref.oracle.diagnosis.integers.evidence import Evidence, Laid
 from aa_ref.oracle.diagnosis.integers.filters import Filter
 from aa_ref.oracle.diagnosis.integers.filters import gaussian as taps_of
-from aa_ref.oracle.diagnosis.integers.fitting import fit_filters
+from aa_ref.oracle.diagnosis.integers.fitting import fit_filters, minimax
 from aa_ref.oracle.diagnosis.integers.lines import Lines, offsets
-from aa_ref.oracle.diagnosis.integers.minimax import minimax
 
 
 def codes_of(found: Diagnosis) -> list[str]:

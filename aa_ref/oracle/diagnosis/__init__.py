@@ -16,24 +16,20 @@ boundary, to within what rounding may have done to the answers.
 `width`          sigma, as an interval
 `borders`        the rule beyond the ends
 `readings`       rows, places and direction at one length
-`sizes`          numbers of outputs, against the plan's
-`outputs`        the rule that they follow
-`swaps`          axes that have each other's filter
+`size_rules`     numbers of outputs, against the plan's, and the rule that they follow
 `axes`           what is known of one axis
 `studying`       all of this for one axis, against its plan
 `place_faults`   what is wrong with stride and phase
 `tap_faults`     what is wrong with sigma and radius
-`border_faults`  what is wrong with the rule beyond the ends
-`short_axes`     what is wrong where axes are shorter than the filter
+`border_faults`  what is wrong with the rule beyond the ends, and where axes are short
 `mixing`         channels and batch entries
 `twice`          the same question once more
 `linearity`      numbers that are cut off, and sums that are not sums
 `grain`          significant bits
-`overall`        the sum of weights, and whether anything is left unexplained
+`overall`        axes with each other's filter, the sum of weights, what is left unexplained
 `specials`       NaN and infinity
 `accuracy`       the limits
-`asked`          how near known implementations are to what is asked for
-`naming`         whose convention is followed
+`likeness`       whose convention is followed, and how near it is to what is asked for
 ===============  =============================================================================
 """
 

@@ -1,15 +1,17 @@
-"""What is wrong with the rule beyond the ends of one axis."""
+"""What is wrong with the rule beyond the ends of one axis, of axes shorter than the filter, too."""
 
 from collections.abc import Sequence
 
-from ..edges import OTHER_RULES
+import numpy as np
+
+from ..edges import OTHER_RULES, bordered_row
 from .accuracy import Accuracy
 from .axes import AxisStudy
 from .borders import Border, read_borders
 from .further import Further
 from .readings import Reading, read_axis
 
-__all__ = ["judge_borders"]
+__all__ = ["judge_borders", "judge_short_axes", "note_no_padding"]
 
 
 def judge_borders(study: AxisStudy, further: Further | None, accuracy: Accuracy) -> None:
@@ -94,13 +96,19 @@ def _asked(study: AxisStudy, further: Further, accuracy: Accuracy, n: int) -> Re
 def _judge_none(study: AxisStudy) -> None:
     """No output has a footprint that reaches beyond an end, at any length."""
     reading = study.telling
-    study.recovered["boundary"] = "valid"
     if reading.places.centres[0] + reading.rows.first == 0:
         study.drop("phase")  # it begins with the first sample: that is what such a filter does
+    note_no_padding(study)
+
+
+def note_no_padding(study: AxisStudy) -> None:
+    """Note that no output reaches beyond an end, in the place of any other rule."""
+    study.recovered["boundary"] = "valid"
+    study.drop("boundary")
     study.fault(
         "boundary",
         "there are no outputs whose footprint reaches beyond the ends (no padding, 'valid'); "
-        f"the boundary is {reading.plan.boundary!r}",
+        f"the boundary is {study.plan.boundary!r}",
     )
 
 
@@ -130,3 +138,34 @@ def _rules(rules: Sequence[str]) -> str:
     if len(rules) > 1:
         return f"{' or '.join(map(repr, rules))}, which are the same for these taps"
     return f"{rules[0]!r} ({OTHER_RULES[rules[0]]})" if rules[0] in OTHER_RULES else repr(rules[0])
+
+
+def judge_short_axes(study: AxisStudy, further: Further, accuracy: Accuracy) -> None:
+    """Whether an axis that is right where it is long is right where it is short, too.
+
+    A footprint of radius R folds over an end once, at the most, while there are more than R
+    samples; so these are R at the most.
+    """
+    reading, radius = study.telling, study.plan.radius
+    least = further.reach[further.axis].least
+    for n in sorted({1, 2, radius // 2, radius} - {0}):
+        matrix = further.matrix(n) if least <= n <= radius else None
+        if matrix is None:
+            continue
+        a = further.plan_for(n)
+        rows = np.array(
+            [bordered_row(c, reading.rows.places, reading.rows.taps, n, a.boundary)
+             for c in a.centres[: len(matrix)].tolist()]
+        )  # fmt: skip
+        matrix = matrix[: len(rows)]
+        # What the other axes do is a common factor: a mean of ratios, each with its own error.
+        factor = float((matrix * rows).sum() / (rows * rows).sum())
+        spread = float(np.log(reading.rows.taps.max() / reading.rows.taps.min()))
+        limit = 2 * accuracy.ratio(spread) * rows + accuracy.noise(matrix.size) * rows.max()
+        if np.any(np.abs(matrix - factor * rows) > limit * abs(factor)):
+            study.fault(
+                "boundary",
+                f"an axis of {n} sample{'s' * (n > 1)}, shorter than the filter, is not extended "
+                f"by {a.boundary!r}, though longer ones are",
+            )
+            return

@@ -14,8 +14,8 @@ from .axes import AxisFault
 from .floating import Floating
 from .inquiry import Inquiry
 from .integers import Integers
-from .sizes import ask_sizes
-from .swaps import judge_swaps
+from .overall import judge_swaps
+from .size_rules import ask_sizes
 
 __all__ = ["ORDER", "Diagnosis", "diagnose"]
 

@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from .. import patterns
 from ..precisions import FORMATS, as_precision
 from .accuracy import Accuracy
-from .asked import asked_of
 from .axes import AxisStudy
 from .further import Further
 from .grain import judge_grain
 from .impulses import Response, Where, amid_of, ask_axes, ask_axis
 from .inquiry import Inquiry
+from .likeness import asked_of, convention_of, convention_of_nan, likeness_of
 from .linearity import read_cut, superposes
 from .mixing import mixing
-from .naming import convention_of, convention_of_nan, likeness_of
 from .overall import answers_to_nothing, judge_rest, judge_sum, total_gain
 from .specials import specials
 from .studying import study_axis
@@ -117,7 +116,7 @@ class Floating:
         for words in mixing(q.subject, middling, self.accuracy):
             q.fault("channels", words)
             q.subject.batches = False
-        q.note(answers_to_nothing(q.subject, q.lengths))
+        q.faults += answers_to_nothing(q.subject, q.lengths)
         if q.has("nan"):
             scales = {float(q.axis_plan(k, a.least).scale) for k, a in enumerate(q.reach)}
             self.convention = convention_of_nan(min(scales))
@@ -185,11 +184,13 @@ class Floating:
         q, studies = self.q, self.studies
         gain, terms = total_gain(q.subject, self.responses, studies)
         self.recovered["gain"] = gain
-        if not q.has("precision"):
-            q.note(judge_sum(gain, self.accuracy.summed(terms)))
+        fault, coarse = None, q.has("precision")
+        if not coarse:
             fault, linear = judge_rest(q.subject, studies, gain, self.accuracy)
             self.linear = self.linear and linear
-            q.note(fault)
+            coarse = fault is not None and fault.code == "precision"
+        q.note(judge_sum(gain, self.accuracy.summed(terms), coarse))
+        q.note(fault)
         if not q.has("values", "channels") and q.terms.form != "fft":
             for words in specials(q.subject, [s.observed != 0 for s in studies])[:1]:
                 q.fault("nan", words)

@@ -1,5 +1,6 @@
-"""What concerns all axes together: the sum of weights, and what the recovered map leaves open."""
+"""What concerns all axes together: sums of weights, filters exchanged, and what is left open."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -13,28 +14,34 @@ from .impulses import Response
 from .subject import Subject
 from .words import counted
 
-__all__ = ["answers_to_nothing", "judge_rest", "judge_sum", "total_gain"]
+__all__ = ["answers_to_nothing", "judge_rest", "judge_sum", "judge_swaps", "total_gain"]
 
 Values = NDArray[np.float64]
 
+_FADED = 1 / 64
+"""Of what is added to all results, which rounding may change at the ends."""
 
-def answers_to_nothing(subject: Subject, lengths: tuple[int, ...]) -> AxisFault | None:
-    """What is wrong if the answer to zeros is not zeros."""
+
+def answers_to_nothing(subject: Subject, lengths: tuple[int, ...]) -> list[AxisFault]:
+    """Return what is wrong if the answer to zeros is not zeros."""
     y = subject.plane(np.zeros(lengths))
     if y is None or not y.size or not np.any(y != 0):
-        return None
+        return []
     if np.isnan(y).all():
-        return AxisFault("nan", "all results are NaN, whatever the input")
+        return [AxisFault("nan", "all results are NaN, whatever the input")]
     middle = y[tuple(slice(m // 3, m - m // 3) for m in y.shape)]
-    if not np.any(middle != 0):
-        edge = float(y.flat[np.abs(y).argmax()])
-        return AxisFault(
-            "boundary",
-            f"beyond the ends lies another constant than 0: zeros become up to {edge:.6g} there",
-        )
-    return AxisFault(
-        "values", f"zeros become {float(middle.flat[0]):.6g}: something is added to every result"
-    )
+    amid = float(middle.flat[0])
+    found = []
+    if np.any(middle != 0):
+        words = f"zeros become {amid:.6g}: something is added to every result"
+        found.append(AxisFault("values", words))
+    # What is added before the last pass fades to 0 at the ends, where that is right.
+    beyond = np.maximum(y - max(amid, 0.0), min(amid, 0.0) - y)
+    if beyond.max() > _FADED * abs(amid):
+        edge = float(y.flat[beyond.argmax()])
+        words = f"beyond the ends lies another constant than 0: zeros become up to {edge:.6g} there"
+        found.append(AxisFault("boundary", words))
+    return found
 
 
 def total_gain(
@@ -59,9 +66,13 @@ def total_gain(
     return gain, math.prod(len(s.rows.taps) for s in studies)
 
 
-def judge_sum(gain: float, accuracy: Accuracy) -> AxisFault | None:
-    """Whether the weights sum to 1, to within the errors of recovering them."""
-    if math.isnan(gain) or abs(gain - 1) <= accuracy.sum():
+def judge_sum(gain: float, accuracy: Accuracy, coarse: bool = False) -> AxisFault | None:
+    """Judge whether the weights sum to 1, to within the errors of recovering them.
+
+    If numbers are ``coarse``, these are as much as four roundings to bfloat16.
+    """
+    limit = max(accuracy.sum(), 4 * FORMATS["bfloat16"].unit if coarse else 0.0)
+    if math.isnan(gain) or abs(gain - 1) <= limit:
         return None
     return AxisFault("normalisation", f"the weights of an output sum to {gain:.8g}, not 1")
 
@@ -99,7 +110,8 @@ def judge_rest(
     why = "" if subject.is_cut else _why_not_linear(subject, x, z)
     if why:
         return AxisFault("values", f"{words}: {why}"), False
-    if _is_additive(subject, studies, gain, x, z, accuracy.random(weights)):
+    # Errors of rounding come again with sums; those of another map do not.
+    if _is_additive(subject, studies, gain, x, z, min(accuracy.random(weights), worst / 8)):
         words += ": no filter along each axis in turn does this, though it is linear"
         return AxisFault("values", words), True
     digits = counted(max(int(-math.log2(worst)), 0), "binary digit")
@@ -158,3 +170,43 @@ def _is_additive(
     a, b, c = (y - z for y in answers if y is not None)
     size = sum(_sizes(gain, studies, v) for v in (half, other, both))
     return bool(np.all(np.abs(c - a - b) <= relative * size))
+
+
+def judge_swaps(studies: Sequence[AxisStudy], letters: Sequence[str]) -> list[AxisFault]:
+    """The faults of the axes' order; what follows from them is dropped from the studies."""
+    return [*_bare(studies, letters), *_exchanged(studies)]
+
+
+def _bare(studies: Sequence[AxisStudy], letters: Sequence[str]) -> list[AxisFault]:
+    """Some axes have a filter, the others should and have none."""
+    filtered = [s.has_filter for s in studies]
+    if not any(filtered) or all(filtered) or not all(s.plan.radius for s in studies):
+        return []
+    bare = " and ".join(c for c, f in zip(letters, filtered, strict=True) if not f)
+    others = " and ".join(c for c, f in zip(letters, filtered, strict=True) if f)
+    untouched = [s for s, f in zip(studies, filtered, strict=True) if not f]
+    lacks = "no filter"
+    if all(s.places.spacing == 1 for s in untouched):
+        lacks = "neither filter nor stride"
+    for study in untouched:
+        study.drop("sigma", "radius", *(["stride"] if "stride" in lacks else []))
+    words = f"the filter runs along {others} alone: there is {lacks} along {bare}"
+    return [AxisFault("axes", words)]
+
+
+def _exchanged(studies: Sequence[AxisStudy]) -> list[AxisFault]:
+    """Two axes have each other's scale, or each other's sigma."""
+    found = []
+    for one, other in itertools.combinations(studies, 2):
+        spacings = one.places.spacing, other.places.spacing
+        if one.plan.scale != other.plan.scale and (
+            spacings == (other.plan.spacing, one.plan.spacing)
+        ):
+            found.append(AxisFault("axes", "the axes have each other's scale"))
+            one.drop("stride", "size", "sigma", "radius")
+            other.drop("stride", "size", "sigma", "radius")
+        elif one.plan.sigma != other.plan.sigma and one.follows(other) and other.follows(one):
+            found.append(AxisFault("axes", "the axes have each other's filter"))
+            one.drop("sigma", "radius")
+            other.drop("sigma", "radius")
+    return found

@@ -6,11 +6,10 @@ from numpy.typing import NDArray
 from ...plans import AxisPlan
 from .accuracy import Accuracy
 from .axes import AxisStudy
-from .border_faults import judge_borders
+from .border_faults import judge_borders, judge_short_axes
 from .further import Further
 from .place_faults import by_length, judge_places
 from .readings import Reading, read_axis
-from .short_axes import judge_short_axes
 from .tap_faults import judge_taps
 from .width import read_width
 

@@ -10,13 +10,12 @@ integers that it may be rounded to.
 `lines`        random levels along one axis, and the test that decides
 `guess`        centres and weights, by least squares
 `windows`      the answers of all inner outputs beside the samples that they read
-`minimax`      fits of the smallest largest error, and proofs that none is small enough
 `filters`      a filter, and what in it was sought among numbers
 `taps`         filters that explain the inner outputs, those of the fewest faults first
 `ends`         the rule beyond the ends
-`planes`       noise in all directions: what is rounded between the passes
+`pass_model`   a model that rounds between the passes, and predicts answers to noise
 `evidence`     the answers of all axes, and those to planes
-`fitting`      the numbers in filters that explain all of these
+`fitting`      the numbers in filters that explain all of these, or a proof that none do
 `agreement`    of the filters of each axis, those that explain everything together
 `axis`         one axis: its lines, its candidates, its answers at other lengths
 `mixing`       channels and batch entries

@@ -9,7 +9,8 @@ from .ends import Rows
 from .evidence import Evidence, Planes
 from .filters import Filter
 from .fitting import fit_filters, is_too_much
-from .planes import between_passes
+from .pass_model import explain_between
+from .windows import is_expected
 
 __all__ = ["Agreement", "Candidates", "agree"]
 
@@ -76,7 +77,10 @@ class Candidates:
 
 
 def agree(
-    axes: Sequence[Candidates], ask: Callable[[], Planes | None], nice: Sequence[float]
+    axes: Sequence[Candidates],
+    ask: Callable[[], Planes | None],
+    nice: Sequence[float],
+    base: float,
 ) -> Agreement:
     """Choose.
 
@@ -88,6 +92,8 @@ def agree(
         For planes, if there is a filter for each axis that explains all its outputs.
     nice : sequence of float
         What is added to all sums, if it can be one of these.
+    base : float
+        What zeros become.
     """
     while not all(axis.is_whole for axis in axes) and _read_on(axes):
         pass
@@ -105,18 +111,18 @@ def agree(
     while on:
         choices = _choices(axes, tried)
         together = _explaining(choices, planes, nice)
-        if together and _is_nice(together[0], nice):
+        if together and is_expected(_offset(together[0]), nice, base):
             return Agreement(together[0])
-        between = _first_between(planes, before)
+        between = _first_between(planes, before, base)
         if between is not None:
             return between
         odd += together
         fitted = _explaining(choices, None, nice)
         apart += fitted
-        before = [rows for rows in fitted if _is_nice(rows, nice)]
+        before = [rows for rows in fitted if is_expected(_offset(rows), nice, base)]
         tried += choices
         on = _read_on(axes)
-    between = _first_between(planes, [*before, *tried])
+    between = _first_between(planes, [*before, *tried], base)
     if between is not None:
         return between
     if odd:
@@ -135,13 +141,13 @@ def _read_on(axes: Sequence[Candidates]) -> bool:
     return bool(going)
 
 
-def _first_between(planes: Planes, choices: Sequence[list[Rows]]) -> Agreement | None:
-    every = ((rows, between_passes(planes, rows)) for rows in choices)
+def _first_between(planes: Planes, choices: Sequence[list[Rows]], base: float) -> Agreement | None:
+    every = ((rows, explain_between(planes, rows, base)) for rows in choices)
     return next((Agreement(rows, between=words) for rows, words in every if words), None)
 
 
-def _is_nice(rows: Sequence[Rows], nice: Sequence[float]) -> bool:
-    return rows[0].found.offset in nice
+def _offset(rows: Sequence[Rows]) -> float:
+    return rows[0].found.offset
 
 
 def _choices(axes: Sequence[Candidates], tried: Sequence[list[Rows]] = ()) -> list[list[Rows]]:

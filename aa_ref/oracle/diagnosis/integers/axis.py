@@ -13,9 +13,9 @@ from ..further import Further
 from ..inquiry import Inquiry
 from .agreement import Candidates
 from .ends import Rows, read_ends
+from .fitting import minimax
 from .guess import Guess, guess_rows
 from .lines import Lines, ask_lines
-from .minimax import minimax
 from .taps import find_filters
 from .windows import nice_offsets, windows_of
 
@@ -40,6 +40,8 @@ class Axis:
         As of `Lines`.
     base : float
         What zeros become.
+    gain : float
+        What the weights of an output sum to at most.
 
     Attributes
     ----------
@@ -60,10 +62,11 @@ class Axis:
 
     def __init__(
         self, q: Inquiry, k: int, lengths: tuple[int, ...], usable: int, relative: float,
-        base: float,
+        base: float, gain: float,
     ) -> None:  # fmt: skip
         self._q, self._k, self._lengths = q, k, lengths
         self._usable, self._relative, self._base = usable, relative, base
+        self._twice = 0.5 + max(gain, 1.0) / 2
         self.candidates = Candidates(iter([]))
         self.half, self.linear = 0.5, True
         self.lines = self._ask(lengths)
@@ -109,7 +112,7 @@ class Axis:
         self.guess = guess_rows(self.lines)
         if not self.guess.inner:
             return AxisFault("values", "no output amid the axis reads what lies there")
-        for half in (0.5, 1.0):  # to be rounded down twice moves an answer by more
+        for half in (0.5, self._twice):  # to be rounded twice may move an answer by more
             self.half, self.candidates = half, self._tried(replace(self.lines, half=half))
             while not self.candidates.rows and not self.candidates.is_done:
                 self.candidates.read_on()

@@ -40,6 +40,13 @@ class Laid:
         rows = zip(self.centres, self.rules, strict=True)
         return np.array([bordered_row(c, f.places, f.taps, self.n, rule) for c, rule in rows])
 
+    def clear_of_ends(self, f: Filter) -> "Laid":
+        """Return the outputs whose footprint lies within the axis."""
+        low, high = -float(f.places[0]), self.n - 1 - float(f.places[-1])
+        known = zip(self.outputs, self.centres, self.rules, strict=True)
+        kept = [(i, c, rule) for i, c, rule in known if low <= c <= high]
+        return Laid(self.n, [i for i, *_ in kept], [c for _, c, _ in kept], [r for *_, r in kept])
+
 
 class Planes(NamedTuple):
     """Noise in all directions at once, and the answers: both of shape (planes, *lengths)."""
@@ -78,7 +85,7 @@ class Evidence:
             every = range(len(planes.y))
             answers.append(planes.y[np.ix_(every, *(known.outputs for known in laid))])
         self.y = np.concatenate([y.ravel() for y in answers])
-        self._full, self.half = lines[0].full, lines[0].half
+        self._full, self.half = lines[0].full, max(asked.half for asked in lines)
         self.uncut = (self.y > 0) & (self.y < self._full)
 
     def sums(self, filters: Sequence[Filter]) -> Values:

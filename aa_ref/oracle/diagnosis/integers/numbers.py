@@ -9,10 +9,9 @@ import numpy as np
 
 from ... import patterns
 from ...conventions import Convention
-from ..asked import asked_of
 from ..axes import AxisFault, AxisStudy
 from ..inquiry import Inquiry
-from ..naming import convention_of, likeness_of, ranked
+from ..likeness import asked_of, convention_of, likeness_of, ranked
 from ..overall import answers_to_nothing
 from ..studying import study_axis
 from ..twice import ask_twice
@@ -23,12 +22,14 @@ from .evidence import Evidence, Planes
 from .filters import Filter
 from .levels import Levels, read_levels
 from .mixing import mixing_of_integers
-from .planes import ask_planes
+from .pass_model import ask_planes
 from .windows import nice_offsets
 
 __all__ = ["Integers"]
 
-_ROUNDED = {-0.5: "down (truncated)", 0.5: "up", -1.0: "down more than once"}
+_ROUNDED = {
+    -0.5: "down (truncated)", 0.5: "up", -1.0: "down more than once", 1.0: "up more than once"
+}  # fmt: skip
 """How sums are rounded, by what rounding to nearest would have to add."""
 
 
@@ -92,7 +93,7 @@ class Integers:
             )
             return []
         self._axes = [
-            Axis(q, k, self._lengths, levels.usable, self._relative, self._base)
+            Axis(q, k, self._lengths, levels.usable, self._relative, self._base, high)
             for k in range(len(q.letters))
         ]
         self.linear = self.linear and all(axis.linear for axis in self._axes)
@@ -100,7 +101,7 @@ class Integers:
         if not any(troubles):
             nice = nice_offsets(self._base, max(axis.half for axis in self._axes))
             candidates = [axis.candidates for axis in self._axes]
-            self._agreement = agree(candidates, self._ask_planes, nice)
+            self._agreement = agree(candidates, self._ask_planes, nice, self._base)
             troubles = self._study()
         for trouble in dict.fromkeys(t for t in troubles if t is not None):
             letters = [c for c, t in zip(q.letters, troubles, strict=True) if t == trouble]
@@ -152,7 +153,7 @@ class Integers:
         for words in mixing_of_integers(q.subject, middling, usable) if usable else []:
             q.fault("channels", words)
             q.subject.batches = False
-        q.note(answers_to_nothing(q.subject, self._lengths))
+        q.faults += answers_to_nothing(q.subject, self._lengths)
         nothing = q.subject.plane(np.zeros(self._lengths))
         if nothing is not None:
             self._base = float(nothing[tuple(m // 2 for m in nothing.shape)])
@@ -160,7 +161,8 @@ class Integers:
 
     def _ask_planes(self) -> Planes | None:
         q = self.q
-        if q.has("channels", "boundary") or self._levels is None:
+        one_alone = not q.has("channels") or q.subject.channels == 1
+        if q.has("boundary") or not one_alone or self._levels is None:
             return None
         planes = ask_planes(q.subject, self._lengths, self._levels.usable)
         expected = tuple(axis.lines.y.shape[1] for axis in self._axes if axis.lines is not None)
@@ -174,7 +176,9 @@ class Integers:
         gain = found[0].gain
         self.recovered["gain"] = gain
         coarse = any(f.coarse for f in found)
-        if gain != 1 and not (coarse and self._explains(math.prod(f.total for f in found))):
+        divided = [r.rule == "renormalised" for r in self._rows]  # by what its taps sum to
+        totals = [f.total for f, by_sum in zip(found, divided, strict=True) if not by_sum]
+        if gain != 1 and not (coarse and self._explains(math.prod(totals))):
             q.fault("normalisation", f"the weights of an output sum to {gain:.6g}, not 1")
         if self._agreement.between:
             q.fault("precision", self._agreement.between)
@@ -191,13 +195,16 @@ class Integers:
         offset = max((f.offset - self._base for f in found), key=abs)
         if offset in _ROUNDED:
             q.fault("precision", f"results are rounded {_ROUNDED[offset]}, not to nearest")
-        elif offset and gain == 1:  # else it is a part of the gain that is left open
+        elif offset and gain == 1 and not self._base:  # else it is a part of what is left open
             size = "large" if offset > 0 else "small"
             q.fault("values", f"sums are too {size} by {abs(offset):.3g} before they are rounded")
 
     @property
     def _evidence(self) -> Evidence:
-        return Evidence([r.lines for r in self._rows], [r.laid for r in self._rows])
+        laid = [r.laid for r in self._rows]
+        if self.q.has("boundary"):  # something is added at the ends
+            laid = [r.laid.clear_of_ends(r.found) for r in self._rows]
+        return Evidence([r.lines for r in self._rows], laid)
 
     def _explains(self, gain: float) -> bool:
         """Whether that gain explains the answers to lines, too."""

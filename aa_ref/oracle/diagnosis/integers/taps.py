@@ -16,8 +16,8 @@ from ....filters import radius_of
 from ....plans import AxisPlan
 from ...precisions import FORMATS
 from .filters import Filter, gaussian, gaussian_slope
-from .minimax import leeway, minimax
-from .windows import Windows
+from .fitting import leeway, minimax
+from .windows import Windows, is_expected
 
 __all__ = ["find_filters"]
 
@@ -34,9 +34,9 @@ def find_filters(w: Windows, a: AxisPlan) -> Iterator[list[Filter]]:
     guess, odd, any_usual = _Guess(w), [], False
     for level in _levels(w, a, guess):
         found = [f for f in level if f is not None]
-        usual = [f for f in found if f.offset in w.nice]
+        usual = [f for f in found if is_expected(f.offset, w.nice, w.base)]
         any_usual |= bool(usual)
-        yield sorted(usual, key=lambda f: (w.nice.index(f.offset), f.digits))
+        yield sorted(usual, key=lambda f: ([*w.nice, f.offset].index(f.offset), f.digits))
         odd += found
     if odd and not any_usual:
         yield odd[:1]
@@ -74,7 +74,7 @@ def _levels(w: Windows, a: AxisPlan, guess: _Guess) -> Iterator[Iterator[Filter 
             (_fit(w, *trial, guess) for trial in gaussians),
             _coarse(w, a) if count == 1 and gaussians else (),
         )
-        if count == 1 and w.half > 0.5:
+        if count == 2 and w.half > 0.5:
             return  # so loose a limit tells no more
     yield iter([_free(w, guess)])
 
@@ -136,30 +136,39 @@ def _fit(
         rate += float(step[2]) if gain is None else 0.0
         if not 0 < start < 100 or not math.isfinite(rate):
             return None
-    offset = min(w.nice, key=lambda b: abs(b - float(step[1])))
     at, slope = gaussian(places, start), gaussian_slope(places, start)
-    columns = [rate * (x @ slope), *([x @ at] if gain is None else [])]
+    columns = np.column_stack([rate * (x @ slope), *([x @ at] if gain is None else [])])
     limit = w.limit(abs(rate) * (x @ at))
-    best = minimax(np.column_stack(columns), y - rate * (x @ at) - offset, limit)
-    if best.parameters is None:
-        return None
-    middle = start + float(best.parameters[0])
-    trials = [(round(middle, digits), gain) for digits in range(1, 9)]  # the shortest that does
-    if gain is None:
-        trials.append((middle, rate + float(best.parameters[1])))
-    for sigma, total in trials:
-        found = _scaled(w, places, gaussian(places, sigma), total)
-        if found is not None and found.offset == offset:
-            errors = y - offset - found.gain * (x @ found.taps)
-            low, high = leeway(errors, limit, found.gain * (x @ gaussian_slope(places, sigma)))
-            return replace(found, sigma=sigma, interval=(sigma + low, sigma + high))
+    nearest = sorted(w.nice, key=lambda b: abs(b - float(step[1])))
+    for offset in nearest[: 3 if w.half > 0.5 else 1]:  # a mean tells less of two roundings
+        best = minimax(columns, y - rate * (x @ at) - offset, limit)
+        if best.parameters is None:
+            continue
+        middle = start + float(best.parameters[0])
+        trials = [(round(middle, digits), gain) for digits in range(1, 9)]  # the shortest
+        if gain is None:
+            trials.append((middle, rate + float(best.parameters[1])))
+        for sigma, total in trials:
+            found = _scaled(w, places, gaussian(places, sigma), total, offset)
+            if found is not None and found.offset == offset:
+                errors = y - offset - found.gain * (x @ found.taps)
+                low, high = leeway(errors, limit, found.gain * (x @ gaussian_slope(places, sigma)))
+                return replace(found, sigma=sigma, interval=(sigma + low, sigma + high))
     return None
 
 
-def _scaled(w: Windows, places: Values, taps: Values, gain: float | None) -> Filter | None:
-    """Taps with a gain that explains all answers: the given one, or the shortest number."""
+def _scaled(
+    w: Windows, places: Values, taps: Values, gain: float | None, first: float | None = None
+) -> Filter | None:
+    """Taps with a gain that explains all answers: the given one, or the shortest number.
+
+    With what is added to sums ``first``, if a given gain leaves a choice.
+    """
     if gain is not None:
-        offset = w.named(w.offsets(places, gain * taps))
+        low, high = w.offsets(places, gain * taps)
+        if first is not None and low <= first <= high:
+            return Filter(places, taps, gain, first)
+        offset = w.named((low, high))
         return None if math.isnan(offset) else Filter(places, taps, gain, offset)
     x, y = w.select(places)[w.uncut] @ taps, w.y[w.uncut]
     with np.errstate(all="ignore"):

@@ -1,5 +1,6 @@
 """The answers of all inner outputs together, each beside the samples about its centre."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from .guess import Guess
 from .lines import Lines, offsets
 
-__all__ = ["Windows", "nice_offsets", "windows_of"]
+__all__ = ["Windows", "is_expected", "nice_offsets", "windows_of"]
 
 Values = NDArray[np.float64]
 
@@ -75,11 +76,22 @@ class Windows:
 
 
 def nice_offsets(base: float, half: float) -> tuple[float, ...]:
-    """What is added to sums by rounding to nearest, down and up; or by rounding down twice.
+    """Return what is added to sums by rounding them to nearest, down or up, the likeliest first.
 
-    ``base`` is what zeros become; ``half`` is as of `Lines`.
+    ``base`` is what zeros become; ``half`` is as of `Lines`. Where it is more than 1/2, sums have
+    been rounded before, and multiplied by a gain since.
     """
-    return (base - 1.0,) if half > 0.5 else (base, base - 0.5, base + 0.5)
+    ways = (0.0, -0.5, 0.5)
+    if half <= 0.5:
+        return tuple(base + last for last in ways)
+    gain = 2 * half - 1
+    twice = [gain * first + last for first in ways for last in ways]
+    return tuple(base + b for b in dict.fromkeys([-half, *sorted(twice, key=abs)]))
+
+
+def is_expected(offset: float, nice: Sequence[float], base: float) -> bool:
+    """Return True if rounding adds so much to sums, or what makes ``base`` of zeros, rounded."""
+    return offset in nice or (base != 0 and abs(offset - base) <= 0.5)
 
 
 def windows_of(lines: Lines, guess: Guess, base: float) -> Windows | None:
