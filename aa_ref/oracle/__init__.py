@@ -31,7 +31,11 @@
 `suspicions`    a second look at the errors, statistical
 `faults`        what is wrong with one answer
 `transposes`    the adjoint, and the identity that makes it one
+`adjoints`      what a wrong adjoint does instead
 `explaining`    from wrong values to findings
+`error_sites`   which outputs are wrong along each dimension, and with which period
+`localities`    faults of some outputs alone, and where these lie
+`traits`        what the inputs of wrong answers have in common
 `coarser`       which coarser arithmetic explains values that the stated one does not
 `diagnosis`     what a wrong implementation does, recovered from its answers
 `conventions`   known implementations, as data

@@ -201,6 +201,27 @@ CONVENTIONS = (
     ),
     *(
         Convention(
+            f"OpenCV INTER_{name} to a size by {by}",
+            f"cv2.resize(dsize=…, interpolation=cv2.INTER_{name}){others}",
+            size, "none", "zeros", pick,
+            f"{words}, and places follow from the ratio of the lengths, not from the scale",
+            f"{_FILTER}; then {_SLICE}",
+        )
+        for size, by in (
+            ("max(floor(n*s), 1)", "int"), ("max(round(n*s), 1)", "round"), ("ceil(n*s)", "ceil"),
+        )
+        for name, pick, words, others in (
+            ("AREA", "area by the lengths", "means over areas are taken", ""),
+            (
+                "LINEAR", "linear, half-pixel centres", "two samples an axis are mixed",
+                ", or torch's interpolate(size=…, mode='bilinear')",
+            ),
+            ("CUBIC", "cubic of four samples", "four samples an axis are mixed", ""),
+            ("NEAREST", "nearest by the lengths", "there is no low-pass", ""),
+        )
+    ),
+    *(
+        Convention(
             f"kornia blur_pool2d({k})", f"kornia.filters.blur_pool2d with kernel_size={k}",
             "ceil(n/stride)", f"binomial {k}", "zeros", "every stride-th",
             f"{k} binomial taps are the filter", _FILTER,

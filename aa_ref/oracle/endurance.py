@@ -151,7 +151,7 @@ class Endurance:
         answer = self._ask(question, drawn.label)
         if answer is None:
             return None, False
-        fault = judge_repeated(answer, first)
+        fault = judge_repeated(answer, first, self._terms.layout.name)
         failing = None if fault is None else Failing(question, drawn.description, [fault])
         return failing, True
 

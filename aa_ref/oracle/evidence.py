@@ -42,10 +42,13 @@ class Evidence:
 def evidence_of(terms: Terms, cases: Sequence[Case]) -> Evidence:
     """Choose out of all answers of the function itself that were compared."""
     pictures = [c for c in cases if c.probe.kind == "picture"]
-    # One or two outputs are no picture; but if there are no others, then these.
+    # One or two outputs are no picture; but if there are no others, then these. Of those that are
+    # wrong, what is right is no evidence.
     axes = terms.layout.axes[-2:]
-    large = [c for c in cases if min(c.comparison.errors.shape[a] for a in axes) > 2]
-    worst = max(large or cases, key=lambda c: c.comparison.worst, default=None)
+    wrong = [c for c in cases if c.comparison.grade == "fails"]
+    shown = wrong or cases
+    large = [c for c in shown if min(c.comparison.errors.shape[a] for a in axes) > 2]
+    worst = max(large or shown, key=lambda c: c.comparison.worst, default=None)
     if worst is not None and worst.probe.kind != "picture":
         pictures.append(worst)
     impulses = tuple(c for c in cases if c.probe.kind == "impulse")

@@ -7,22 +7,31 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dtypes import FLOATING
 from .calls import Question
 from .coarser import coarser_precision
 from .comparison import Comparison
 from .diagnosis import diagnose
+from .diagnosis.words import counted
 from .faults import Fault
+from .localities import Locality, are_dense, locality_of
 from .probes import Probe
 from .terms import Terms
+from .traits import trait_of
 
 __all__ = ["Explained", "Explanation", "Failure", "explained"]
 
 Function = Callable[[NDArray[Any]], NDArray[Any]]
 
+_ENOUGH = 32
+"""Outputs, of which a median tells something."""
+
 _OF_CALLS = ("timeout", "error", "dtype", "mutates", "unstable", "adjoint")
 """What every single answer shows by itself, with an example of its own."""
 
 
+_OF_OTHERS = ("size", "unstable")
+"""What outputs at some places do not mislead."""
 _MOST_IMPULSES = 1 << 27
 """Samples of all impulses along an axis of a shape; more would take too long to be asked."""
 
@@ -55,19 +64,19 @@ class Explained(NamedTuple):
 
 def explained(
     failures: Sequence[Failure],
-    tried: Sequence[Probe],
+    compared: Sequence[tuple[Probe, Comparison]],
     terms: Terms,
     function: Function,
     channels: int | None,
 ) -> Explained:
-    """What is wrong with a function whose values or sizes are.
+    """Say what is wrong with a function whose values or sizes are.
 
     Parameters
     ----------
     failures : sequence of Failure
         Smallest first; none where sizes alone are wrong.
-    tried : sequence of Probe
-        All whose values were compared.
+    compared : sequence of (Probe, Comparison)
+        All whose values were compared, right and wrong.
     terms : Terms
     function : function
         The one that is judged, guarded: it raises where it gives no array.
@@ -86,32 +95,52 @@ def explained(
         precision=terms.precision, sigma=terms.sigma, boundary=terms.boundary,
         sampling=terms.sampling, taps=terms.taps, form=terms.form, channels=channels,
         shapes=terms.accepts.shapes or None, multiple_of=terms.accepts.multiple,
+        counts=_counts(numbers, terms),
     )  # fmt: skip
     found = [
         Explanation(f.code, f.message, _example(f.code, numbers, special))
+        if f.code != "nan" else _of_astray(f.message, numbers, special, diagnosis.recovered)
         for f in diagnosis.findings if f.code not in _OF_CALLS
     ]  # fmt: skip
     unstable = [f.message for f in diagnosis.findings if f.code == "unstable"]
     if unstable:  # and nothing else can be told
         found.append(Explanation("unstable", unstable[0], _example("unstable", numbers, special)))
+    convention, recovered = diagnosis.convention, diagnosis.recovered
+    local = locality_of(compared, terms)
+    if local is not None and not _is_rule_for_centres(found, convention):
+        if local.misleads:
+            found, convention = [e for e in found if e.code in _OF_OTHERS], None
+            recovered = {}
+        found.append(_of_places(numbers, local))
     codes = {e.code for e in found}
     if numbers and not codes - {"size", "nan"}:
-        rounding = diagnosis.recovered.get("rounding", "to nearest")
+        rounding = recovered.get("rounding", "to nearest")
         if rounding != "to nearest":
             found.append(_of_rounding(numbers, rounding))
         else:
-            coarser = coarser_precision(terms, [(f.question, f.y) for f in numbers])
-            found.append(_of_precision(numbers, terms, coarser) if coarser else _of_values(numbers))
+            coarser = None
+            if _are_coarse(compared, terms):
+                coarser = coarser_precision(terms, [(f.question, f.y) for f in numbers])
+            found.append(
+                _of_precision(numbers, terms, coarser) if coarser
+                else _of_values(numbers, compared, terms)
+            )  # fmt: skip
     if special and not numbers and "nan" not in codes:
         found.append(_of_specials(special[0]))
-    return Explained(found, diagnosis.convention, diagnosis.recovered)
+    return Explained(found, convention, recovered)
+
+
+def _is_rule_for_centres(found: Sequence[Explanation], convention: str | None) -> bool:
+    """Whether a known rule puts some outputs in other places, and leaves others where they are."""
+    codes = {e.code for e in found}
+    return convention is not None and bool(codes) and codes <= {"phase", "stride", "size"}
 
 
 def _example(code: str, numbers: list[Failure], special: list[Failure]) -> Failure | None:
     """The smallest failure that shows it."""
     if code == "channels":
         numbers = [f for f in numbers if f.probe.kind in ("batch", "memory")] or numbers
-    chosen = special or numbers if code == "nan" else numbers or special
+    chosen = numbers or special
     return chosen[0] if chosen else None
 
 
@@ -133,14 +162,43 @@ def _of_memory(failures: list[Failure]) -> Explanation:
     )
 
 
+def _of_astray(
+    message: str, numbers: list[Failure], special: list[Failure], recovered: dict[str, Any]
+) -> Explanation:
+    """What a diagnosis has found of NaN or infinity, with an example of just that.
+
+    If no probe shows it, then what one does show is told.
+    """
+    astray = recovered.get("astray")
+    if astray is None:  # nothing but NaN comes back
+        return Explanation("nan", message, _example("nan", numbers, special))
+    for failure in special:
+        if astray["what"] in _held_by(failure.probe) and astray["lost"] == _is_lost(failure):
+            return Explanation("nan", message, failure)
+    return _of_specials(special[0]) if special else Explanation("nan", message, None)
+
+
+def _held_by(probe: Probe) -> list[str]:
+    """The numbers that are not finite in a probe, by name."""
+    x = probe.x.astype(np.float64)
+    held = {"NaN": np.isnan(x), "infinity": x == np.inf, "minus infinity": x == -np.inf}
+    return [name for name, where in held.items() if where.any()]
+
+
+def _is_lost(failure: Failure) -> bool:
+    """Whether the element that is told as an example should not be finite, and is another."""
+    return not np.isfinite(failure.comparison.expected)
+
+
 def _of_specials(failure: Failure) -> Explanation:
-    lost = not np.isfinite(failure.comparison.expected)
+    which = " or ".join(_held_by(failure.probe))
+    verb = "belong" if " or " in which else "belongs"
     return Explanation(
         "nan",
-        ("loses" if lost else "spreads") + " NaN or infinity: they belong where the filter, of "
-        "2 radius + 1 taps along each axis, reads them, and nowhere else",
+        f"{'loses' if _is_lost(failure) else 'spreads'} {which}, which {verb} where the filter, "
+        "of 2 radius + 1 taps along each axis, reads it, and nowhere else",
         failure,
-    )  # fmt: skip
+    )
 
 
 def _of_precision(failures: list[Failure], terms: Terms, coarser: str) -> Explanation:
@@ -161,14 +219,55 @@ def _of_rounding(failures: list[Failure], rounding: str) -> Explanation:
     )
 
 
-def _of_values(failures: list[Failure]) -> Explanation:
-    kinds = dict.fromkeys(f.probe.kind for f in failures)
+def _of_places(failures: list[Failure], local: Locality) -> Explanation:
+    example = next((f for f in failures if are_dense(f.probe)), failures[0])
     return Explanation(
         "values",
-        f"gives values that are wrong, on {len(failures)} probes ({', '.join(kinds)}); "
+        f"wrong by their place, whatever the samples are: {local.words}. All others clear of the "
+        f"ends are right; {_worst(failures)}",
+        example,
+    )
+
+
+def _of_values(
+    failures: list[Failure], compared: Sequence[tuple[Probe, Comparison]], terms: Terms
+) -> Explanation:
+    wrong = [f.probe for f in failures]
+    kinds = dict.fromkeys(probe.kind for probe in wrong)
+    right = [p for p, c in compared if c.grade != "fails" and are_dense(p)]
+    trait = trait_of(wrong, right, terms.layout)
+    which = f"inputs {trait}, and no others" if trait else ", ".join(kinds)
+    return Explanation(
+        "values",
+        f"gives values that are wrong, on {counted(len(failures), 'probe')} ({which}); "
         f"{_worst(failures)}; answers to impulses show nothing wrong that would explain it",
         failures[0],
-    )  # fmt: skip
+    )
+
+
+def _counts(failures: Sequence[Failure], terms: Terms) -> list[tuple[int, int]]:
+    """Numbers of batch entries and channels of the wrong answers, the smallest first."""
+    name = terms.layout.name
+    shapes = [dict(zip(name, f.probe.x.shape, strict=True)) for f in failures]
+    return sorted({(s.get("N", 1), s.get("C", 1)) for s in shapes}, key=lambda c: c[0] * c[1])
+
+
+def _are_coarse(compared: Sequence[tuple[Probe, Comparison]], terms: Terms) -> bool:
+    """Whether errors show that all is held more coarsely: most are too large, in most answers.
+
+    Half of independent roundings make errors below two thirds of their standard deviation. Of
+    integers, few errors show; nor do they where only sums that nearly cancel are wrong.
+    """
+    kinds = {probe.kind for probe, c in compared if c.grade == "fails"}
+    if kinds <= {"wide", "special"}:
+        return True
+    seen = []
+    for probe, c in compared:
+        deviations = np.abs(c.deviations[np.isfinite(c.deviations)])
+        if are_dense(probe) and deviations.size >= _ENOUGH:
+            floating = terms.dtype in FLOATING
+            seen.append(bool(np.median(deviations) > 1) if floating else c.grade == "fails")
+    return 2 * sum(seen) >= len(seen)
 
 
 def _worst(failures: list[Failure]) -> str:

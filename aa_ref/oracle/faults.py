@@ -14,6 +14,7 @@ from ..plans import Plan
 from .calls import Answer, Question
 from .comparison import Comparison
 from .environment import standard_arithmetic
+from .error_sites import changes_in_words, in_words
 from .patterns import array_type
 from .terms import Terms
 from .tiling import Tiling
@@ -65,7 +66,7 @@ def judge_answer(answer: Answer, question: Question, plan: Plan, terms: Terms) -
         return Judged(faults)
     comparison = terms.compare(values, question.x, plan, question.direction)
     if comparison.grade == "fails":
-        faults.append(_of_values(comparison, wanted))
+        faults.append(_of_values(comparison, wanted, terms.layout.name))
     return Judged(faults, values, comparison)
 
 
@@ -83,19 +84,18 @@ def judge_tiled(
         c = terms.compare(folded, small, plan, "forward")
         if c.grade == "fails":
             c = replace(c, where=tiling.place(c.where, c.got, y))
-            return [*faults, _of_values(c, y.dtype)]
+            return [*faults, _of_values(c, y.dtype, "")]
     return faults
 
 
-def judge_repeated(answer: Answer, first: NDArray[Any]) -> Fault | None:
+def judge_repeated(answer: Answer, first: NDArray[Any], letters: str) -> Fault | None:
     """Look at the answer to a question that was answered before, for any difference."""
     y = answer.y
     if y is not None and _same(y, first):
         return None
     how = "another result" if answer.end == "returned" else f"{answer.end}, {answer.words}"
-    if y is not None and (y.dtype, y.shape) == (first.dtype, first.shape):
-        places = np.argwhere((y != first) & ((y == y) | (first == first)))
-        how += f", in {len(places):,} of {y.size:,} elements, the first at {places[0].tolist()}"
+    if y is not None and y.shape == first.shape:
+        how += f", {changes_in_words(first, y, letters)}"
     return Fault(
         "unstable", "gives another answer when it is asked again", f"the second answer: {how}",
         ["# asked again, after other calls, it gave another answer"],
@@ -178,7 +178,8 @@ def _of_size(found: tuple[int, ...], wanted: tuple[int, ...]) -> Fault:
     )  # fmt: skip
 
 
-def _of_values(c: Comparison, dtype: np.dtype[Any]) -> Fault:
+def _of_values(c: Comparison, dtype: np.dtype[Any], letters: str) -> Fault:
+    """Tell of the worst value and, if the comparison is of the whole array, where others are."""
     place = ", ".join(map(str, c.where or ()))
     digits = 17 if dtype.itemsize == 8 else 9  # which tell any two numbers of the type apart
     wanted = f"{c.expected:.{digits}g}"
@@ -186,7 +187,8 @@ def _of_values(c: Comparison, dtype: np.dtype[Any]) -> Fault:
         wanted += f" to within {c.allowed:.3g}"
     return Fault(
         "values", "gives values that rounding cannot explain",
-        f"element [{place}] of the result is {c.got:.{digits}g}, expected {wanted}",
+        f"element [{place}] of the result is {c.got:.{digits}g}, expected {wanted}"
+        + (f"; {in_words(c.errors, letters)}" if letters else ""),
         [f"print('result:', y[{place}], 'expected: {wanted}')"],
     )  # fmt: skip
 

@@ -40,6 +40,7 @@ SIZES: Mapping[str, Callable[[int, float], int]] = MappingProxyType(
         "floor(n/stride)": lambda n, s: n // stride_of(s),
         "floor(n*s)": lambda n, s: math.floor(n * s),
         "round(n*s)": lambda n, s: round(n * s),
+        "max(floor(n*s), 1)": lambda n, s: max(math.floor(n * s), 1),
         "max(round(n*s), 1)": lambda n, s: max(round(n * s), 1),
         "ceil(n*s)": lambda n, s: math.ceil(n * s),
     }
@@ -170,6 +171,18 @@ def _half_pixel_by_scale(n: int, m: int, s: float) -> Values:
     return _linear((np.arange(m) + 0.5) / s - 0.5, n)
 
 
+def _four_samples(n: int, m: int, s: float) -> Values:
+    """Keys' cubic with a = -0.75 through the four nearest samples; those beyond are the last."""
+    places = (np.arange(m) + 0.5) * (n / m) - 0.5
+    low = np.floor(places).astype(np.int64)
+    matrix, rows = np.zeros((m, n)), np.arange(m)
+    for k in range(-1, 3):
+        x = np.abs(places - low - k)
+        near, far = (1.25 * x - 2.25) * x * x + 1, ((-0.75 * x + 3.75) * x - 6) * x + 3
+        np.add.at(matrix, (rows, np.clip(low + k, 0, n - 1)), np.where(x < 1, near, far))
+    return matrix
+
+
 def _triangle(x: Values) -> Values:
     triangle: Values = np.maximum(1 - np.abs(x), 0)
     return triangle
@@ -210,9 +223,17 @@ def _window(kind: Callable[[Values], Values], support: float, by_scale: bool) ->
 
 def _area(n: int, m: int, s: float) -> Values:
     """The mean over the part of the input that an output covers, fractions of samples included."""
-    left = np.arange(m)[:, None] / s
+    return _covered(n, m, 1 / s)
+
+
+def _area_by_lengths(n: int, m: int, s: float) -> Values:
+    return _covered(n, m, n / m)
+
+
+def _covered(n: int, m: int, step: float) -> Values:
+    left = np.arange(m)[:, None] * step
     j = np.arange(n)[None, :]
-    matrix = np.clip(np.minimum(left + 1 / s, j + 1) - np.maximum(left, j), 0, 1)
+    matrix = np.clip(np.minimum(left + step, j + 1) - np.maximum(left, j), 0, 1)
     covered: Values = matrix / matrix.sum(1, keepdims=True)
     return covered
 
@@ -260,6 +281,8 @@ PICKS: Mapping[str, Pick] = MappingProxyType(
         "Lanczos": _window(_lanczos, 3.0, False),
         "box": _window(_box, 0.5, False),
         "area": _area,
+        "area by the lengths": _area_by_lengths,
+        "cubic of four samples": _four_samples,
         "means of blocks": _blocks,
         "halvings": _halved(lambda n: -(-n // 2), _pyr_down),
     }

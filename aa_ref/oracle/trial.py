@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..plans import Direction, Plan
 from .accepted import in_batches
+from .adjoints import WrongGradient, name_fault
 from .calls import Answer, Caller, Question
 from .comparison import Comparison
 from .endurance import Endurance
@@ -52,6 +53,7 @@ class Trial:
     findings: list[Finding] = field(default_factory=list)
     compared: list[tuple[Probe, Comparison]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    wrong_gradients: list[tuple[WrongGradient, Fault, str, Question]] = field(default_factory=list)
     impossible: list[tuple[Fault, str, Question]] = field(default_factory=list)
     answers: dict[str, NDArray[Any]] = field(default_factory=dict)
     cases: list[Case] = field(default_factory=list)
@@ -78,8 +80,9 @@ class Trial:
             if failing is not None:
                 for fault in failing.faults:
                     self._find_once(fault, failing.description, failing.question)
-        if not self.over and (self.failures or any(f.code == "size" for f in self.findings)):
-            self._explain(channels)
+        codes = {finding.code for finding in self.findings}
+        if "unstable" not in codes and not self.over and (self.failures or "size" in codes):
+            self._explain(channels)  # of answers that change, nothing can be told
         self._look_at_empty_batch(channels)
 
     def _made(
@@ -109,6 +112,7 @@ class Trial:
         self._again(found)
         for gradient in given:
             self._adjoint(gradient)
+        self._name_adjoint()
 
     def _is_patient(self, probe: Probe) -> bool:
         """Whether a function at the pace of its last call answers this within half a minute."""
@@ -187,7 +191,7 @@ class Trial:
             answer = None if first is None else self._ask(question, probe.label)
             if first is None or answer is None:
                 continue
-            fault = judge_repeated(answer, first)
+            fault = judge_repeated(answer, first, self.terms.layout.name)
             if fault is not None:
                 changed.append((fault, probe.description, question))
         for found_out in reversed(changed):
@@ -220,7 +224,7 @@ class Trial:
         if answer is None:
             return
         plan = self.terms.plan(gradient.shape, "adjoint")
-        faults, _, comparison = judge_answer(answer, question, plan, self.terms)
+        faults, z, comparison = judge_answer(answer, question, plan, self.terms)
         words = ""
         if comparison is not None:
             self._keep(gradient.probe, comparison)
@@ -228,10 +232,29 @@ class Trial:
                 ahead = self.answers.get(gradient.probe.label)
                 words = identity_of(gradient, ahead, answer.y, self.terms)
         for fault in faults:
+            if fault.code == "values" and z is not None and comparison is not None:
+                wrong = WrongGradient(gradient, z, comparison)
+                self.wrong_gradients.append((wrong, fault, words, question))
+                continue
             of_calls = ("timeout", "error", "mutates", "aliases")
             code = fault.code if fault.code in of_calls else "adjoint"
-            named = replace(fault, code=code, message=f"the adjoint {fault.message}{words}")
+            rest = ""
+            if fault.code == "size" and _is_a_right_part(answer, comparison):
+                rest = "; what comes of it is right, and the tail is lost"
+            named = replace(fault, code=code, message=f"the adjoint {fault.message}{rest or words}")
             self._find_once(named, f"gradient of {gradient.probe.description}", question)
+
+    def _name_adjoint(self) -> None:
+        """Tell what is wrong with all gradients whose values are."""
+        if not self.wrong_gradients:
+            return
+        named = name_fault([wrong for wrong, *_ in self.wrong_gradients], self.terms)
+        wrong, fault, words, question = self.wrong_gradients[0]
+        message = f"the adjoint {named or fault.message}{words}"
+        self._find_once(
+            replace(fault, code="adjoint", message=message),
+            f"gradient of {wrong.gradient.probe.description}", question,
+        )  # fmt: skip
 
     def _find_once(self, fault: Fault, description: str, question: Question) -> None:
         """Keep the first, which is the smallest, of each code."""
@@ -250,9 +273,8 @@ class Trial:
     def _explain(self, channels: int | None) -> None:
         self.planned = None
         self.progress(self.asked, self.planned)
-        tried = [probe for probe, _ in self.compared]
         found, self.convention, self.recovered = explained(
-            self.failures, tried, self.terms,
+            self.failures, [(c.probe, c.comparison) for c in self.cases], self.terms,
             in_batches(self._guarded, self.terms.layout, self.terms.accepts.batch), channels,
         )  # fmt: skip
         sizes = next((f for f in self.findings if f.code == "size"), None)
@@ -308,6 +330,13 @@ class Trial:
 
 def _question_of(probe: Probe) -> Question:
     return Question("forward", probe.x, probe.arrangement, recipe=probe.recipe)
+
+
+def _is_a_right_part(answer: Answer, c: Comparison | None) -> bool:
+    """Whether an answer is smaller than it should be, and all that there is of it is right."""
+    if answer.y is None or c is None or c.grade == "fails":
+        return False
+    return all(n <= m for n, m in zip(answer.y.shape, c.errors.shape, strict=True))
 
 
 def _said_of(remark: str, labels: list[str]) -> str:

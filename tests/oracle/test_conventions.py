@@ -87,6 +87,17 @@ def area(x: Any, s: float) -> Any:
     return cv2.resize(x, None, fx=s, fy=s, interpolation=cv2.INTER_AREA)
 
 
+def resized(name: str, whole: Callable[[float], int]) -> Plane:
+    """OpenCV's resize to a size that the caller has made of the scale."""
+
+    def plane(x: Any, s: float) -> Any:
+        cv2 = pytest.importorskip("cv2")
+        height, width = (max(whole(n * s), 1) for n in x.shape)
+        return cv2.resize(x, (width, height), interpolation=getattr(cv2, f"INTER_{name}"))
+
+    return plane
+
+
 def kornia_plane(function: Callable[[Any, Any, float], Any]) -> Plane:
     def plane(torch: Any, x: Any, s: float) -> Any:
         return function(pytest.importorskip("kornia"), x, s)
@@ -153,6 +164,11 @@ REAL: dict[str, Plane] = {
     "torch bicubic, antialias": interpolated(mode="bicubic", antialias=True),
     "OpenCV pyrDown": halved,
     "OpenCV INTER_AREA": area,
+    **{
+        f"OpenCV INTER_{name} to a size by {whole.__name__}": resized(name, whole)
+        for name in ("AREA", "LINEAR", "CUBIC", "NEAREST")
+        for whole in (int, round, math.ceil)
+    },
     **{f"kornia blur_pool2d({k})": blur_pool(k) for k in range(2, 8)},
     "antialiased-cnns BlurPool(4)": reflected_blur_pool,
     "kornia rescale": kornia_plane(
@@ -225,6 +241,33 @@ def test_a_diagnosis_names_it(name: str) -> None:
     assert found.convention is not None, found.findings
     assert found.convention.startswith((f"{name}: ", f"You pass as *{name}* ")), found.convention
     assert (found.findings == []) == (name == "slice (2020)")
+
+
+@pytest.mark.parametrize(
+    ("name", "s"),
+    [
+        ("Pillow reduce", 0.25), ("OpenCV pyrDown", 0.25),
+        ("OpenCV INTER_LINEAR to a size by int", 0.25), ("OpenCV INTER_AREA to a size by int", 0.5),
+    ],
+)  # fmt: skip
+def test_bytes_that_a_library_rounds_in_its_own_way_still_have_its_name(
+    name: str, s: float
+) -> None:
+    """In fixed point, or after each of two halvings: no filter and one rounding explains them."""
+    found = diagnose(as_batch(REAL[name], s), scale=s, dtype="uint8")
+    assert found.findings
+    assert found.convention is not None, found.findings
+    assert found.convention.startswith(f"You pass as *{name}* "), found.convention
+
+
+def test_bytes_of_a_filter_that_nobody_has_get_no_name() -> None:
+    """Within a unit of no convention, though they too are rounded twice."""
+
+    def function(x: Any) -> Any:
+        y = aa_ref.downsample(x, (0.5, 1), sigma=(1.1, None), backend="numpy")
+        return aa_ref.downsample(y, (1, 0.5), sigma=(None, 1.1), backend="numpy")
+
+    assert diagnose(function, scale=0.5, dtype="uint8").convention is None
 
 
 def test_paddles_exponent_shows_in_binary64_alone() -> None:

@@ -22,8 +22,9 @@ boundary, to within what rounding may have done to the answers.
 `place_faults`   what is wrong with stride and phase
 `tap_faults`     what is wrong with sigma and radius
 `border_faults`  what is wrong with the rule beyond the ends, and where axes are short
+`unread_ends`    samples there that no output reads
 `mixing`         channels and batch entries
-`twice`          the same question once more
+`twice`          the same question once more, and another of the same shape
 `linearity`      numbers that are cut off, and sums that are not sums
 `grain`          significant bits
 `overall`        axes with each other's filter, the sum of weights, what is left unexplained

@@ -10,8 +10,11 @@ from .axes import AxisStudy
 from .borders import Border, read_borders
 from .further import Further
 from .readings import Reading, read_axis
+from .unread_ends import Unread, read_unread
 
 __all__ = ["judge_borders", "judge_short_axes", "note_no_padding"]
+
+_ENDS = ("first", "last")
 
 
 def judge_borders(study: AxisStudy, further: Further | None, accuracy: Accuracy) -> None:
@@ -20,6 +23,10 @@ def judge_borders(study: AxisStudy, further: Further | None, accuracy: Accuracy)
     if not reading.steady:
         return
     ends = _ends(reading, accuracy)
+    unread = read_unread(reading, accuracy)
+    if unread is not None and study.has_filter:
+        _judge_unread(study, ends, unread)
+        return
     if further is not None and ends[1].rules:
         ends = _at_other_lengths(study, further, accuracy, ends)
     crossing = (a.centres < a.radius) | (a.centres > a.length - 1 - a.radius)
@@ -32,15 +39,34 @@ def judge_borders(study: AxisStudy, further: Further | None, accuracy: Accuracy)
     )
     _judge_moved(study, ends)
     if a.boundary in both:
+        other = study.other
+        unread = None if other is None or not other.is_even else read_unread(other, accuracy)
+        if unread is not None and study.has_filter:
+            told = " and ".join(filter(None, map(unread.words, _ENDS)))
+            study.fault("boundary", f"with {unread.length} samples, {told}")
         return
     if both:
         study.fault("boundary", f"the boundary is {_rules(both)}, not {a.boundary!r}")
         return
-    words = "; ".join(_end(e, w, a.boundary) for e, w in zip(ends, ("first", "last"), strict=True))
+    words = "; ".join(_end(e, w, a.boundary) for e, w in zip(ends, _ENDS, strict=True))
     if study.blames("sigma") and not study.width.is_gaussian and not all(e.rules for e in ends):
         study.extend("sigma", f". Whether the boundary is wrong as well cannot be told: {words}")
         return
     study.fault("boundary", words)
+
+
+def _judge_unread(study: AxisStudy, ends: tuple[Border, Border], unread: Unread) -> None:
+    """Samples that are not read, and what else is wrong at either end."""
+    expected, words = study.telling.plan.boundary, []
+    for where, seen, kept in zip(_ENDS, ends, unread.ends, strict=True):
+        missed = unread.words(where)
+        end = kept if missed else seen
+        if missed:
+            words.append(missed)
+        if expected not in end.rules:
+            words.append(_end(end, where, expected))
+    study.recovered["boundary"] = [e.rules[:1] for e in unread.ends]
+    study.fault("boundary", "; ".join(words))
 
 
 def _ends(reading: Reading, accuracy: Accuracy) -> tuple[Border, Border]:

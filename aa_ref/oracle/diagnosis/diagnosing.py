@@ -38,7 +38,9 @@ class Diagnosis:
     convention : str or None
         The nearest known implementation, and what to do about it.
     recovered : dict
-        What has been measured: ``gain``; of integers ``rounding``, in words; and for each filtered
+        What has been measured: ``gain``; of integers ``rounding``, in words; ``astray``, of the
+        finding ``"nan"``: ``what`` is not where it belongs, and whether it is ``lost`` (or
+        spreads); and for each filtered
         axis (by its letter) ``taps``, ``first_tap_at``, ``radius``, ``sigma``, ``deviation``,
         ``stride``, ``phase``, ``centres``, ``runs_backwards``, ``boundary``, ``size``, ``varies``.
     """
@@ -63,6 +65,7 @@ def diagnose(
     channels: int | None = None,
     shapes: Any = None,
     multiple_of: int = 1,
+    counts: Sequence[tuple[int, int]] = (),
     limit: int = 1 << 22,
 ) -> Diagnosis:
     """Find out what an implementation does that the operation does not.
@@ -75,6 +78,9 @@ def diagnose(
         What it is meant to do, as `aa_ref.oracle.check` takes them.
     channels : int, optional
         For an implementation that takes so many channels and no other number.
+    counts : sequence of (int, int), optional
+        Numbers of batch entries and channels for which it is asked whether these stay apart,
+        besides the usual 3 and 5: those of answers known to be wrong.
     limit : int
         The most samples in one call.
 
@@ -92,7 +98,7 @@ def diagnose(
         scale, layout=layout, dtype=dtype, precision=precision, form=form, taps=taps, sigma=sigma,
         boundary=boundary, sampling=sampling, shapes=shapes, multiple_of=multiple_of,
     )  # fmt: skip
-    return _examine(Inquiry(fn, terms, channels, limit))
+    return _examine(Inquiry(fn, terms, channels, limit, counts))
 
 
 def _examine(q: Inquiry) -> Diagnosis:

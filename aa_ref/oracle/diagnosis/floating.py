@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class Floating:
     Attributes
     ----------
     recovered : dict
-        What has been measured of all axes together: ``gain``.
+        What has been measured of all axes together: ``gain``, ``astray``.
     convention : str or None
         A known implementation that gives no numbers.
     linear : bool
@@ -56,7 +57,7 @@ class Floating:
         self.accuracy = q.accuracy
         self.responses: list[Response] = []
         self.studies: list[AxisStudy] = []
-        self.recovered: dict[str, float] = {}
+        self.recovered: dict[str, Any] = {}
         self.convention: str | None = None
         self.linear = True
 
@@ -102,7 +103,7 @@ class Floating:
         """Whether there are numbers to be studied."""
         q = self.q
         y = self._ask_twice()
-        if y is None or q.has("unstable"):
+        if y is None or q.has("unstable", "values"):
             return False
         if 0 in y.shape[:2]:
             q.fault("channels", f"{y.shape[0]} batch entries of {y.shape[1]} channels come out")
@@ -113,7 +114,7 @@ class Floating:
             return False
         middling = tuple(a.middling + k for k, a in enumerate(q.reach))
         middling = q.terms.accepts.nearest(middling)
-        for words in mixing(q.subject, middling, self.accuracy):
+        for words in mixing(q.subject, middling, self.accuracy, q.counts):
             q.fault("channels", words)
             q.subject.batches = False
         q.faults += answers_to_nothing(q.subject, q.lengths)
@@ -192,8 +193,9 @@ class Floating:
         q.note(judge_sum(gain, self.accuracy.summed(terms), coarse))
         q.note(fault)
         if not q.has("values", "channels") and q.terms.form != "fft":
-            for words in specials(q.subject, [s.observed != 0 for s in studies])[:1]:
-                q.fault("nan", words)
+            for astray in specials(q.subject, [s.observed != 0 for s in studies])[:1]:
+                q.fault("nan", astray.words)
+                self.recovered["astray"] = {"what": astray.name, "lost": astray.lost}
 
     def named(self, counts: Sequence[Sequence[tuple[int, int]]], faultless: bool) -> str | None:
         """The known implementation that the answers are those of."""

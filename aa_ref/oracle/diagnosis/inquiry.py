@@ -12,6 +12,7 @@ from ..terms import Terms
 from .accuracy import Accuracy, accuracy_for
 from .axes import AxisFault, AxisStudy
 from .impulses import lengths_for
+from .mixing import Counts
 from .subject import Subject
 
 __all__ = ["Inquiry"]
@@ -30,14 +31,21 @@ class Inquiry:
         Their names.
     accuracy : Accuracy
         The limits that the precision sets.
+    counts : sequence of (int, int)
+        Numbers of batch entries and channels to be asked besides the usual ones.
     faults : list of AxisFault
         Those that concern no axis in particular, or name theirs.
     """
 
     def __init__(
-        self, fn: Callable[[NDArray[Any]], Any], terms: Terms, channels: int | None, limit: int
+        self,
+        fn: Callable[[NDArray[Any]], Any],
+        terms: Terms,
+        channels: int | None,
+        limit: int,
+        counts: Sequence[Counts] = (),
     ) -> None:
-        self.terms = terms
+        self.terms, self.counts = terms, counts
         self.subject = Subject(fn, terms.layout, terms.dtype, channels, limit, terms.accepts)
         self.reach: list[Reach] = [
             a.in_multiples(terms.accepts.multiple)

@@ -1,6 +1,7 @@
 """Whether channels and batch entries stay apart, and are treated alike."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,21 +10,60 @@ from .accuracy import Accuracy
 from .subject import Subject
 from .words import counted, plural
 
-__all__ = ["counts_of", "crossings", "mixing"]
+__all__ = ["Counts", "counts_of", "crossings", "mixing", "of_counts", "other_counts"]
 
 Values = NDArray[np.float64]
+Counts = tuple[int, int]
+"""Batch entries and channels."""
 
 _MANY = 64
 """Entries that all hold the same."""
 
 
-def mixing(subject: Subject, lengths: tuple[int, ...], accuracy: Accuracy) -> list[str]:
-    """What is wrong, in sentences; none if every plane answers for itself and like the others.
+def mixing(
+    subject: Subject,
+    lengths: tuple[int, ...],
+    accuracy: Accuracy,
+    counts: Sequence[Counts] = (),
+) -> list[str]:
+    """Return what is wrong, in sentences; none if every plane answers for itself and alike.
 
-    One impulse at a time, in each channel of the first entry and in the first channel of each
-    entry: only that plane may answer, since the sums of the others have no term that is not zero.
+    ``counts`` are numbers of entries and channels to be asked besides, as other numbers may go
+    another way.
     """
-    batch, channels = counts_of(subject, math.prod(lengths))
+    usual = counts_of(subject, math.prod(lengths))
+    found = _mixing_of(subject, usual, lengths, accuracy)
+    found = found or _unlike(_alike(subject, lengths), accuracy)
+    for few in other_counts(subject, math.prod(lengths), counts):
+        found = found or [
+            f"{w}, {of_counts(few)}" for w in _mixing_of(subject, few, lengths, accuracy)
+        ]
+    return found
+
+
+def other_counts(subject: Subject, samples: int, counts: Sequence[Counts]) -> list[Counts]:
+    """Return the counts that are not the usual ones and that may be asked."""
+    usual = counts_of(subject, samples)
+    return [
+        (batch, channels) for batch, channels in counts
+        if (batch, channels) not in (usual, (1, 1)) and batch * channels * samples <= subject.limit
+    ]  # fmt: skip
+
+
+def of_counts(counts: Counts) -> str:
+    """Say that it is so for such inputs, and not for the usual ones."""
+    batch, channels = counts
+    return f"of inputs of {counted(batch, 'batch entry')} of {counted(channels, 'channel')}"
+
+
+def _mixing_of(
+    subject: Subject, counts: Counts, lengths: tuple[int, ...], accuracy: Accuracy
+) -> list[str]:
+    """Ask one impulse at a time, in each channel of the first entry and the first of each entry.
+
+    Only that plane may answer, since the sums of the others have no term that is not zero.
+    """
+    batch, channels = counts
     found: list[str] = []
     nothing = subject.ask(np.zeros((batch, channels, *lengths)))
     if nothing is None or not nothing.size:
@@ -46,11 +86,10 @@ def mixing(subject: Subject, lengths: tuple[int, ...], accuracy: Accuracy) -> li
     peaks = {plane: np.abs(y).reshape(batch, channels, -1).max(2) for plane, y in answers.items()}
     found += crossings("channel", np.array([peaks[0, c][0] for c in range(channels)]))
     found += crossings("batch entry", np.array([peaks[e, 0][:, 0] for e in range(batch)]))
-    found = found or _unlike({plane: y[plane] for plane, y in answers.items()}, accuracy)
-    return found or _unlike(_alike(subject, lengths), accuracy)
+    return found or _unlike({plane: y[plane] for plane, y in answers.items()}, accuracy)
 
 
-def counts_of(subject: Subject, samples: int) -> tuple[int, int]:
+def counts_of(subject: Subject, samples: int) -> Counts:
     """How many entries and channels are asked: those of the probes, if so many may be asked."""
     layout = subject.layout
     for batch, channels in ((3, 5), (3, 3), (2, 3), (2, 1)):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .accuracy import Accuracy
 
-__all__ = ["Rows", "answers_everywhere", "read_rows", "same_taps", "without_noise"]
+__all__ = ["Rows", "answers_everywhere", "read_rows", "read_step", "same_taps", "without_noise"]
 
 Values = NDArray[np.float64]
 
@@ -89,7 +89,8 @@ def read_rows(matrix: Values, accuracy: Accuracy) -> Rows | None:
     """
     n = matrix.shape[1]
     spans = {i: _span(row) for i, row in enumerate(matrix) if np.any(row)}
-    inner = [i for i, (lo, hi) in spans.items() if lo > 0 and hi < n - 1]
+    start, stop = _ends_read(matrix)
+    inner = [i for i, (lo, hi) in spans.items() if lo > start and hi < stop]
     sums = matrix[inner].sum(1)
     if len(inner) < 2 or np.any(sums == 0):
         return None
@@ -116,6 +117,21 @@ def read_rows(matrix: Values, accuracy: Accuracy) -> Rows | None:
         matrix, tuple(inner[first:last]), centres[first:last], taps, float(lo - centres[middle]),
         total, float(away[first:last].max()),
     )  # fmt: skip
+
+
+def read_step(matrix: Values) -> int:
+    """Return the distance of the samples that filters read; 1 where there is no filter."""
+    read = np.flatnonzero(matrix.any(axis=0))
+    if len(read) < 2 or np.count_nonzero(matrix, axis=1).max() < 2:
+        return 1
+    return int(np.gcd.reduce(np.diff(read)))
+
+
+def _ends_read(matrix: Values) -> tuple[int, int]:
+    """The first and the last sample that might be read: of some alone, those at hand."""
+    if read_step(matrix) == 1:
+        return 0, matrix.shape[1] - 1
+    return _span(np.abs(matrix).max(axis=0))
 
 
 def same_taps(taps: Values, accuracy: Accuracy) -> float:

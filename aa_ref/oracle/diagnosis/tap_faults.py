@@ -6,15 +6,22 @@ from ...filters import radius_of
 from ..precisions import FORMATS
 from .accuracy import Accuracy
 from .axes import AxisStudy
-from .rows import Rows
+from .rows import Rows, read_step
 from .width import Width, gaussian_but_for
 
 __all__ = ["judge_taps"]
+
+_NOISE = 2.0**-9
+"""Of the largest tap: a half of what bytes show."""
 
 
 def judge_taps(study: AxisStudy, accuracy: Accuracy) -> None:
     """Sigma and radius; or coarse taps, or another filter."""
     rows, a, width = study.telling.rows, study.plan, study.width
+    step = read_step(rows.matrix)
+    if step > 1:
+        _judge_dropped(study, step)
+        return
     if not study.telling.steady:
         study.fault(
             "sigma",
@@ -34,6 +41,23 @@ def judge_taps(study: AxisStudy, accuracy: Accuracy) -> None:
     if not fits:
         _judge_sigma(study, accuracy)
     _judge_reach(study, fits)
+
+
+def _judge_dropped(study: AxisStudy, step: int) -> None:
+    """A filter that reads every second sample, or every fourth: of those that were left."""
+    stride = study.telling.places.spacing
+    when = "blurred after the stride" if step == stride else f"blurred after a stride of {step}"
+    study.fault(
+        "sigma",
+        f"{when}, not before: outputs read no samples but those {step} apart, so that what lies "
+        "between is lost, and aliases",
+    )
+
+
+def _nearly_read_step(rows: Rows) -> int:
+    """The distance of all taps that are more than the noise of a fit to integers."""
+    large = np.flatnonzero(np.abs(rows.taps) > _NOISE * np.abs(rows.taps).max())
+    return int(np.gcd.reduce(np.diff(large))) if len(large) > 2 else 1
 
 
 def _judge_reach(study: AxisStudy, fits: bool) -> None:
@@ -119,6 +143,10 @@ def _judge_irregular(study: AxisStudy, accuracy: Accuracy) -> None:
                     f"{FORMATS[name].digits} binary digits ({_of_digits(name)})",
                 )
                 return
+    step = _nearly_read_step(rows)
+    if step > 1:
+        _judge_dropped(study, step)
+        return
     # Where some are negative, the squares about the mean need not be those of any width.
     wide = "" if np.any(rows.taps < 0) else f", of standard deviation {rows.deviation:.4g}"
     study.fault(

@@ -1,23 +1,43 @@
 """Whether channels and batch entries stay apart, by answers that are rounded to integers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ... import patterns
-from ..mixing import counts_of, crossings
+from ..mixing import Counts, counts_of, crossings, of_counts, other_counts
 from ..subject import Subject
 
 __all__ = ["mixing_of_integers"]
 
 
-def mixing_of_integers(subject: Subject, lengths: tuple[int, ...], usable: int) -> list[str]:
-    """What is wrong, in sentences; none if every plane answers for itself and like the others.
+def mixing_of_integers(
+    subject: Subject, lengths: tuple[int, ...], usable: int, counts: Sequence[Counts] = ()
+) -> list[str]:
+    """Return what is wrong, in sentences; none if every plane answers for itself and alike.
+
+    ``counts`` are asked besides the usual ones.
+    """
+    samples = int(np.prod(lengths))
+    found = _mixing_of(subject, counts_of(subject, samples), lengths, usable)
+    for few in other_counts(subject, samples, counts):
+        found = found or [
+            f"{w}, {of_counts(few)}" for w in _mixing_of(subject, few, lengths, usable)
+        ]
+    return found
+
+
+def _mixing_of(
+    subject: Subject, counts: Counts, lengths: tuple[int, ...], usable: int
+) -> list[str]:
+    """Compare answers to planes that differ in one plane alone.
 
     One plane after the other gets other samples. The answers of the others have to stay the same,
     to the bit: whatever is done to a plane is done to the same numbers, at the same place. Levels
     go up to the last that is ``usable``, so that nothing is cut off.
     """
-    batch, channels = counts_of(subject, int(np.prod(lengths)))
+    batch, channels = counts
     base = _levels((batch, channels, *lengths), usable, 21)
     first = subject.ask(base)
     if first is None or not first.size:

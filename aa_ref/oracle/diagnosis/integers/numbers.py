@@ -136,7 +136,7 @@ class Integers:
         q = self.q
         shape = (1, q.subject.channels, *self._lengths)
         y = ask_twice(q, patterns.random(shape, q.terms.dtype, 3))
-        if y is None or q.has("unstable"):
+        if y is None or q.has("unstable", "values"):
             return False
         if 0 in y.shape[:2]:
             q.fault("channels", f"{y.shape[0]} batch entries of {y.shape[1]} channels come out")
@@ -150,7 +150,8 @@ class Integers:
         usable = self._levels.usable if self._levels is not None else 0
         middling = tuple(a.middling + k for k, a in enumerate(q.reach))
         middling = q.terms.accepts.nearest(middling)
-        for words in mixing_of_integers(q.subject, middling, usable) if usable else []:
+        mixed = mixing_of_integers(q.subject, middling, usable, q.counts) if usable else []
+        for words in mixed:
             q.fault("channels", words)
             q.subject.batches = False
         q.faults += answers_to_nothing(q.subject, self._lengths)
@@ -217,24 +218,28 @@ class Integers:
         return self._agreement.rows
 
     def named(self, counts: Sequence[Sequence[tuple[int, int]]], faultless: bool) -> str | None:
-        """The known implementation whose weights explain all answers to lines."""
+        """The known implementation whose weights explain all answers to lines.
+
+        If no filter does, then one that explains them to within a unit: it rounds in its own way.
+        """
         q = self.q
         asked = [(axis.lines, axis.guess) for axis in self._axes if axis.lines is not None]
-        if len(asked) < len(q.reach) or not self.linear:
+        unexplained = self._agreement.unexplained or not self.studies
+        cut = self._levels is None or bool(self._levels.words)
+        if len(asked) < len(q.reach) or cut or not (self.linear or unexplained):
             return None
         scales = [float(axis.plan.scale) for axis in self._axes]
         named = partial(
             convention_of, scales, asked=asked_of(q.lengths, q.axis_plan, counts),
             as_asked=q.as_asked(self.studies), faultless=faultless,
         )  # fmt: skip
-        if self.studies:
+        if self.studies and self.linear:
             recovered = likeness_of(self.studies, counts, q.accuracy)
             name = named(recovered)
             if name is not None:
                 return name
 
-        @cache
-        def likeness(c: Convention, axis: int) -> int:
+        def likeness(c: Convention, axis: int, off: float = 0.0) -> int:
             (lines, guess), scale = asked[axis], scales[axis]
             sizes = all(max(c.outputs(n, scale), 0) == m for n, m in counts[axis])
             matrix = c.matrix(lines.x.shape[1], scale)
@@ -242,10 +247,14 @@ class Integers:
             if not common:
                 return 0
             ends = [lines.offsets(matrix[i], i) for i in range(common)]
-            alike = np.array([low <= 0 <= high for low, high in ends])
+            alike = np.array([low <= off and high >= -off for low, high in ends])
             return ranked(alike, sizes, guess.inner)
 
-        return named(likeness)
+        name = named(cache(likeness)) if self.linear else None
+        if name is not None or not unexplained:
+            return name
+        name = named(cache(partial(likeness, off=1.0)))
+        return None if name is None else f"{name} It rounds otherwise than once, to nearest."
 
 
 def _adapt(studies: Sequence[AxisStudy], filters: Sequence[Filter]) -> None:
