@@ -1,4 +1,4 @@
-"""Which coarser arithmetic explains values that the stated one does not."""
+"""Which coarser arithmetic, or which form, explains values that the stated one does not."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,7 +10,7 @@ from .calls import Question
 from .precisions import PRECISIONS, Precision, as_precision
 from .terms import Terms
 
-__all__ = ["coarser_precision"]
+__all__ = ["coarser_precision", "is_right_by"]
 
 
 def coarser_precision(terms: Terms, answers: Iterable[tuple[Question, NDArray[Any]]]) -> str | None:
@@ -31,10 +31,21 @@ def coarser_precision(terms: Terms, answers: Iterable[tuple[Question, NDArray[An
     for preset in own_first:
         if preset == stated or not _is_coarser(preset, stated):
             continue
-        of_preset = replace(terms, precision=preset.name)
-        if all(_is_right(y, question, of_preset) for question, y in pairs):
+        if is_right_by(replace(terms, precision=preset.name), pairs):
             return preset.name
     return None
+
+
+def is_right_by(terms: Terms, answers: Iterable[tuple[Question, NDArray[Any]]]) -> bool:
+    """Whether every element of all answers is right by some terms, and their bound says something.
+
+    Parameters
+    ----------
+    terms : Terms
+        Of the same operation, in another arithmetic.
+    answers : pairs of a question and its answer in the expected shape and type
+    """
+    return all(_is_right(y, question, terms) for question, y in answers)
 
 
 def _is_coarser(one: Precision, other: Precision) -> bool:

@@ -60,7 +60,9 @@ class Convention(NamedTuple):
         """The weights that each output gives each of n inputs: shape (outputs, n)."""
         m = self.outputs(n, scale)
         taps = FILTERS[self.taps](n, max(m, 1), scale)
-        return PICKS[self.pick](n, m, scale) @ blur_matrix(taps, n, self.boundary)
+        pick = PICKS[self.pick](n, m, scale)
+        used = np.flatnonzero(pick.any(0))  # few of all inputs, where the stride is large
+        return np.asarray(pick[:, used] @ blur_matrix(taps, n, self.boundary, used))
 
 
 CONVENTIONS = (

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..dtypes import FLOATING
 from .calls import Question
-from .coarser import coarser_precision
+from .coarser import coarser_precision, is_right_by
 from .comparison import Comparison
 from .diagnosis import diagnose
 from .diagnosis.words import counted
@@ -102,6 +103,9 @@ def explained(
         if f.code != "nan" else _of_astray(f.message, numbers, special, diagnosis.recovered)
         for f in diagnosis.findings if f.code not in _OF_CALLS
     ]  # fmt: skip
+    reach = diagnosis.recovered.get("rounding_reaches")
+    if reach and [e.code for e in found] == ["precision"]:
+        found = _of_reach(found[0], reach, numbers, special, terms)
     unstable = [f.message for f in diagnosis.findings if f.code == "unstable"]
     if unstable:  # and nothing else can be told
         found.append(Explanation("unstable", unstable[0], _example("unstable", numbers, special)))
@@ -118,13 +122,10 @@ def explained(
         if rounding != "to nearest":
             found.append(_of_rounding(numbers, rounding))
         else:
-            coarser = None
-            if _are_coarse(compared, terms):
-                coarser = coarser_precision(terms, [(f.question, f.y) for f in numbers])
-            found.append(
-                _of_precision(numbers, terms, coarser) if coarser
-                else _of_values(numbers, compared, terms)
-            )  # fmt: skip
+            coarse = _of_coarse_taps(numbers, recovered)
+            if coarse is None and _are_coarse(compared, terms):
+                coarse = _of_coarse(numbers, terms)
+            found.append(coarse or _of_values(numbers, compared, terms))
     if special and not numbers and "nan" not in codes:
         found.append(_of_specials(special[0]))
     return Explained(found, convention, recovered)
@@ -199,6 +200,57 @@ def _of_specials(failure: Failure) -> Explanation:
         "of 2 radius + 1 taps along each axis, reads it, and nowhere else",
         failure,
     )
+
+
+def _of_reach(
+    found: Explanation, reach: str, numbers: list[Failure], special: list[Failure], terms: Terms
+) -> list[Explanation]:
+    """Rounding errors that go with samples which are not read, as do NaN and infinity.
+
+    A bound for transforms holds for no sums that run on from sample to sample.
+    """
+    answers = [  # but for numbers whose transforms overflow, which are not asked of those
+        (f.question, f.y) for f in (*numbers, *special) if f.probe.kind != "huge"
+    ]
+    message = found.message
+    if special and not numbers:
+        found = _of_specials(special[0])
+        message = f"{found.message}; {message}"
+    tried = terms.form != "fft" and reach != "onward"
+    if tried and is_right_by(replace(terms, form="fft"), answers):
+        message += "; right as form='fft': if transforms are meant, judge it with form='fft'"
+    elif special:
+        message += "; so do NaN and infinity"
+    if found.code == "nan":
+        return [found._replace(message=message)]
+    lost = [
+        f for f in special
+        if np.isfinite(f.comparison.got) and not np.isfinite(f.comparison.expected)
+    ]  # fmt: skip
+    return [found._replace(message=message), *map(_of_specials, lost[:1])]
+
+
+def _of_coarse_taps(failures: list[Failure], recovered: dict[str, Any]) -> Explanation | None:
+    """Taps that were rounded too finely for a diagnosis to call that a fault of its own."""
+    axes = [v for v in recovered.values() if isinstance(v, dict)]
+    coarse = dict.fromkeys(v["coarse_taps"] for v in axes if v.get("coarse_taps"))
+    if not coarse:
+        return None
+    return Explanation("precision", f"{'; '.join(coarse)}; {_worst(failures)}", failures[0])
+
+
+def _of_coarse(failures: list[Failure], terms: Terms) -> Explanation | None:
+    """Another form or a coarser precision by which all is right."""
+    answers = [(f.question, f.y) for f in failures]
+    if terms.dtype not in FLOATING and is_right_by(replace(terms, form="fft"), answers):
+        return Explanation(
+            "precision",
+            f"{_worst(failures)}, and every error is within that of transforms; if these are "
+            "meant, judge it with form='fft'",
+            failures[0],
+        )
+    coarser = coarser_precision(terms, answers)
+    return _of_precision(failures, terms, coarser) if coarser else None
 
 
 def _of_precision(failures: list[Failure], terms: Terms, coarser: str) -> Explanation:

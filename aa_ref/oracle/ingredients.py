@@ -107,11 +107,14 @@ FILTERS: Mapping[str, Filter] = MappingProxyType(
 )
 
 
-def blur_matrix(taps: Taps, n: int, boundary: str) -> Values:
-    """The filter at every input, as a matrix."""
-    matrix = np.zeros((n, n))
+def blur_matrix(
+    taps: Taps, n: int, boundary: str, centres: NDArray[np.int64] | None = None
+) -> Values:
+    """The filter at every input, or at some, as a matrix."""
+    at = np.arange(n) if centres is None else centres
+    matrix = np.zeros((len(at), n))
     for k, tap in enumerate(taps.taps):
-        index = index_of(np.arange(n) + taps.first + k, n, boundary)
+        index = index_of(at + taps.first + k, n, boundary)
         rows = np.flatnonzero(index >= 0)
         np.add.at(matrix, (rows, index[rows]), tap)
     return matrix

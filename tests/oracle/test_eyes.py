@@ -156,7 +156,7 @@ def test_a_port_that_is_wrong_in_one_way_fails(name):
 def test_a_port_that_is_wrong_for_large_arrays_alone_is_diagnosed():
     report = oracle.check(wraps_the_outputs_index, SCALE)
     (finding,) = report.findings
-    assert "large" in finding.message
+    assert "planes of 1,070,695 samples or more" in finding.message
     assert "shape 1×1×985×1087" in finding.example
     assert len(finding.snippet) < 1000
     namespace = {}

@@ -77,14 +77,14 @@ def in_memory(x: Any) -> Any:
 
 
 PLACES: dict[str, tuple[Function, dict[str, Any], str]] = {
-    "seams": (seams, {}, "outputs 63, 127, 191, … (every 64th) along W, 4 of 275"),
-    "stale": (stale, {}, "outputs 64, 128, 192, … (every 64th) along W, 4 of 275"),
+    "seams": (seams, {}, "outputs 63, 127, 191, … (every 64th) along W, 32 of 2,100"),
+    "stale": (stale, {}, "outputs 64, 128, 192, … (every 64th) along W, 32 of 2,100"),
     "nearly right": (nearly_right, {}, "outputs 63, 127, 191, … (every 64th) along W"),
-    "a block": (block, {}, "outputs 8 to 15, 40 to 47, 72 to 79, … (8 of 32) along H, 72 of 275"),
-    "a grid": (grid, {}, "15, 31, 47, … (every 16th) along H, 17 of 275, and outputs 15, 31, 47"),
+    "a block": (block, {}, "8 to 15, 40 to 47, 72 to 79, … (8 of 32) along H, 528 of 2,100"),
+    "a grid": (grid, {}, "31, 47, … (every 16th) along H, 131 of 2,100, and outputs 15, 31, 47"),
     "in memory": (in_memory, {}, "outputs 63, 127, 191, … (every 64th) in memory, "),
     "one row": (one_row, {}, "output 5 along H"),
-    "columns of bytes": (seams, {"dtype": "uint8"}, "(every 64th) along W, 4 of 275"),
+    "columns of bytes": (seams, {"dtype": "uint8"}, "(every 64th) along W, 32 of 2,100"),
     "a signal": (
         lambda x: np.where(np.arange(-(-x.shape[1] // 2)) % 64 == 63, 0, downsample(x, 0.5, axes=1))
         .astype(x.dtype), {"layout": "CL"}, "(every 64th) along L",
@@ -142,7 +142,7 @@ def test_a_few_outputs_here_and_there_are_not_taken_for_coarse() -> None:
 
     def sparse(x: Any) -> Any:
         y = right(x)
-        if y.size > 200:
+        if y.size > 200 and y.shape[0] < 3:
             y.ravel()[[3, 57, 140, 141]] *= x.dtype.type(1 + 2**-10)
         return y
 

@@ -27,6 +27,8 @@ boundary, to within what rounding may have done to the answers.
 `twice`          the same question once more, and another of the same shape
 `linearity`      numbers that are cut off, and sums that are not sums
 `grain`          significant bits
+`tap_formats`    coarse numbers that taps may be rounded to
+`rounding_reach` rounding errors of samples that an output does not read
 `overall`        axes with each other's filter, the sum of weights, what is left unexplained
 `specials`       NaN and infinity
 `accuracy`       the limits

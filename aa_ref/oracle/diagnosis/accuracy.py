@@ -18,6 +18,10 @@ from ..tap_errors import tap_errors
 __all__ = ["Accuracy", "accuracy_for"]
 
 
+_LOST = 256
+"""How many times as large as noise taps have to be; a Gaussian's last is exp(-8) of the first."""
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """The limits for one precision, all relative.
@@ -37,6 +41,8 @@ class Accuracy:
         Of one rounding of a product or a sum.
     axes : int
         How many are filtered.
+    floor : float
+        Relative to the largest answer to an impulse: what is smaller is taken for nothing.
     """
 
     tap: float
@@ -45,6 +51,7 @@ class Accuracy:
     steps: float
     unit: float
     axes: int
+    floor: float = 0.0
 
     def ratio(self, exponent: float) -> float:
         """Of the ratio of a tap to the middle one: that of both, and of both answers."""
@@ -66,9 +73,13 @@ class Accuracy:
         """The limits for answers that are sums of so many terms, all of one sign."""
         return replace(self, steps=self.steps + terms * self.unit)
 
-    def below_normal(self, relative: float) -> "Accuracy":
-        """The limits if an answer is a subnormal number, off by so much of itself for that."""
+    def off(self, relative: float) -> "Accuracy":
+        """The limits if an answer is off by so much more of itself, as subnormal numbers are."""
         return replace(self, steps=self.steps + relative)
+
+    def noisy(self, size: float) -> "Accuracy":
+        """The limits for answers that are off by so much of the largest: small taps are lost."""
+        return replace(self.off(1 / _LOST), floor=_LOST * size)
 
     def noise(self, samples: int) -> float:
         """Of answers that should be zero, relative to the largest, if a transform made them.

@@ -40,7 +40,8 @@ class Diagnosis:
     recovered : dict
         What has been measured: ``gain``; of integers ``rounding``, in words; ``astray``, of the
         finding ``"nan"``: ``what`` is not where it belongs, and whether it is ``lost`` (or
-        spreads); and for each filtered
+        spreads); ``rounding_reaches``, where errors go with samples that an output does not read;
+        and for each filtered
         axis (by its letter) ``taps``, ``first_tap_at``, ``radius``, ``sigma``, ``deviation``,
         ``stride``, ``phase``, ``centres``, ``runs_backwards``, ``boundary``, ``size``, ``varies``.
     """

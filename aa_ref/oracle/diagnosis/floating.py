@@ -1,5 +1,6 @@
 """Numbers of floating point: what they are, from the crudest to the answers to impulses."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import patterns
+from ..edges import bordered_row
 from ..precisions import FORMATS, as_precision
 from .accuracy import Accuracy
 from .axes import AxisStudy
@@ -19,6 +21,7 @@ from .likeness import asked_of, convention_of, convention_of_nan, likeness_of
 from .linearity import read_cut, superposes
 from .mixing import mixing
 from .overall import answers_to_nothing, judge_rest, judge_sum, total_gain
+from .rounding_reach import adds_up, ask_rounding_reach, is_right_but_for_rounding
 from .specials import specials
 from .studying import study_axis
 from .twice import ask_twice
@@ -55,6 +58,7 @@ class Floating:
             FORMATS[q.terms.dtype].digits,
         )  # fmt: skip
         self.accuracy = q.accuracy
+        self.noise = 0.0
         self.responses: list[Response] = []
         self.studies: list[AxisStudy] = []
         self.recovered: dict[str, Any] = {}
@@ -84,6 +88,8 @@ class Floating:
                 return []
             if grain.digits < self.digits:
                 self.accuracy = self.accuracy.coarser(grain.digits)
+        if cut is None and not q.has("precision") and not self._ask_rounding():
+            return []
         # Above what is added to results, and above steps that they come in; or, in a narrow
         # range, so that small taps are no subnormal numbers.
         narrow = q.terms.dtype == "float16" or (q.has("precision") and not stepped)
@@ -98,6 +104,24 @@ class Floating:
         elif not self._ask_impulses(amplitude):
             q.fault("values", "answers to single impulses show no filter")
         return self.studies
+
+    def _ask_rounding(self) -> bool:
+        """Whether there is more to be found than rounding errors that reach too far."""
+        reach = ask_rounding_reach(self.q)
+        if reach is None:
+            return True
+        right = is_right_but_for_rounding(self.q, reach)
+        if not right and not adds_up(self.q):
+            return True
+        if not right and reach.extent == "within":
+            return True
+        self.recovered["rounding_reaches"] = reach.extent
+        self.noise = reach.size + self.accuracy.unit
+        self.accuracy = self.accuracy.noisy(self.noise)
+        if self.q.terms.form == "fft":
+            return True
+        self.q.fault("precision", reach.words)
+        return not right
 
     def _ask_crudely(self) -> bool:
         """Whether there are numbers to be studied."""
@@ -142,7 +166,7 @@ class Floating:
             found = [
                 study_axis(
                     r.matrix, q.axis_plan(k, r.matrix.shape[1]), self._accuracy_of(r, amplitude),
-                    self._further(k, r, amplitude, times),
+                    self._further(k, r, amplitude, times), self._crossing(k, r),
                 )
                 for k, r in enumerate(responses)
             ]  # fmt: skip
@@ -154,6 +178,11 @@ class Floating:
             if not doubtful:
                 break
         return bool(self.studies)
+
+    def _crossing(self, axis: int, r: Response) -> float:
+        """Return the expected tap of the other axes together where their middles cross a line."""
+        others = [self.q.axis_plan(k, n) for k, n in enumerate(r.lengths) if k != axis]
+        return math.prod(float(a.taps.max()) for a in others) if r.where == "amid" else 1.0
 
     def _further(self, axis: int, first: Response, amplitude: float, times: int) -> Further:
         """Questions about an axis that has answered already."""
@@ -176,7 +205,7 @@ class Floating:
             accuracy = accuracy.summed(max(response.lengths))
         least = np.abs(response.matrix[response.matrix != 0]).min(initial=np.inf) * abs(amplitude)
         held = FORMATS[self.q.terms.dtype]
-        return accuracy.below_normal(held.smallest / float(least) if least < held.normal else 0.0)
+        return accuracy.off(held.smallest / float(least) if least < held.normal else 0.0)
 
     def conclude(self) -> None:
         """What concerns all axes together, once each has been judged for itself."""
@@ -186,14 +215,21 @@ class Floating:
         gain, terms = total_gain(q.subject, self.responses, studies)
         self.recovered["gain"] = gain
         fault, coarse = None, q.has("precision")
-        if not coarse:
-            fault, linear = judge_rest(q.subject, studies, gain, self.accuracy)
-            self.linear = self.linear and linear
-            coarse = fault is not None and fault.code == "precision"
-        q.note(judge_sum(gain, self.accuracy.summed(terms), coarse))
-        q.note(fault)
-        if not q.has("values", "channels") and q.terms.form != "fft":
-            for astray in specials(q.subject, [s.observed != 0 for s in studies])[:1]:
+        if self.noise:
+            q.note(judge_sum(gain, q.accuracy.off(64 * self.noise), False))
+        else:
+            if not coarse:
+                fault, linear = judge_rest(q.subject, studies, gain, self.accuracy)
+                self.linear = self.linear and linear
+                coarse = fault is not None and fault.code == "precision"
+            q.note(judge_sum(gain, self.accuracy.summed(terms), coarse))
+            q.note(fault)
+        spread = q.terms.form == "fft" or "rounding_reaches" in self.recovered
+        if not q.has("values", "channels") and not spread:
+            found = specials(q.subject, [_reads(s) for s in studies])
+            if any(s.blames("precision") for s in studies):  # infinity times zero is NaN
+                found = [astray for astray in found if "infinity" not in astray.words]
+            for astray in found[:1]:
                 q.fault("nan", astray.words)
                 self.recovered["astray"] = {"what": astray.name, "lost": astray.lost}
 
@@ -207,3 +243,15 @@ class Floating:
             scales, likeness, asked=asked_of(self.q.lengths, self.q.axis_plan, counts),
             as_asked=self.q.as_asked(self.studies), faultless=faultless,
         )  # fmt: skip
+
+
+def _reads(study: AxisStudy) -> NDArray[np.bool_]:
+    """Tell which outputs read which inputs, by taps that are rounded to zero, too."""
+    reads: NDArray[np.bool_] = study.observed != 0
+    a = study.plan
+    if study.blames("precision"):
+        places, ones = np.arange(-a.radius, a.radius + 1.0), np.ones(2 * a.radius + 1)
+        rows = [bordered_row(c, places, ones, a.length, a.boundary) for c in a.centres.tolist()]
+        if len(rows) == len(reads):
+            reads |= np.array(rows) != 0
+    return reads

@@ -125,7 +125,7 @@ def ask_axis(
         return None
     line = tuple(int(v) for v in np.unravel_index(int(strength.argmax()), strength.shape))
     matrix = y.reshape(*y.shape[:2], -1)[..., int(strength.argmax())].T
-    if times == 1 and answers_everywhere(matrix):
+    if times == 1 and not accuracy.floor and answers_everywhere(matrix):
         return None  # longer axes tell a wide filter from a transform's rounding
     return Response(
         without_noise(matrix, accuracy), lengths, at, (*line[:axis], 0, *line[axis:]), where

@@ -71,12 +71,15 @@ def answers_everywhere(matrix: Values) -> bool:
 def without_noise(matrix: Values, accuracy: Accuracy) -> Values:
     """The matrix with zeros for what a transform's rounding may have left.
 
-    Only if it is one that answers everywhere. Otherwise sums were formed term by term, and a small
-    number is a small tap.
+    Only if it is one that answers everywhere, or known to be noisy. Otherwise sums were formed term
+    by term, and a small number is a small tap.
     """
-    if not answers_everywhere(matrix):
+    limit = accuracy.floor
+    if answers_everywhere(matrix):
+        limit = max(limit, accuracy.noise(matrix.size))
+    if not limit:
         return matrix
-    limit = accuracy.noise(matrix.size) * np.abs(matrix).max()
+    limit *= float(np.abs(matrix).max())
     cleaned: Values = np.where(np.abs(matrix) > limit, matrix, 0.0)
     return cleaned
 

@@ -19,8 +19,9 @@ Values = NDArray[np.float64]
 
 
 def study_axis(
-    matrix: Values, a: AxisPlan, accuracy: Accuracy, further: Further | None = None
-) -> AxisStudy | None:
+    matrix: Values, a: AxisPlan, accuracy: Accuracy, further: Further | None = None,
+    crossing: float = 1.0,
+) -> AxisStudy | None:  # fmt: skip
     """Everything that the answers along one axis tell; None where no output is clear of the ends.
 
     Parameters
@@ -31,6 +32,8 @@ def study_axis(
     accuracy : Accuracy
     further : Further, optional
         Answers at other lengths. Without them, what one length leaves open stays so.
+    crossing : float
+        The expected tap of all other axes together on the line that was seen.
     """
     first = read_axis(matrix, a, accuracy)
     if first is None:
@@ -49,7 +52,7 @@ def study_axis(
     if first.backwards:
         study.fault("flip", f"the {first.backwards} runs backwards")
     judge_places(study)
-    judge_taps(study, accuracy)
+    judge_taps(study, accuracy, crossing)
     judge_borders(study, further, accuracy)
     if study.by_length and study.blames("phase"):
         study.extend("phase", f"; {study.by_length}")

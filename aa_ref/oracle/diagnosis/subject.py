@@ -140,7 +140,7 @@ class Subject:
 
     def _together(self, xs: list[Values]) -> Iterator[Values | None]:
         stack = np.stack(xs)[:, None]
-        y = self.ask(np.repeat(stack, self.channels, axis=1))
+        y = self.ask(np.repeat(stack, self.channels, axis=1) if self.channels > 1 else stack)
         if y is None and len(xs) > 1:  # exported models may take one entry and no more
             first = next(self._together(xs[:1]))
             self.batches = first is None

@@ -7,16 +7,29 @@ from ..precisions import FORMATS
 from .accuracy import Accuracy
 from .axes import AxisStudy
 from .rows import Rows, read_step
+from .tap_formats import coarse_taps
 from .width import Width, gaussian_but_for
+from .words import counted
 
 __all__ = ["judge_taps"]
+
+_FINE = 8.0
+"""How many times as large as roundings of an answer errors of taps are that tell of a format."""
 
 _NOISE = 2.0**-9
 """Of the largest tap: a half of what bytes show."""
 
 
-def judge_taps(study: AxisStudy, accuracy: Accuracy) -> None:
-    """Sigma and radius; or coarse taps, or another filter."""
+_ROUGH = 4 * FORMATS["bfloat16"].unit
+"""Relative errors of taps that are told as coarse: two roundings a tap, and one each of the sum and
+the quotient that normalise it."""
+
+
+def judge_taps(study: AxisStudy, accuracy: Accuracy, crossing: float = 1.0) -> None:
+    """Judge sigma and radius; or name coarse taps, or another filter.
+
+    ``crossing`` is the expected tap of all other axes together on the line that was seen.
+    """
     rows, a, width = study.telling.rows, study.plan, study.width
     step = read_step(rows.matrix)
     if step > 1:
@@ -34,12 +47,19 @@ def judge_taps(study: AxisStudy, accuracy: Accuracy) -> None:
             words = f"there is no low-pass, where sigma is {float(a.sigma):.6g}: one tap alone"
             study.fault("sigma", words)
         return
+    fits = width.is_gaussian and width.holds(float(a.sigma))
+    coarse = _coarse(study, accuracy, crossing)
+    if fits and (rows.first, len(rows.taps)) == (-a.radius, 2 * a.radius + 1):
+        study.recovered["coarse_taps"] = coarse  # too finely to be a fault of the taps alone
+        return
+    if coarse:
+        study.fault("precision", coarse)
+        return
     if not width.is_gaussian:
         _judge_irregular(study, accuracy)
         return
-    fits = width.holds(float(a.sigma))
     if not fits:
-        _judge_sigma(study, accuracy)
+        _judge_sigma(study)
     _judge_reach(study, fits)
 
 
@@ -78,12 +98,8 @@ def _judge_reach(study: AxisStudy, fits: bool) -> None:
     study.fault("radius", f"taps reach {reach}; the radius is {radius}")
 
 
-def _judge_sigma(study: AxisStudy, accuracy: Accuracy) -> None:
+def _judge_sigma(study: AxisStudy) -> None:
     width, a = study.width, study.plan
-    coarse = _coarser(study, accuracy)
-    if coarse:
-        study.fault("precision", f"taps are those expected, rounded to {coarse}")
-        return
     radius, follows = study.recovered["radius"], ""
     if radius != a.radius and radius in _radii_for(width):
         follows = f", and so is the radius, {radius}"
@@ -91,7 +107,7 @@ def _judge_sigma(study: AxisStudy, accuracy: Accuracy) -> None:
     shown = f" {', '.join(f'{t:.4g}' for t in taps.tolist())}" if len(taps) <= 4 else ""
     study.fault(
         "sigma",
-        f"taps{shown} are those of sigma {width.sigma:.6g}{follows}; sigma is {float(a.sigma):.6g}",
+        f"taps{shown} are those of sigma {width.shortest}{follows}; sigma is {float(a.sigma):.6g}",
     )
 
 
@@ -100,25 +116,33 @@ def _radii_for(width: Width) -> set[int]:
     return {radius_of(width.low), radius_of(width.high)}
 
 
-def _coarser(study: AxisStudy, accuracy: Accuracy) -> str:
-    """The format to which the expected taps have been rounded, if that explains them."""
+def _coarse(study: AxisStudy, accuracy: Accuracy, crossing: float) -> str:
+    """Say to what the expected taps have been rounded, if that explains those seen."""
     rows, a = study.telling.rows, study.plan
-    if (rows.first, len(rows.taps)) != (-a.radius, 2 * a.radius + 1):
-        return ""
+    first = int(rows.first) + a.radius
     taps = a.taps.astype(np.float64)
-    for name in _coarser_formats(accuracy):
-        digits = FORMATS[name].digits
-        mantissa, exponent = np.frexp(taps)
-        rounded = np.ldexp(np.round(np.ldexp(mantissa, digits)), exponent - digits)
-        rounded /= rounded.sum()
-        if np.all(np.abs(rows.taps / rounded - 1) <= accuracy.ratio(0)):
-            return _of_digits(name)
-    return ""
-
-
-def _coarser_formats(accuracy: Accuracy) -> list[str]:
-    """Finest first. A significand of float16 is that of TF32."""
-    return [f for f in ("float32", "tf32", "bfloat16") if FORMATS[f].unit > 4 * accuracy.unit]
+    expected = taps[max(first, 0) :][: len(rows.taps)]
+    if rows.first % 1 or first < 0 or len(expected) < len(rows.taps):
+        return ""
+    off = float(np.abs(rows.taps / (expected / expected.sum()) - 1).max())
+    if off <= _FINE * accuracy.steps:
+        return ""
+    limit = min(accuracy.ratio(0), off / 4)
+    found = []
+    for base, words in (
+        (taps, "taps are those expected, rounded to {}"),
+        (taps * crossing, "weights of the table are those expected, rounded to {}"),
+        (taps / taps.max(), "exponentials are rounded to {} before they are normalised"),
+    ):
+        for name, coarse in coarse_taps(base):
+            (kept,) = np.nonzero(coarse)
+            if (kept[0] - a.radius, len(kept)) != (rows.first, len(rows.taps)):
+                continue
+            errors = np.abs(rows.taps / (coarse[kept] / coarse.sum()) - 1)
+            if errors.max() <= limit:
+                found.append((float(errors.max()), words.format(name)))
+    least = min((error for error, _ in found), default=0.0)
+    return next((words for error, words in found if error <= least + accuracy.steps), "")
 
 
 def _judge_irregular(study: AxisStudy, accuracy: Accuracy) -> None:
@@ -132,17 +156,14 @@ def _judge_irregular(study: AxisStudy, accuracy: Accuracy) -> None:
             places = ", ".join(map(str, off))
             study.fault("values", f"taps do not fit the others, a Gaussian's: those at {places}")
             return
-        errors = rows.taps / a.taps.astype(np.float64) - 1
-        worst = float(np.abs(errors).max())
-        for name in _coarser_formats(accuracy):
-            # Two roundings a tap, and one each of the sum and the quotient that normalise it.
-            if worst <= 4 * FORMATS[name].unit:
-                study.fault(
-                    "precision",
-                    f"taps are off by up to {worst:.2g} of themselves, as if rounded to "
-                    f"{FORMATS[name].digits} binary digits ({_of_digits(name)})",
-                )
-                return
+        worst = float(np.abs(rows.taps / a.taps.astype(np.float64) - 1).max())
+        if worst <= _ROUGH and 16 * accuracy.unit < _ROUGH:
+            digits = counted(int(1 - np.log2(worst)), "binary digit")
+            study.fault(
+                "precision",
+                f"taps are off by up to {worst:.2g} of themselves, as if computed to {digits}",
+            )
+            return
     step = _nearly_read_step(rows)
     if step > 1:
         _judge_dropped(study, step)
@@ -154,10 +175,6 @@ def _judge_irregular(study: AxisStudy, accuracy: Accuracy) -> None:
         f"{_shape(rows)}{wide}; they should be a Gaussian of sigma {sigma:.6g} and radius "
         f"{a.radius}",
     )
-
-
-def _of_digits(name: str) -> str:
-    return "TF32 or float16" if name == "tf32" else name
 
 
 def _shape(rows: Rows) -> str:

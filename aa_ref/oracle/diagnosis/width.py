@@ -37,6 +37,12 @@ class Width:
         """The middle of them."""
         return (self.low + self.high) / 2
 
+    @property
+    def shortest(self) -> str:
+        """One of them, with as few digits as can be, six at most."""
+        shown = (f"{self.sigma:.{digits}g}" for digits in range(1, 6))
+        return next((s for s in shown if self.holds(float(s))), f"{self.sigma:.6g}")
+
     def holds(self, sigma: float) -> bool:
         """Whether a sigma is among them."""
         return self.low <= sigma <= self.high

@@ -8,6 +8,7 @@ integers that it may be rounded to.
 =============  =============================================================================
 `levels`       constants: limits, wrapping around, how much of the range can be used
 `lines`        random levels along one axis, and the test that decides
+`least_squares` weights by the normal equations
 `guess`        centres and weights, by least squares
 `windows`      the answers of all inner outputs beside the samples that they read
 `filters`      a filter, and what in it was sought among numbers

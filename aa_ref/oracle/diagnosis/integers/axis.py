@@ -101,7 +101,10 @@ class Axis:
         big = math.prod(lengths) * lengths[self._k] > 1 << 24
         others = tuple(a.middling for a in self._q.reach) if big else lengths
         others = self._q.terms.accepts.nearest(others)
-        return ask_lines(self._q.subject, lengths, others, self._k, self._usable, self._relative)
+        step = self._q.reach[self._k].step
+        return ask_lines(
+            self._q.subject, lengths, others, self._k, self._usable, step, self._relative
+        )
 
     def _explain(self) -> AxisFault | None:
         """Look for what explains the answers."""
@@ -113,12 +116,22 @@ class Axis:
         if not self.guess.inner:
             return AxisFault("values", "no output amid the axis reads what lies there")
         for half in (0.5, self._twice):  # to be rounded twice may move an answer by more
-            self.half, self.candidates = half, self._tried(replace(self.lines, half=half))
-            while not self.candidates.rows and not self.candidates.is_done:
-                self.candidates.read_on()
-            if self.candidates.rows:
+            candidates = self._tried(replace(self.lines, half=half))
+            while not candidates.rows and not candidates.is_done:
+                candidates.read_on()
+            if self._are_likely(candidates, half) or not self.candidates.rows:
+                self.half, self.candidates = half, candidates
+            if self._are_likely(candidates, half):
                 return None
-        return self._unexplained(self.lines)
+        return None if self.candidates.rows else self._unexplained(self.lines)
+
+    def _are_likely(self, candidates: Candidates, half: float) -> bool:
+        """Whether some are known filters, rounded in a usual way; twice, without a gain."""
+        usual = nice_offsets(self._base, half)
+        return any(
+            not r.found.free and r.found.offset in usual and (half == 0.5 or r.found.gain == 1)
+            for r in candidates.rows
+        )
 
     def _tried(self, lines: Lines) -> Candidates:
         windows = windows_of(lines, self.guess, self._base)

@@ -20,6 +20,9 @@ __all__ = ["Rows", "read_ends"]
 Values = NDArray[np.float64]
 Interval = tuple[float, float]
 
+_FAR = 64
+"""Samples within which centres of outputs at the ends are sought; or three strides, if more."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -190,9 +193,10 @@ def _continued(guess: Guess, outputs: int) -> Values:
 
 
 def _centres(centre: float, a: AxisPlan, output: int, n: int) -> Iterator[float]:
-    """The likely one, the expected one, and all others, the nearest first."""
-    part = centre % 1
+    """The likely one, the expected one, and others not too far away, the nearest first."""
+    part, far = centre % 1, max(3 * a.stride, _FAR)
     yield float(centre)
     if output < a.out_length:
         yield float(a.centres[output] + part)
-    yield from sorted((c + part for c in range(n)), key=lambda c: abs(c - centre))
+    others = (c + part for c in range(n) if abs(c + part - centre) <= far)
+    yield from sorted(others, key=lambda c: abs(c - centre))

@@ -11,6 +11,9 @@ from ..subject import Subject
 __all__ = ["Levels", "read_levels"]
 
 _MANY = 256
+_FEW = 32
+_MOST = 1 << 24
+"""Levels, more of them as long as all planes together have no more samples than that."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Levels:
 def read_levels(subject: Subject, lengths: tuple[int, ...]) -> Levels | None:
     """Ask; None if nothing comes back."""
     full = int(np.iinfo(subject.dtype).max)
-    levels = np.unique(np.linspace(0, full, _MANY + 1).astype(np.int64))
+    count = min(max(_MOST // math.prod(lengths), _FEW), _MANY)
+    levels = np.unique(np.linspace(0, full, count + 1).astype(np.int64))
     planes = subject.planes(np.full(lengths, float(c)) for c in levels)
     answers = [math.nan if y is None else float(y[tuple(m // 2 for m in y.shape)]) for y in planes]
     a = np.array(answers)

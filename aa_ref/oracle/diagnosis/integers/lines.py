@@ -18,7 +18,10 @@ __all__ = ["Lines", "ask_lines", "offsets"]
 Values = NDArray[np.float64]
 
 _MOST = 1 << 26
-"""Samples asked for one axis, all lines together."""
+"""Samples asked for one axis, all random lines together."""
+
+_FEWEST = 128
+"""Random lines that tell filters apart, though not each weight of each output."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Lines:
         terms.
     half : float
         How far an answer may be from a sum: half a unit, or more if it is rounded again.
+    edges : tuple of int
+        Where the last lines rise from a low level to a high one: the first sample that is high.
+        Without any, there are enough random lines to tell every weight.
     """
 
     x: Values
@@ -43,6 +49,7 @@ class Lines:
     full: int
     relative: float
     half: float = 0.5
+    edges: tuple[int, ...] = ()
 
     def offsets(self, row: Values, output: int, gain: float = 1.0) -> tuple[float, float]:
         """What has to be added to the weighted sums so that rounding to nearest gives all answers.
@@ -72,9 +79,13 @@ def ask_lines(
     others: tuple[int, ...],
     axis: int,
     usable: int,
+    step: int,
     relative: float,
 ) -> Lines | None:
     """Ask; None if nothing comes back, or if that would take more lines than can be asked.
+
+    Where there are not enough random lines to tell every weight, more lines have an edge each,
+    eight in the expected distance of two outputs.
 
     Parameters
     ----------
@@ -86,19 +97,28 @@ def ask_lines(
     axis : int
     usable : int
         The largest level.
+    step : int
+        The expected distance of two outputs.
     relative : float
         As of `Lines`.
     """
     n = lengths[axis]
     shape = (*others[:axis], n, *others[axis + 1 :])
-    count = min(max(4 * n, 256), _MOST // math.prod(shape))
-    if count < n + 32:
-        return None
+    count, edges = min(max(4 * n, 256), _MOST // math.prod(shape)), range(0)
+    if count < 3 * n // 2:
+        edges = range(0, n + 1, max(step // 8, 1))
+        if count < max(_FEWEST, len(edges)):
+            return None
     levels = np.floor(patterns.random((count, n), "uint16", 11 + axis) / 65536 * (usable + 1))
+    if edges:
+        low, high = usable // 8, usable - usable // 8
+        rises = np.where(np.arange(n) < np.array(edges)[:, None], low, high)
+        levels = np.concatenate([levels, rises])
     wide = [-1 if a == axis else 1 for a in range(len(shape))]
     answers = list(subject.planes(np.broadcast_to(line.reshape(wide), shape) for line in levels))
     if any(y is None for y in answers) or len({y.shape for y in answers if y is not None}) > 1:
         return None
     y = np.moveaxis(np.stack([y for y in answers if y is not None]), axis + 1, 1)
     middle = y[(slice(None), slice(None), *(m // 2 for m in y.shape[2:]))]
-    return Lines(levels, middle, int(np.iinfo(subject.dtype).max), relative)
+    full = int(np.iinfo(subject.dtype).max)
+    return Lines(levels, middle, full, relative, edges=tuple(edges))

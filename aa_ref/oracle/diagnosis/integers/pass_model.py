@@ -20,6 +20,9 @@ Values = NDArray[np.float64]
 _ADDED = {"to nearest": 0.0, "down": -0.5, "up": 0.5}
 """What is added before rounding to nearest, for each way of rounding."""
 
+_AS_NEAR = 0.05
+"""Units of distance that tell nothing: ways of rounding differ by a quarter of one and more."""
+
 _PLANES = 16
 _MOST = 1 << 20
 """Samples in all planes, if there is more than one."""
@@ -73,6 +76,11 @@ class PassModel(NamedTuple):
         low, high = self.predict(planes.x)
         return bool(np.all((low <= planes.y) & (planes.y <= high)))
 
+    def distance(self, planes: Planes) -> float:
+        """Return how far the middles of what is predicted are from the answers, on average."""
+        low, high = self.predict(planes.x)
+        return float(np.abs((low + high) / 2 - planes.y).mean())
+
     @property
     def words(self) -> str:
         """The finding, in a clause."""
@@ -96,9 +104,15 @@ def ask_planes(subject: Subject, lengths: tuple[int, ...], usable: int) -> Plane
 
 
 def explain_between(planes: Planes, rows: Sequence[Rows], base: float) -> str:
-    """Say how results and what lies between the passes are rounded, if that gives all answers."""
-    models = _variants(rows, base)
-    return next((model.words for model in models if model.explains(planes)), "")
+    """Say how results and what lies between the passes are rounded, if that gives all answers.
+
+    Of models that do, the likeliest of those whose middles are nearest to the answers: where sums
+    may be off by more than a unit, the others differ from them by as much on average.
+    """
+    models = [model for model in _variants(rows, base) if model.explains(planes)]
+    far = [model.distance(planes) for model in models]
+    least = min(far, default=0.0)
+    return next((m.words for m, d in zip(models, far, strict=True) if d <= least + _AS_NEAR), "")
 
 
 def _variants(rows: Sequence[Rows], base: float) -> Iterator[PassModel]:

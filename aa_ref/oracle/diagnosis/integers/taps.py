@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ....filters import radius_of
 from ....plans import AxisPlan
-from ...precisions import FORMATS
+from ..tap_formats import coarse_taps
 from .filters import Filter, gaussian, gaussian_slope
 from .fitting import leeway, minimax
+from .least_squares import LeastSquares
 from .windows import Windows, is_expected
 
 __all__ = ["find_filters"]
@@ -46,12 +47,10 @@ class _Guess:
     """Of least squares: taps, which of them are surely not zero, their sum and deviation."""
 
     def __init__(self, w: Windows) -> None:
-        x, y = w.x[w.uncut], w.y[w.uncut]
-        design = np.column_stack([x, np.ones(len(x))])
-        found = np.linalg.lstsq(design, y, rcond=None)[0]
-        error = np.sqrt(np.diag(np.linalg.pinv(design.T @ design))[:-1] / 12)
-        self.taps, self.offset = found[:-1], float(found[-1])
-        (sure,) = np.nonzero(np.abs(self.taps) > 6 * error)
+        fit = LeastSquares(w.x[w.uncut])
+        self.taps, self.offset, _ = fit.fit(w.y[w.uncut])
+        self.error = np.sqrt(fit.variances / 12)
+        (sure,) = np.nonzero(np.abs(self.taps) > 6 * self.error)
         self.sure = slice(int(sure.min()), int(sure.max()) + 1) if len(sure) else slice(0, 0)
         self.places, kept = w.places[self.sure], self.taps[self.sure]
         self.gain = float(kept.sum()) if len(sure) else math.nan
@@ -72,7 +71,7 @@ def _levels(w: Windows, a: AxisPlan, guess: _Guess) -> Iterator[Iterator[Filter 
         yield chain(
             _plain(w, guess, None if count > 1 else 1.0) if count else (),
             (_fit(w, *trial, guess) for trial in gaussians),
-            _coarse(w, a) if count == 1 and gaussians else (),
+            _coarse(w, a, guess) if count == 1 and gaussians and w.half == 0.5 else (),
         )
         if count == 2 and w.half > 0.5:
             return  # so loose a limit tells no more
@@ -199,42 +198,22 @@ def _shortest(
     return None
 
 
-def _coarse(w: Windows, a: AxisPlan) -> Iterator[Filter | None]:
-    """The expected taps, rounded to a coarse format or to multiples of a fixed step."""
+def _coarse(w: Windows, a: AxisPlan, guess: _Guess) -> Iterator[Filter | None]:
+    """The expected taps, rounded to coarse numbers, where these are near those of least squares."""
     places = np.arange(-a.radius, a.radius + 1, dtype=np.float64)
     if a.radius > w.places[-1]:
         return
-    exact = gaussian(places, float(a.sigma))
-    mantissa, exponent = np.frexp(exact)
-    rounded = {}
-    for name, words in (("tf32", "TF32 or float16"), ("bfloat16", "bfloat16")):
-        digits = FORMATS[name].digits
-        rounded[words] = np.ldexp(np.round(np.ldexp(mantissa, digits)), exponent - digits)
-    for bits in range(4, 17):
-        rounded[f"multiples of 1/{1 << bits}"] = np.round(np.ldexp(exact, bits)) / (1 << bits)
-    for bits in (16, 8):
-        own, carried = f"multiples of 1/{1 << bits}", _carried(np.ldexp(exact, bits)) / (1 << bits)
-        if not np.array_equal(rounded[own], carried):
-            rounded[f"{own}, each error carried on to the next tap (as OpenCV does)"] = carried
-    for words, weights in rounded.items():
+    index = np.searchsorted(w.places, places)
+    found, error = guess.taps[index], 8 * guess.error[index] + w.relative * abs(guess.gain)
+    for words, weights in coarse_taps(gaussian(places, float(a.sigma)), 0.1 / w.full):
         total = float(weights.sum())  # which along other axes may be another gain
+        if np.any(np.abs(found - guess.gain * weights / total) > error):
+            continue
         for gain in (1.0, None):
-            found = _scaled(w, places, weights / total, gain) if total else None
-            if found is not None:
-                yield replace(found, coarse=words, total=total)
+            scaled = _scaled(w, places, weights / total, gain)
+            if scaled is not None:
+                yield replace(scaled, coarse=words, total=total)
                 break
-
-
-def _carried(taps: Values) -> Values:
-    """Rounded to integers from the ends inwards, so that the sum stays what it is."""
-    count, error = len(taps) // 2, 0.0
-    rounded = np.zeros_like(taps)
-    for k in range(count):
-        wanted = float(taps[k]) + error
-        rounded[k] = rounded[-1 - k] = round(wanted)
-        error = wanted - rounded[k]
-    rounded[count] = np.round(taps.sum()) - rounded.sum()
-    return rounded
 
 
 def _plain(w: Windows, guess: _Guess, gain: float | None) -> Iterator[Filter | None]:
