@@ -400,3 +400,16 @@ def test_bytes_at_a_64th_take_few_questions() -> None:
 
     assert diagnose(function, scale=1 / 64, dtype="uint8").findings == []
     assert samples < 300_000_000
+
+
+def test_filters_of_few_taps_are_not_the_expected_ones_of_few_digits() -> None:
+    """1, 2, 1 are what multiples of 1/32, cut off, leave of a table of 13 × 13 weights."""
+
+    def fn(x: Any) -> Any:
+        for axis in (-2, -1):
+            before, amid, behind = shifted(x, 0.25, axis)[5:8]
+            x = (before + 2 * amid + behind) / 4
+        return x
+
+    report = oracle.check(fn, 0.25)
+    assert codes_of(report) == ["sigma", "radius"], report

@@ -181,9 +181,10 @@ def _is_unpadded(study: AxisStudy, counts: Sequence[tuple[int, int]]) -> bool:
 
 def _judge_reach(study: AxisStudy, reach: int) -> None:
     """Note a radius that numbers of outputs tell alone, since the outer taps do not show."""
+    if not study.width.is_gaussian:
+        return
     expected = {study.plan.radius, study.recovered["radius"]}
-    if study.width.is_gaussian:
-        expected |= {radius_of(study.width.low), radius_of(study.width.high)}
+    expected |= {radius_of(study.width.low), radius_of(study.width.high)}
     if reach not in expected and not study.blames("radius"):
         words = f"there are as many outputs as of taps that reach {reach}; the radius is"
         study.fault("radius", f"{words} {study.plan.radius}")

@@ -138,6 +138,8 @@ def _coarse(study: AxisStudy, accuracy: Accuracy, crossing: float) -> str:
             (kept,) = np.nonzero(coarse)
             if (kept[0] - a.radius, len(kept)) != (rows.first, len(rows.taps)):
                 continue
+            if len(kept) <= a.radius:  # so few that another filter is as likely
+                continue
             errors = np.abs(rows.taps / (coarse[kept] / coarse.sum()) - 1)
             if errors.max() <= limit:
                 found.append((float(errors.max()), words.format(name)))
