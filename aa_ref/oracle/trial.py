@@ -211,6 +211,8 @@ class Trial:
         x = np.zeros(shape, array_type(self.terms.dtype))
         answer, wanted = self.caller.ask(Question("forward", x)), self.terms.plan(shape).out_shape
         self.asked += 1
+        self.planned = None if self.planned is None else self.asked
+        self.progress(self.asked, self.planned)
         if answer.y is None or answer.y.shape != wanted:
             found = answer.words if answer.y is None else f"a result of shape {answer.y.shape}"
             self.notes.append(

@@ -159,6 +159,8 @@ def _judge_irregular(study: AxisStudy, accuracy: Accuracy) -> None:
             study.fault("values", f"taps do not fit the others, a Gaussian's: those at {places}")
             return
         worst = float(np.abs(rows.taps / a.taps.astype(np.float64) - 1).max())
+        if worst == 0:
+            return
         if worst <= _ROUGH and 16 * accuracy.unit < _ROUGH:
             digits = counted(int(1 - np.log2(worst)), "binary digit")
             study.fault(
