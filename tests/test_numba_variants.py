@@ -178,7 +178,7 @@ def test_any_plan_has_the_bits_of_the_other_backends(
             out = lay_out(np.zeros_like(expected), layout, rng)
             operate(case, direction, "numba", out)
             assert_same_bits(out, expected)
-        assert ran.functions == [(direction, GENERIC)] * 2
+        assert set(ran.functions) == {(direction, GENERIC)}
         assert_same_bits(case.x, given_)
 
     check()

@@ -20,9 +20,9 @@ from .size_rules import ask_sizes
 __all__ = ["ORDER", "Diagnosis", "diagnose"]
 
 ORDER = (
-    "timeout", "error", "dtype", "mutates", "unstable", "axes", "size", "channels", "flip",
-    "stride", "phase", "sigma", "radius", "normalisation", "boundary", "precision", "values", "nan",
-    "adjoint",
+    "timeout", "error", "dtype", "mutates", "aliases", "unstable", "axes", "size", "channels",
+    "flip", "stride", "phase", "sigma", "radius", "normalisation", "boundary", "precision",
+    "values", "nan", "adjoint",
 )  # fmt: skip
 """The codes, the most fundamental first: a later fault can be seen only through the earlier."""
 

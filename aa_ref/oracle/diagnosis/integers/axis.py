@@ -21,6 +21,9 @@ from .windows import nice_offsets, windows_of
 
 __all__ = ["Axis"]
 
+_NEARLY = 0.05
+"""How far an offset may be from a usual one that integers leave open."""
+
 Values = NDArray[np.float64]
 
 
@@ -128,10 +131,17 @@ class Axis:
     def _are_likely(self, candidates: Candidates, half: float) -> bool:
         """Whether some are known filters, rounded in a usual way; twice, without a gain."""
         usual = nice_offsets(self._base, half)
-        return any(
-            not r.found.free and r.found.offset in usual and (half == 0.5 or r.found.gain == 1)
-            for r in candidates.rows
-        )
+        if half > 0.5:
+            likely = (
+                not r.found.free and r.found.gain == 1 and r.found.offset in usual
+                for r in candidates.rows
+            )
+        else:
+            likely = (
+                not r.found.free and min(abs(r.found.offset - u) for u in usual) <= _NEARLY
+                for r in candidates.rows
+            )
+        return any(likely)
 
     def _tried(self, lines: Lines) -> Candidates:
         windows = windows_of(lines, self.guess, self._base)
