@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from time import monotonic
 
 from zarr.core.sync import sync
 
@@ -30,7 +31,12 @@ def pool_that_ends(threads: int) -> Iterator[ThreadPoolExecutor]:
 
 
 async def _rest_of_zarr() -> None:
-    """Wait for the chunks that zarr still works on: where one fails, it tells that at once."""
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    if rest:
-        await asyncio.wait(rest, timeout=_PATIENCE)
+    """Wait for the chunks that zarr still works on: where one fails, it tells that at once.
+
+    Those that end may begin others.
+    """
+    end = monotonic() + _PATIENCE
+    while rest := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(rest, timeout=max(0.0, end - monotonic()))
+        if monotonic() > end:
+            break
