@@ -132,7 +132,7 @@ class Sizes:
         if study is not None and _is_unpadded(study, counts):
             study.drop("phase")  # of the first output, which begins with the first sample
             note_no_padding(study)
-            _judge_reach(study, round(float(study.telling.places.centres[0])))
+            _judge_counted_reach(study, round(float(study.telling.places.centres[0])))
         stride = study.places.spacing if study is not None and study.blames("stride") else None
         if stride and all(m == math.ceil(n / stride) for n, m in counts):
             return []
@@ -179,7 +179,7 @@ def _is_unpadded(study: AxisStudy, counts: Sequence[tuple[int, int]]) -> bool:
     return all(m == max(math.floor((n - 2 * first - 1) / step) + 1, 0) for n, m in counts)
 
 
-def _judge_reach(study: AxisStudy, reach: int) -> None:
+def _judge_counted_reach(study: AxisStudy, reach: int) -> None:
     """Note a radius that numbers of outputs tell alone, since the outer taps do not show."""
     if not study.width.is_gaussian:
         return
