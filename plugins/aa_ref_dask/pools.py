@@ -1,16 +1,19 @@
 """Threads that read and write arrays on disk, of which none works any more when it is over."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from time import monotonic
+from itertools import count
+from time import monotonic, sleep
 
 from zarr.core.sync import sync
 
 __all__ = ["pool_that_ends"]
 
 _PATIENCE = 10.0
+_numbers = count()
 
 
 @contextmanager
@@ -20,11 +23,15 @@ def pool_that_ends(threads: int) -> Iterator[ThreadPoolExecutor]:
     Then nothing writes into a folder that is being cleared away, and nothing is told past the error
     itself when the process ends.
     """
-    pool = ThreadPoolExecutor(threads)
+    prefix = f"aa_ref_dask {next(_numbers)}:"
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=prefix)
     try:
         yield pool
     except BaseException:
         pool.shutdown(cancel_futures=True)
+        # A thread whose start Ctrl-C broke off runs, but the pool does not know it.
+        while any(thread.name.startswith(prefix) for thread in threading.enumerate()):
+            sleep(0.001)
         sync(_rest_of_zarr())
         raise
     pool.shutdown()
