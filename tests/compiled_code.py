@@ -29,7 +29,7 @@ from aa_ref.backends.numba.levels import OCTAVES, Fused
 from aa_ref.backends.numba.variants import GENERIC
 
 
-def _fused(kind: str, width: int, *levels: tuple[int, int, int, int]) -> Fused:
+def _fused(kind: str, width: int, *levels: tuple[int, ...]) -> Fused:
     return Fused(tuple(Level(*level) for level in levels), width, KINDS[kind])
 
 
@@ -47,6 +47,8 @@ LEVELS = (
     _fused("bfloat16", 1, (1, 1, 8, 29)),  # columns alone
     _fused("float32", 1, (2, 5, 1, 1)),  # rows alone
     _fused("float32", 1, (1, 13, 1, 13)),  # blurred only
+    _fused("float32", 1, (10, 11, 10, 11, 3, 3)),  # uneven centres that come again
+    _fused("uint8", 3, (5, 7, 5, 7, 2, 2), _2),
 )
 """Constants of `levels`: all types, 1 to 4 channels and more, one or more levels and axes."""
 
@@ -64,6 +66,7 @@ GRADIENTS = (
     _fused("bfloat16", 1, (1, 1, 8, 29)),  # columns alone
     _fused("float32", 1, (2, 5, 1, 1)),  # rows alone
     _fused("float32", 1, (1, 13, 1, 13)),  # blurred only
+    _fused("float32", 1, (17, 5, 20, 77)),  # the longest stride
 )
 """Constants of the adjoint, likewise."""
 

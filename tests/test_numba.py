@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from support import assert_same_bits
 
 import aa_ref
-from aa_ref.backends.numba import caching, launch, pipelines, variants
+from aa_ref.backends.numba import caching, launch, pipelines, steps, variants
 from aa_ref.backends.numba.caching import Special
 from aa_ref.backends.numba.geometry import Operand, make_geometry
 from aa_ref.backends.numba.levels import OCTAVES
@@ -407,7 +407,7 @@ def test_threads_that_need_a_function_at_once_compile_it_once(
 
 
 def test_what_is_kept_of_plans_is_bounded() -> None:
-    assert launch._steps.cache_info().maxsize == 512
+    assert steps.make_steps.cache_info().maxsize == 512
 
 
 def test_little_work_stays_on_the_calling_thread(monkeypatch: pytest.MonkeyPatch) -> None:

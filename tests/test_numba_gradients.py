@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 from support import TYPES, assert_same_bits, numpy_type
-from test_numba_levels import CHW, FEW, HWC, axes_of, conditions, fused, octave
+from test_numba_levels import CHW, FEW, HWC, conditions, fused, octave, options_of
 
 import aa_ref
-from aa_ref.backends.numba import caching, launch
+from aa_ref.backends.numba import caching, steps
 from aa_ref.backends.numba.compiling import OPTIONS
 from aa_ref.backends.numba.convert import TYPES as KINDS
 from aa_ref.backends.numba.cuts import _MOST_VECTORS, Cut
@@ -30,7 +30,7 @@ def cut_of(p: aa_ref.Plan, *strides: tuple[int, ...]) -> Cut | None:
         np.empty(s, numpy_type(t)).strides
         for s, t in ((p.out_shape, p.input_dtype), (p.shape, p.dtype))
     )
-    return launch._steps(p, False, *ends)[-1].cut
+    return steps.make_steps(p, False, *ends)[-1].cut
 
 
 def gradient(p: aa_ref.Plan, kind: str, seed: int = 0) -> NDArray[Any]:
@@ -50,17 +50,17 @@ def plans(draw: st.DrawFn, of: Fused) -> aa_ref.Plan:
     ]
     width = of.width or draw(st.sampled_from(wide))
     columns = draw(st.one_of(st.integers(2, 70), st.integers(71, 2000)))
-    if level[2:] == (1, 1):
-        columns = max(columns, 16)
+    if level[2:4] == (1, 1):
+        columns = max(columns, 96 if max(batch, default=1) > 1 else 16)
     most = max(2, 60_000 // (columns * width * math.prod(batch)))
     rows = min(most, draw(st.one_of(st.integers(2, 9), st.integers(10, 90))))
     shape = (*batch, rows, columns, *([width] if width > 1 else []))
-    axes, scales, sigmas = axes_of(level, len(batch))
-    boundary = tuple(draw(st.sampled_from(BOUNDARIES)) for _ in axes)
+    options = options_of(level, len(batch))
+    boundary = tuple(draw(st.sampled_from(BOUNDARIES)) for _ in options["axes"])
+    result = draw(st.one_of(st.none(), st.sampled_from(TYPES)))
     return aa_ref.plan(
-        shape, tuple(scales), input_dtype=KINDS[of.kind], axes=tuple(axes), sigma=tuple(sigmas),
-        boundary=boundary, dtype=draw(st.one_of(st.none(), st.sampled_from(TYPES))),
-    )  # fmt: skip
+        shape, input_dtype=KINDS[of.kind], boundary=boundary, dtype=result, **options
+    )
 
 
 @pytest.mark.parametrize("of", GRADIENTS, ids=str)
@@ -172,12 +172,15 @@ CHOSEN: list[tuple[str, tuple[int, ...], Any, dict[str, Any], Fused | None]] = [
     ("float64 out", (40, 50), 0.5, {"dtype": "float64"}, octave(2)),
     ("a volume's last axes", (9, 20, 30), 0.5, {"axes": (0, 1, 2)}, fused(2, 5, 1, 1)),
     ("columns alone", (3, 40, 50), 0.25, {"axes": -1}, fused(1, 1, 4, 13)),
-    ("rows alone", (3, 40, 50), 0.5, {"axes": -2}, fused(2, 5, 1, 1)),
+    ("rows alone", (3, 40, 96), 0.5, {"axes": -2}, fused(2, 5, 1, 1)),
+    ("fewer columns", (3, 40, 95), 0.5, {"axes": -2}, fused(1, 1, 2, 5, width=0)),
+    ("of one picture", (40, 50), 0.5, {"axes": 0}, fused(2, 5, 1, 1)),
     ("strides apart", (40, 50), (0.25, 0.5), {}, fused(4, 13, 2, 5)),
     ("stride 1", (40, 50), 1, {"sigma": 1}, fused(1, 9, 1, 9)),
     ("even nearest", (40, 50), 0.5, {"sampling": "nearest"}, octave(2)),
     ("uneven nearest", (40, 50), 0.3, {"sampling": "nearest"}, None),
-    ("stride 17", (400, 500), 1 / 17, {}, None),
+    ("stride 20", (400, 500), 1 / 20, {}, octave(20)),
+    ("stride 21", (400, 500), 1 / 21, {}, None),
     ("a long filter along rows", (400, 50), 0.5, {"sigma": (30, None)}, None),
     ("a long filter along columns", (40, 500), 0.5, {"sigma": (None, 30)}, None),
 ]

@@ -18,7 +18,7 @@ from support import TYPES, assert_same_bits, numpy_type
 
 import aa_ref
 from aa_ref.backends.base import Backend
-from aa_ref.backends.numba import caching, cuts, launch, variants
+from aa_ref.backends.numba import caching, cuts, launch, steps, variants
 from aa_ref.backends.numba.convert import TYPES as KINDS
 from aa_ref.backends.numba.cuts import Cut
 from aa_ref.backends.numba.groups import Level, plan_group
@@ -64,14 +64,14 @@ def conditions(
         patch.setattr(variants, "_done", {})
         patch.setattr(launch, "compiled", note)
         patch.setattr(launch, "_LITTLE", -1)
-        for cached in (launch._steps, launch._cut_levels):
+        for cached in (steps.make_steps, launch._cut_levels):
             cached.cache_clear()
         aa_ref.set_num_threads(threads)
         try:
             yield ran
         finally:
             aa_ref.set_num_threads(None)
-            for cached in (launch._steps, launch._cut_levels):
+            for cached in (steps.make_steps, launch._cut_levels):
                 cached.cache_clear()
 
 
@@ -84,7 +84,7 @@ def cut_of(p: aa_ref.Plan, *strides: tuple[int, ...]) -> Cut | None:
         np.empty(s, numpy_type(t)).strides
         for s, t in ((p.shape, p.input_dtype), (p.out_shape, p.dtype))
     )
-    return launch._steps(p, True, *ends)[-1].cut
+    return steps.make_steps(p, True, *ends)[-1].cut
 
 
 # ----------------------------------------------------------------------------------- the same bits
@@ -95,16 +95,15 @@ def sigma_of(stride: int, taps: int) -> float | None:
     return None if taps == 4 * (stride - 1) + 1 and stride > 1 else (taps // 2) / 4
 
 
-def axes_of(level: Level, first: int) -> tuple[list[int], list[Fraction], list[float | None]]:
-    """The axes that a level filters, with scales and sigmas."""
-    found: tuple[list[int], list[Fraction], list[float | None]] = ([], [], [])
-    for axis, (stride, taps) in enumerate((level[:2], level[2:]), first):
+def options_of(level: Level, first: int) -> dict[str, tuple[Any, ...]]:
+    """The axes that a level filters, with scales, sigmas and samplings."""
+    found = []
+    rows, columns = (level[:2], level.row_centres), (level[2:4], level.column_centres)
+    for axis, ((stride, taps), centres) in enumerate((rows, columns), first):
         if (stride, taps) != (1, 1):
-            for a, of in zip(
-                found, (axis, Fraction(1, stride), sigma_of(stride, taps)), strict=True
-            ):
-                a.append(of)  # type: ignore[attr-defined]
-    return found
+            sampling = "slice" if centres == 1 else "nearest"
+            found.append((axis, Fraction(centres, stride), sigma_of(stride, taps), sampling))
+    return dict(zip(("axes", "scale", "sigma", "sampling"), zip(*found, strict=True), strict=True))
 
 
 @dataclass
@@ -122,20 +121,21 @@ def calls(draw: st.DrawFn, fused: Fused) -> Call:
     batch = draw(st.lists(st.integers(1, 3), max_size=2))
     columns = draw(st.one_of(st.integers(1, 70), st.integers(71, 2000)))
     width = fused.width or draw(st.integers(5, 40))
-    if fused.levels[0][2:] == (1, 1):
-        columns = max(columns, 16)
+    if fused.levels[0][2:4] == (1, 1):
+        columns = max(columns, 160 if max(batch, default=1) > 1 else 16)
     most = max(2, 60_000 // (columns * width * math.prod(batch)))
     rows = min(most, draw(st.one_of(st.integers(2, 9), st.integers(10, 90))))
-    columns = max(columns, 2)
+    least = max(math.ceil(level.row_stride / level.row_centres) for level in fused.levels)
+    least = 2 if all(level.row_centres == 1 for level in fused.levels) else least
+    rows, columns = max(rows, least), max(columns, least)
     shape = (*batch, rows, columns, *([width] if width > 1 else []))
     dtype, boundaries = KINDS[fused.kind], [draw(st.sampled_from(BOUNDARIES)) for _ in range(2)]
     result = draw(st.one_of(st.none(), st.sampled_from(TYPES)))
     plans = []
     for level in fused.levels:
-        axes, scales, sigmas = axes_of(level, len(batch))
-        options: dict[str, Any] = {"axes": tuple(axes), "sigma": tuple(sigmas), "dtype": result}
-        options["boundary"] = tuple(boundaries[a - len(batch)] for a in axes)
-        plans.append(aa_ref.plan(shape, tuple(scales), input_dtype=dtype, **options))
+        options: dict[str, Any] = {"dtype": result, **options_of(level, len(batch))}
+        options["boundary"] = tuple(boundaries[a - len(batch)] for a in options["axes"])
+        plans.append(aa_ref.plan(shape, input_dtype=dtype, **options))
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
     kind = draw(st.sampled_from(("normal", "wide", "subnormal", "special")))
@@ -172,12 +172,13 @@ def test_any_call_has_the_bits_of_the_other_backends(fused: Fused) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("fused", [LEVELS[1], LEVELS[6], LEVELS[7]], ids=str)
+@pytest.mark.parametrize("fused", [LEVELS[1], LEVELS[6], LEVELS[7], LEVELS[10]], ids=str)
 def test_lines_of_any_length(fused: Fused, boundary: str, threads: int) -> None:
     """They end anywhere within a vector, in the middle of memory and at its end."""
     scales = [Fraction(1, level.row_stride) for level in fused.levels]
     for columns in (*range(2, 40), 63, 64, 65, 127, 129, 200, 333):
-        shape = (2, 37, columns) if fused.width == 1 else (37, columns, fused.width)
+        width = fused.width or 24  # a vector and a half
+        shape = (2, 37, columns) if width == 1 else (37, columns, width)
         axes = CHW if fused.width == 1 else HWC
         plans = [aa_ref.plan(shape, s, axes=axes, boundary=boundary) for s in scales]
         x = input_of("float32", shape, "special")
@@ -215,7 +216,7 @@ def test_lines_in_blocks(fused: Fused, boundary: str) -> None:
     assert max(blocks) >= 5 or boundary == "circular"
 
 
-@pytest.mark.parametrize("width", [1, 2, 3, 4])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 24, 32])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_results_written_past_the_caches(dtype: str, width: int) -> None:
     """From any place within 64 bytes on; what lies around them stays as it is."""
@@ -251,7 +252,8 @@ SCALES = [
     ("coarse first", (0.125, 0.5, 1), {}, 1),
     ("a level twice", (0.5, 0.5), {}, 1),
     ("no common stride", (Fraction(1, 3), 0.2, Fraction(1, 7)), {}, 3),
-    ("uneven", (0.3, 0.5), {"sampling": "nearest"}, 2),
+    ("uneven", (0.37, 0.5), {"sampling": "nearest"}, 2),
+    ("uneven, again and again", (0.3, 0.5), {"sampling": "nearest"}, 1),
     ("one axis of two", ((1, 0.5), (0.5, 1), (0.25, 0.5)), {}, 1),
 ]
 
@@ -342,7 +344,9 @@ CHOSEN: list[tuple[str, tuple[int, ...], Any, dict[str, Any], Fused | None]] = [
     ("columns alone", (3, 40, 50), 0.25, {"axes": -1}, fused(1, 1, 4, 13)),
     ("columns of H×W×9", (40, 50, 9), 0.25, {"axes": 1}, fused(1, 1, 4, 13, width=0)),
     ("columns of H×W×3", (40, 50, 3), 0.25, {"axes": 1}, fused(1, 1, 4, 13, width=3)),
-    ("rows alone", (3, 40, 50), 0.5, {"axes": -2}, fused(2, 5, 1, 1)),
+    ("rows alone", (3, 40, 80), 0.5, {"axes": -2}, fused(2, 5, 1, 1)),
+    ("fewer columns", (3, 40, 79), 0.5, {"axes": -2}, fused(1, 1, 2, 5, width=0)),
+    ("of one picture", (40, 50), 0.5, {"axes": 0}, fused(2, 5, 1, 1)),
     ("first of three", (9, 20, 30), 0.5, {"axes": 0}, fused(2, 5, 1, 1)),
     ("narrow rows", (40, 9), 0.5, {"axes": 0}, None),
     ("one line", (50,), 0.5, {"axes": 0}, None),
@@ -350,8 +354,11 @@ CHOSEN: list[tuple[str, tuple[int, ...], Any, dict[str, Any], Fused | None]] = [
     ("sharp", (40, 50), 0.5, {"sigma": 0}, fused(2, 1, 2, 1)),
     ("stride 1", (40, 50), 1, {"sigma": 1}, fused(1, 9, 1, 9)),
     ("even nearest", (40, 50), 0.5, {"sampling": "nearest"}, octave(2)),
-    ("uneven nearest", (40, 50), 0.3, {"sampling": "nearest"}, None),
-    ("stride 17", (400, 500), 1 / 17, {}, None),
+    ("nearest, 3 in 10", (40, 50), 0.3, {"sampling": "nearest"}, fused(10, 11, 10, 11, 3, 3)),
+    ("nearest, 3 in 20", (40, 50), 0.15, {"sampling": "nearest"}, fused(20, 23, 20, 23, 3, 3)),
+    ("nearest, never again", (40, 50), 0.37, {"sampling": "nearest"}, None),
+    ("nearest, not quite again", (9, 300), 6 / 7, {"sampling": "nearest", "axes": 1}, None),
+    ("stride 21", (400, 500), 1 / 21, {}, None),
     ("a long filter along rows", (400, 50), 0.5, {"sigma": (30, None)}, None),
     ("a long filter along columns", (40, 500), 0.5, {"sigma": (None, 30)}, None),
 ]
@@ -400,6 +407,9 @@ def test_each_output_has_all_its_rows_once(levels: Sequence[Level]) -> None:
         goes_on = [q - group.rows for q in starts if not group.ends_within(level, q)]
         assert began == goes_on
         _, count, first = group.completed(n)
-        assert count == group.rows // level.row_stride
-        assert (group.first_row + first + level.row_taps // 2) % level.row_stride == 0
+        assert count == group.rows // level.row_stride * level.row_centres
+        centre = (group.first_row + first + level.row_taps // 2) % level.row_stride
+        assert centre in [
+            n * level.row_stride // level.row_centres for n in range(level.row_centres)
+        ]
     assert group.lines == group.carried + sum(group.completed(n)[1] for n in range(len(levels)))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from support import TYPES, assert_same_bits
 
 import aa_ref
-from aa_ref.backends.numba import caching, geometry, launch, variants
+from aa_ref.backends.numba import caching, geometry, launch, steps, variants
 from aa_ref.backends.numba.caching import Special
 from aa_ref.backends.numba.compiling import OPTIONS
 from aa_ref.backends.numba.levels import OCTAVES
@@ -82,13 +82,13 @@ def conditions(*, little: float, threads: int = 1, **constants: int) -> Iterator
         patch.setattr(launch, "compiled", note_function)
         patch.setattr(launch, "_carry_out", note_step)
         patch.setattr(launch, "_LITTLE", -1)
-        launch._steps.cache_clear()
+        steps.make_steps.cache_clear()
         aa_ref.set_num_threads(threads)
         try:
             yield ran
         finally:
             aa_ref.set_num_threads(None)
-            launch._steps.cache_clear()
+            steps.make_steps.cache_clear()
 
 
 def operate(case: Case, direction: str, backend: str, out: Any = None) -> Any:

@@ -25,7 +25,9 @@
 `ahead`       functions made ready beside the caller, by another process
 `threads`     how many threads
 `crew`        how work is split among them
-`launch`      the backend: cuts a plan into steps and the work into pieces
+`steps`       a plan as steps: the compiled calls that carry it out
+`slabs`       several steps done piece by piece, so that a cache holds what is between
+`launch`      the backend: carries out steps, and cuts their work into pieces
 ============  ==============================================================================
 
 Nothing here imports Numba until the backend is asked for.

@@ -119,7 +119,7 @@ def _spread(
                 scratch[at + (j - p0) * width + c] += scratch[work + c]
 
 
-@inlined
+@outlined
 def _sum_reaching(
     y: Any, g: Any, row_taps: Any, column_taps: Any, e: int, start: int, p0: int, count: int,
     width: int, scratch: Any, kept: Any, offsets: Any, into: Any, at: int, stream: bool,

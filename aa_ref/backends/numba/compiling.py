@@ -25,7 +25,6 @@ __all__ = [
     "larger",
     "named",
     "outlined",
-    "same_bits",
     "smaller",
 ]
 
@@ -139,16 +138,6 @@ def _choose(order: str) -> Any:
 
 smaller, larger = map(_choose, "<>")
 """`min` and `max` of two integers."""
-
-
-@intrinsic
-def same_bits(typing_context: Any, a: Any, dtype: Any) -> Any:
-    """A number's bits as those of another type."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], context.get_value_type(dtype.dtype))
-
-    return dtype.dtype(a, dtype), generate
 
 
 def named(name: str, function: Any) -> Any:

@@ -8,6 +8,8 @@ short and symmetric. Long lines are cut into blocks whose rows and sums a cache 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,12 +19,12 @@ from numpy.typing import NDArray
 from ...boundary import BOUNDARIES, fold
 from ...dtypes import STORAGE
 from ...plans import AxisPlan
-from .columns import most_taps
+from .columns import most_taps, side_by_side
 from .convert import FLOAT32, FLOAT64, ITEMS, KINDS
 from .geometry import STREAM, ZEROS, Operand
 from .gradients import CHUNK
 from .groups import Group, Level, plan_group
-from .levels import Fused
+from .levels import PAGE, Fused
 from .machine import second_level_cache
 from .spreads import RowGroup, plan_rows, together
 from .vectors import BYTES
@@ -37,7 +39,8 @@ INPUT = np.dtype(
         ("width", "i8"),  # neighbours
         ("x_start", "i8"),  # bytes, as all about x
         ("x_pitch", "i8"),
-        ("ahead", "i8"),  # how far rows are asked for
+        ("ahead", "i8"),  # how far rows are asked for: those of a later group,
+        ("within", "i8"),  # and the same rows
         ("groups", "i8"),  # of rows
         ("first_row", "i8"),
         ("before", "i8"),  # groups that the first one goes on with
@@ -79,11 +82,15 @@ EACH = np.dtype(
     ]
 )
 
-_MOST_ROWS = 16  # in a group
+_MOST_ROWS = 20  # in a group
 _MOST_LINES = 40
 _MOST_NEIGHBOURS = 4  # that are sorted with their columns; of more, each column has vectors
-_FEWEST_COLUMNS = 16  # where rows alone are filtered
-_MOST_VECTORS = 24  # that are sorted by phase at a time
+_FEWEST_COLUMNS = 16  # where rows alone are filtered, and nothing else could be rows
+# Where something else could: of fewer columns, each group of rows takes longer than sums along
+# columns whose neighbours they are. Measured for 16 to 256 columns, strides 2, 4 and 8.
+_WORTH_ROWS, _WORTH_ROWS_BY_STRIDE, _WORTH_ROWS_ADJOINT = 24, 160, 96
+_MOST_VECTORS = 32  # that are sorted by phase at a time
+_MOST_PUT_BACK = 24  # of which more sums are held
 _MOST_SCRATCH = 1 << 20
 _AHEAD = 1 << 15  # bytes of rows to be asked for ahead: what memory delivers while it answers
 
@@ -94,6 +101,7 @@ class _Filter(NamedTuple):
     length: int
     outputs: int
     stride: int
+    centres: int  # in a stride
     taps: tuple[float, ...]
     boundary: str
 
@@ -101,6 +109,11 @@ class _Filter(NamedTuple):
     def radius(self) -> int:
         """How many samples a filter reaches to either side."""
         return len(self.taps) // 2
+
+    @property
+    def last(self) -> int:
+        """The centre of the last output."""
+        return (self.outputs - 1) * self.stride // self.centres
 
 
 class _Part(NamedTuple):
@@ -152,22 +165,23 @@ def cut(
     axes = sorted({a.axis for group in groups for a in group})
     if not 1 <= len(axes) <= 2:
         return None
-    view = _View.of(axes, shape, x, ys)
+    stride = min((_period(a) or (1, 1))[0] for group in groups for a in group)
+    worth_rows = max(_WORTH_ROWS, _WORTH_ROWS_BY_STRIDE // stride)
+    view = _View.of(axes, shape, x, ys, worth_rows)
     if view is None:
         return None
     parts = view.parts(groups, ys)
     ends, folded = _boundary([p.rows for p in parts]), _boundary([p.columns for p in parts])
     if ends is None or folded is None:
         return None
-    levels = [
-        Level(p.rows.stride, len(p.rows.taps), p.columns.stride, len(p.columns.taps)) for p in parts
-    ]
+    levels = [_level(p) for p in parts]
+    if not _may_be_grouped(levels):
+        return None
     width = view.width if view.width <= _MOST_NEIGHBOURS else 0
     fused = Fused(tuple(levels), width, KINDS[x.kind])
     group = plan_group(levels)
     if (
-        group.rows > _MOST_ROWS
-        or group.lines > _MOST_LINES
+        group.lines > _MOST_LINES
         or any(level.column_stride * width > _MOST_VECTORS for level in levels)
         or any(width and level.column_taps > most_taps(level.column_stride) for level in levels)
     ):
@@ -203,16 +217,21 @@ def cut_adjoint(
 ) -> Cut | None:
     """Arrange an adjoint, from ``y`` to ``x``; None if `gradients` is not made for it."""
     axes = [a.axis for a in group]
-    view = _View.of(axes, shape, x, [y]) if _fit(group) and len(axes) <= 2 else None
+    even = _fit(group) and all(a.spacing for a in group)
+    view = None
+    if even and len(axes) <= 2:
+        view = _View.of(axes, shape, x, [y], _WORTH_ROWS_ADJOINT)
     if view is None:
         return None
     (p,) = parts = view.parts([group], [y])
     ends, folded = (str(_boundary([side])) for side in p[:2])
-    level = Level(p.rows.stride, len(p.rows.taps), p.columns.stride, len(p.columns.taps))
+    level = _level(p)
+    if not _may_be_grouped([level]):
+        return None
     sample, item = 8 if y.kind == "float64" else 4, ITEMS[KINDS[y.kind]]
     lane, rows = BYTES // sample, plan_rows(level)
     # Of many channels, or a multiple of a vector's lanes, each position has vectors of its own.
-    sorted_ = level.column_stride * together(view.width, lane)[1] <= _MOST_VECTORS
+    sorted_ = level.column_stride * together(view.width, lane)[1] <= _MOST_PUT_BACK
     width = view.width if sorted_ and view.width % lane else 0
     fused = Fused((level,), width, KINDS[y.kind])
     reach = (level.column_taps - 1) // level.column_stride
@@ -269,8 +288,34 @@ def _boundary(filters: Sequence["_Filter"]) -> str | None:
 
 
 def _fit(group: tuple[AxisPlan, ...]) -> bool:
-    """Whether centres are even, and filters the same in both directions."""
-    return bool(group) and all(a.spacing and np.array_equal(a.taps, a.taps[::-1]) for a in group)
+    """Whether centres come again, and filters are the same in both directions."""
+    return bool(group) and all(_period(a) and np.array_equal(a.taps, a.taps[::-1]) for a in group)
+
+
+@lru_cache(maxsize=512)
+def _period(a: AxisPlan) -> tuple[int, int] | None:
+    """A stride and the centres that lie in it, if they come again in the next; otherwise None."""
+    if a.spacing:
+        return a.spacing, 1
+    scale = Fraction(a.scale).limit_denominator(_MOST_ROWS)
+    stride, centres = scale.denominator, scale.numerator
+    if centres and np.array_equal(a.centres, np.arange(a.out_length) * stride // centres):
+        return stride, centres
+    return None
+
+
+def _level(p: "_Part") -> Level:
+    rows, columns = p.rows, p.columns
+    return Level(
+        rows.stride, len(rows.taps), columns.stride, len(columns.taps), rows.centres,
+        columns.centres,
+    )  # fmt: skip
+
+
+def _may_be_grouped(levels: Sequence[Level]) -> bool:
+    """Whether a group may be small enough; that is listed row by row, and a stride may be 2**40."""
+    rows = math.lcm(*(level.row_stride for level in levels))
+    return rows <= _MOST_ROWS and all(p.row_taps <= _MOST_ROWS * _MOST_LINES for p in levels)
 
 
 class _View(NamedTuple):
@@ -287,9 +332,14 @@ class _View(NamedTuple):
 
     @classmethod
     def of(
-        cls, axes: Sequence[int], shape: tuple[int, ...], x: Operand, ys: Sequence[Operand]
-    ) -> "_View | None":
-        """See the array so; None if what should follow on one another in memory does not."""
+        cls, axes: Sequence[int], shape: tuple[int, ...], x: Operand, ys: Sequence[Operand],
+        worth_rows: int,
+    ) -> "_View | None":  # fmt: skip
+        """See the array so; None if what should follow on one another in memory does not.
+
+        One axis becomes rows if they have at least ``worth_rows`` columns, or if nothing else could
+        be rows and they have some; else columns.
+        """
         stride = x.strides
         if any(stride[d] <= 0 and shape[d] > 1 for d in range(len(shape))):
             return None
@@ -300,8 +350,9 @@ class _View(NamedTuple):
         together = math.prod(shape[d] for d in inner)
         if len(axes) == 2:
             rows, columns, neighbours = axes[0], [last], inner
-        elif rest and together < _FEWEST_COLUMNS:
-            rows, columns, neighbours = rest[0], [last], inner
+        elif rest and together < worth_rows:
+            rows = max(rest, key=lambda d: min(shape[d], _MOST_ROWS))  # a group is done whole
+            columns, neighbours = [last], inner
         elif together >= _FEWEST_COLUMNS:
             rows, columns, neighbours = last, inner, []
         else:
@@ -341,23 +392,25 @@ class _View(NamedTuple):
 
 
 def _filter(a: AxisPlan) -> _Filter:
-    return _Filter(a.length, a.out_length, a.spacing or 0, tuple(a.taps.tolist()), a.boundary)
+    stride, centres = _period(a) or (0, 0)
+    return _Filter(a.length, a.out_length, stride, centres, tuple(a.taps.tolist()), a.boundary)
 
 
 def _as_it_is(length: int) -> _Filter:
-    return _Filter(length, length, 1, (1.0,), "zeros")
+    return _Filter(length, length, 1, 1, (1.0,), "zeros")
 
 
 def _group_rows(g: Any, parts: Sequence[_Part], group: Group, line: int) -> None:
     first = group.first_row
     least = min(p.rows.radius for p in parts)  # the row that completes an output first
     first += (least - first) // group.rows * group.rows
-    last = max((p.rows.outputs - 1) * p.rows.stride + p.rows.radius for p in parts)
+    last = max(p.rows.last + p.rows.radius for p in parts)
     g["first_row"], g["groups"] = first, (last - first) // group.rows + 1
     g["before"] = -(-(max(len(p.rows.taps) for p in parts) - 1) // group.rows)
     g["lowest"] = -int(g["before"])
     if g["boundary"] == ZEROS:
         g["lowest"] = -((first + group.rows - 1) // group.rows)
+    g["within"] = _whole(_AHEAD // group.rows, BYTES)
     groups = -(-_AHEAD // (group.rows * line))
     g["ahead"] = groups * group.rows * int(g["x_pitch"])
 
@@ -383,7 +436,7 @@ def _fill(own: Any, p: _Part, count: int, width: int, fused: Fused) -> None:
     own["direct"] = same and p.inner == 1 and (p.column == width or p.columns.outputs == 1)
     samples = count * p.rows.outputs * p.columns.outputs * width
     large = samples * STORAGE[p.kind].itemsize >= STREAM
-    own["stream"] = own["direct"] and fused.width and large
+    own["stream"] = own["direct"] and large
 
 
 def _scratch(g: Any, parts: Sequence[_Part], group: Group, fused: Fused) -> int:
@@ -392,22 +445,27 @@ def _scratch(g: Any, parts: Sequence[_Part], group: Group, fused: Fused) -> int:
     lane, width = BYTES // sample, int(g["width"])
     longest = _whole(int(g["longest"]), lane)
     beyond = _whole(int(g["reach"]) * width, lane)
-    margin = 2 * lane * max(fused.width * p.columns.stride for p in parts) + lane + beyond
+    # Beyond a line's end, as many outputs as fill a vector, or are summed side by side.
+    further = 2 * lane * fused.width
+    if not fused.width:
+        further = width * max(side_by_side(p.columns.centres) for p in parts)
+    margin = further * max(p.columns.stride for p in parts) + lane + beyond
     g["span"] = longest + 2 * beyond
     if g["span"] % 256 == 0:  # or lines would share the same places of a cache
         g["span"] += lane
     g["longest"] = longest
     at = margin
+    most = lane * max(fused.width * p.columns.centres for p in parts) or lane
     for region, samples in (
         ("sums", group.lines * int(g["span"]) + margin),
         ("nothing", longest),
         ("tails", group.rows * lane),
-        ("spare", lane * max(fused.width, 1)),
-        ("total", longest + lane * max(fused.width, 1)),
+        ("spare", most),
+        ("total", longest + further + lane),
     ):
         g[region] = at
         at += _whole(samples, lane)
-    return at + lane
+    return at + lane + PAGE // sample
 
 
 def _scratch_adjoint(g: Any, level: Level, rows: RowGroup, fused: Fused) -> int:

@@ -85,6 +85,10 @@ def _sum_columns_unevenly(
             scratch, every, reads[count - 1] + width, taps.size, taps, 0, scratch, offsets, False,
             np.uintp(0), False,
         )  # fmt: skip
+    if close and width == 1:  # in half of the time that any width takes
+        for j in range(np.uintp(count)):
+            scratch[np.uintp(at) + j] = scratch[np.uintp(every) + np.uintp(reads[j])]
+        return
     for j in range(np.uintp(count)):
         for c in range(np.uintp(width)):
             read, to = np.uintp(reads[j]) + c, np.uintp(at) + j * np.uintp(width) + c

@@ -14,7 +14,7 @@ from .compiling import address, bare, bind, helper, larger, named, outlined, sma
 from .convert import FLOAT64, ITEMS
 from .geometry import ZEROS
 from .levels import Fused
-from .lines import load, samples_like, store, views, zero
+from .lines import load, samples_like, store, views, write, zero
 from .spreads import make_spread_columns, make_sum_rows, plan_rows
 from .vectors import (
     BYTES,
@@ -22,7 +22,6 @@ from .vectors import (
     fence,
     joined,
     load_vector,
-    stream_sample,
     stream_vector,
     until_aligned,
 )
@@ -31,25 +30,6 @@ __all__ = ["CHUNK", "make_gradients"]
 
 CHUNK = 4096
 """Samples of a group's rows that wait to be written: half of a usual first-level cache."""
-
-
-@helper
-def _write(scratch: Any, at: int, x: Any, to: int, count: int, stream: bool) -> None:
-    """Copy samples out of scratch to ``x[to]``; past the caches, if so, from and to any place."""
-    done = 0
-    if stream:
-        lane = BYTES // x.itemsize
-        done = smaller(np.int64(until_aligned(x, to)), count)
-        for k in range(done):
-            stream_sample(x, np.uintp(to + k), scratch[np.uintp(at + k)])
-        while done + lane <= count:
-            stream_vector(x, np.uintp(to + done), load_vector(scratch, np.uintp(at + done)))
-            done += lane
-        for k in range(done, count):
-            stream_sample(x, np.uintp(to + k), scratch[np.uintp(at + k)])
-    else:
-        for k in range(count):
-            x[np.uintp(to + k)] = scratch[np.uintp(at + k)]
 
 
 @outlined
@@ -67,7 +47,7 @@ def _emit(
             low -= _past_whole(direct, at + begin) if begin > 0 else 0
             high -= _past_whole(direct, at + end) if end < size else 0
         if g.direct:
-            _write(scratch, stage + k * g.apart + low, direct, at + low, high - low, g.stream != 0)
+            write(scratch, stage + k * g.apart + low, direct, at + low, high - low, g.stream != 0)
         else:
             store(scratch, stage + k * g.apart + low, x, g.x_kind, at + low, high - low, 1, 1, 1)
 
@@ -81,7 +61,7 @@ def _join_rows(
     Beginnings are on the stage, up to a vector's last lane; ends a vector later.
     """
     lane = BYTES // x.itemsize
-    _write(scratch, g.stage + lane - head, x, to, head, True)
+    write(scratch, g.stage + lane - head, x, to, head, True)
     for k in range(rows - 1):
         at = g.stage + k * g.apart
         end = load_vector(scratch, np.uintp(at + lane))
@@ -90,7 +70,7 @@ def _join_rows(
             x, np.uintp(to + k * g.x_pitch + stop), joined(end, begin, np.uintp(size - stop))
         )
     at = (rows - 1) * g.apart
-    _write(scratch, g.stage + at + lane, x, to + (rows - 1) * g.x_pitch + stop, size - stop, True)
+    write(scratch, g.stage + at + lane, x, to + (rows - 1) * g.x_pitch + stop, size - stop, True)
 
 
 @helper
@@ -130,7 +110,7 @@ def make_gradients(fingerprint: int, fused: Fused) -> Any:
     number = types.float64 if fused.kind == FLOAT64 else types.float32
     sample, item, fixed_width = number.bitwidth // 8, ITEMS[fused.kind], fused.width
     lane, rows, before, strides = BYTES // sample, group.rows, group.before, group.strides
-    row_stride, row_taps_, stride, taps_ = level
+    row_stride, row_taps_, stride, taps_ = level[:4]
     radius, radius_, reach = row_taps_ // 2, taps_ // 2, (taps_ - 1) // stride
     chunk = CHUNK // rows // lane * lane
     spread = make_spread_columns(stride, taps_, fixed_width, number)

@@ -32,16 +32,28 @@ _FEWEST = 8
 
 
 class Level(NamedTuple):
-    """What is known of a level when compiling: along rows, then along columns."""
+    """What is known of a level when compiling: along rows, then along columns.
+
+    Of centres that are not even, but come again, some lie in each stride: the ``i``-th is
+    ``i * stride // centres``.
+    """
 
     row_stride: int
     row_taps: int
     column_stride: int
     column_taps: int
+    row_centres: int = 1
+    column_centres: int = 1
 
     def __str__(self) -> str:
-        rows, columns = f"{self.row_stride} ({self.row_taps} taps)", str(self.column_stride)
-        return rows if self[:2] == self[2:] else f"{rows} × {columns} ({self.column_taps})"
+        rows = f"{_stride_text(self.row_stride, self.row_centres)} ({self.row_taps} taps)"
+        columns = _stride_text(self.column_stride, self.column_centres)
+        other = f"{rows} × {columns} ({self.column_taps})"
+        return rows if f"{columns} ({self.column_taps} taps)" == rows else other
+
+
+def _stride_text(stride: int, centres: int) -> str:
+    return str(stride) if centres == 1 else f"{stride}/{centres}"
 
 
 class Group(NamedTuple):
@@ -94,10 +106,10 @@ def plan_group(levels: Sequence[Level]) -> Group:
     first = levels[0].row_taps // 2
     starts = []
     for level in levels:
-        offset = (first - level.row_taps // 2) % level.row_stride
-        lowest = 1 - level.row_taps
-        lowest += (offset - lowest) % level.row_stride
-        starts.append(tuple(range(lowest, rows, level.row_stride)))
+        stride, radius = level.row_stride, level.row_taps // 2
+        centres = [n * stride // level.row_centres for n in range(level.row_centres)]
+        begin = range(1 - level.row_taps, rows)
+        starts.append(tuple(q for q in begin if (q - first + radius) % stride in centres))
     return Group(tuple(levels), rows, tuple(starts))
 
 

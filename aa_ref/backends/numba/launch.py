@@ -1,9 +1,10 @@
-"""The backend itself: cuts a plan into fused steps, and the work of each into pieces."""
+"""The backend itself: carries out the steps of a plan, and shares their work among threads."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -11,14 +12,16 @@ from numpy.typing import NDArray
 
 from ...dtypes import STORAGE
 from ...pages import LARGE, fetch
-from ...plans import AxisPlan, Direction, Plan
+from ...plans import Direction, Plan
 from ..base import Backend
 from . import variants
 from .ahead import request
 from .caching import Function, cache_folder, compiled, is_cached, is_ready, states
 from .crew import run_pieces
-from .cuts import Cut, cut, cut_adjoint
-from .geometry import Geometry, Operand, make_geometry
+from .cuts import Cut, cut
+from .geometry import Geometry
+from .slabs import Place, Slabs, Workplace, are_large, make_slabs, workplaces
+from .steps import Step, c_strides, make_steps, operand
 from .threads import get_num_threads
 from .variants import GENERIC, worth_it
 
@@ -28,7 +31,6 @@ _LITTLE = 3_000_000  # multiplications; below, waking a thread costs more than i
 _WAITS = 2_000_000_000  # multiplications of one call; NumPy takes 6 s, and compiling 3
 _PIECES = 2  # a thread: more begin anew more often, fewer wait for one that is held up
 _BYTE, _INDEX = np.dtype(np.uint8), np.dtype(np.int64)
-_NO_TAPS: dict[type, NDArray[Any]] = {t: np.ones(1, t) for t in (np.float32, np.float64)}
 
 
 class NumbaBackend(Backend):
@@ -72,7 +74,7 @@ class NumbaBackend(Backend):
         result: tuple[int, ...],
     ) -> Callable[[NDArray[Any], NDArray[Any]], None] | None:
         """See `Backend.ready_on_host`."""
-        first, *others = _steps(plan, direction == "forward", source, result)
+        first, *others = make_steps(plan, direction == "forward", source, result)
         if others:
             return None
         compute = plan.compute_dtype.type
@@ -82,7 +84,7 @@ class NumbaBackend(Backend):
             return _launch_of(first, first.cut) if ready else None
         if not is_ready(first.function, compute):
             return None
-        return lambda x, out: _run_step(first, compute, x, out)
+        return lambda x, out: _do(first, compute, x, out, False)
 
     def pyramid(self, plans: Sequence[Plan], x: NDArray[Any], outs: Sequence[NDArray[Any]]) -> None:
         """See `Backend.pyramid`."""
@@ -106,101 +108,13 @@ def _patient_backend() -> NumbaBackend:
     return NumbaBackend(patient=True)
 
 
-class _Step(NamedTuple):
-    """One compiled call of a plan: at most two axes, from an array to the next."""
-
-    function: str
-    forward: bool
-    geometry: Geometry
-    cut: Cut | None  # where a function for just this can do it
-    taps: tuple[NDArray[Any], NDArray[Any]]
-    shape: tuple[int, ...]  # of the result
-    order: tuple[int, ...]  # of its dimensions in memory, the outermost first, if it is no end
-    multiplications: int
-
-    @property
-    def special_name(self) -> str:
-        """The name of functions for just this."""
-        return "levels" if self.forward else "adjoint"
-
-
-@lru_cache(maxsize=512)
-def _steps(
-    plan: Plan, forward: bool, source: tuple[int, ...], result: tuple[int, ...]
-) -> tuple[_Step, ...]:
-    """A plan's compiled calls for arrays of these strides (in bytes).
-
-    The last two axes are fused, unless memory has them in the other order: then each by itself is
-    faster. Axes before them go one at a time. What is between two steps is reduced along the axes
-    already done, and its dimensions are in memory in the order of the source's; for the adjoint all
-    goes in the opposite order.
-    """
-    compute = plan.compute_dtype
-    groups = [*((a,) for a in plan.passes[:-2]), plan.passes[-2:]]
-    pending = deque(groups if forward else reversed(groups))
-    shape = plan.shape if forward else plan.out_shape
-    order = sorted(range(len(shape)), key=lambda d: -abs(source[d]))
-    steps: list[_Step] = []
-    kind, strides = plan.input_dtype, source
-    while pending:
-        group = pending.popleft()
-        before, shape = shape, _shape_after(group, shape, forward)
-        x, between = _operand(kind, before, strides), _strides(shape, order, compute.itemsize)
-        if pending:
-            y = _operand(compute.name, shape, between)
-        else:
-            y = _operand(plan.dtype, shape, result)
-        fast = cut([group], before, x, [y]) if forward else cut_adjoint(group, shape, y, x)
-        if forward and fast is None and len(group) == 2:
-            first, second = group
-            middle = _shape_after([first], before, forward)
-            halfway = _operand(compute.name, middle, _strides(middle, order, compute.itemsize))
-            if cut([(first,)], before, x, [halfway]) and cut([(second,)], middle, halfway, [y]):
-                pending.extendleft([(second,), (first,)])
-                shape = before
-                continue
-        ends = before, x, y
-        steps.append(_step(group, shape, order, forward, fast, compute, ends))
-        kind, strides = compute.name, between
-    return tuple(steps)
-
-
-def _step(
-    group: tuple[AxisPlan, ...],
-    shape: tuple[int, ...],
-    order: list[int],
-    forward: bool,
-    fast: Cut | None,
-    compute: np.dtype[Any],
-    ends: tuple[tuple[int, ...], Operand, Operand],
-) -> _Step:
-    before, x, y = ends
-    large, (small, other) = (before, (x, y)) if forward else (shape, (y, x))
-    geometry = make_geometry(group, large, small, other, forward=forward)
-    rows, columns = geometry.rows, geometry.columns
-    none = _NO_TAPS[compute.type]
-    taps = rows.taps if rows else none, columns.taps if columns else none
-    work = np.prod(shape if forward else before) * sum(len(a.taps) for a in group)
-    name = "forward" if forward else "adjoint"
-    return _Step(name, forward, geometry, fast, taps, shape, tuple(order), int(work))
-
-
-def _shape_after(
-    group: Iterable[AxisPlan], shape: tuple[int, ...], forward: bool
-) -> tuple[int, ...]:
-    after = list(shape)
-    for a in group:
-        after[a.axis] = a.out_length if forward else a.length
-    return tuple(after)
-
-
 @lru_cache(maxsize=128)
 def _cut_levels(
     plans: tuple[Plan, ...], source: tuple[int, ...], results: tuple[tuple[int, ...], ...]
 ) -> tuple[Cut, int] | None:
     """Several plans of one input, to be carried out in one pass; and their multiplications."""
-    ys = [_operand(p.dtype, p.out_shape, r) for p, r in zip(plans, results, strict=True)]
-    x = _operand(plans[0].input_dtype, plans[0].shape, source)
+    ys = [operand(p.dtype, p.out_shape, r) for p, r in zip(plans, results, strict=True)]
+    x = operand(plans[0].input_dtype, plans[0].shape, source)
     found = cut([p.passes for p in plans], plans[0].shape, x, ys)
     if found is None:
         return None
@@ -212,10 +126,10 @@ def functions_of(plan: Plan, direction: Direction) -> list[Function]:
     """The compiled functions that contiguous arrays take, the special ones last."""
     forward = direction == "forward"
     ends = [
-        _c_strides(shape, STORAGE[kind].itemsize)
+        c_strides(shape, STORAGE[kind].itemsize)
         for shape, kind in ((plan.shape, plan.input_dtype), (plan.out_shape, plan.dtype))
     ]
-    steps = _steps(plan, forward, *(ends if forward else reversed(ends)))
+    steps = make_steps(plan, forward, *(ends if forward else reversed(ends)))
     found: list[Function] = [(direction, plan.compute_dtype.type, GENERIC)]
     name = "levels" if forward else "adjoint"
     return found + [(name, *step.cut.special) for step in steps if step.cut]
@@ -223,37 +137,10 @@ def functions_of(plan: Plan, direction: Direction) -> list[Function]:
 
 def functions_of_levels(plans: tuple[Plan, ...]) -> list[Function]:
     """The same for a pyramid in one pass; none if it goes level by level."""
-    x = _c_strides(plans[0].shape, STORAGE[plans[0].input_dtype].itemsize)
-    ys = (_c_strides(p.out_shape, STORAGE[p.dtype].itemsize) for p in plans)
+    x = c_strides(plans[0].shape, STORAGE[plans[0].input_dtype].itemsize)
+    ys = (c_strides(p.out_shape, STORAGE[p.dtype].itemsize) for p in plans)
     together = _cut_levels(plans, x, tuple(ys))
     return [("levels", *together[0].special)] if together else []
-
-
-def _operand(kind: str, shape: tuple[int, ...], strides: tuple[int, ...]) -> Operand:
-    itemsize = STORAGE[kind].itemsize
-    below = sum(s * (n - 1) for s, n in zip(strides, shape, strict=True) if s < 0)
-    return Operand(kind, tuple(s // itemsize for s in strides), -below // itemsize)
-
-
-def _c_strides(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
-    return _strides(shape, range(len(shape)), itemsize)
-
-
-def _strides(shape: Sequence[int], order: Sequence[int], itemsize: int) -> tuple[int, ...]:
-    """Strides without gaps, in bytes; ``order`` names the dimensions, the outermost first."""
-    strides = [itemsize] * len(shape)
-    for d in reversed(order):
-        strides[d], itemsize = itemsize, itemsize * shape[d]
-    return tuple(strides)
-
-
-def _empty(step: _Step, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Memory for what is between a step and the next."""
-    order = step.order
-    inner: NDArray[Any] = np.empty([step.shape[d] for d in order], dtype)
-    if inner.nbytes >= LARGE:
-        fetch(inner.__array_interface__["data"][0], inner.nbytes)
-    return inner.transpose(sorted(range(len(order)), key=order.__getitem__))
 
 
 def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any], patient: bool) -> None:
@@ -262,14 +149,104 @@ def _run(plan: Plan, forward: bool, source: NDArray[Any], out: NDArray[Any], pat
     if not _plain(source):
         source = source.copy(order="C")
     target = out if _plain(out) else np.empty(out.shape, out.dtype)
-    steps = _steps(plan, forward, source.strides, target.strides)
-    for step in steps[:-1]:
-        between = _empty(step, plan.compute_dtype)
-        _carry_out(step, plan.compute_dtype, source, between, patient)
-        source = between
-    _carry_out(steps[-1], plan.compute_dtype, source, target, patient)
+    compute = plan.compute_dtype
+    steps = make_steps(plan, forward, source.strides, target.strides)
+    slabs = None
+    if forward and are_large(steps, compute.itemsize):
+        slabs = make_slabs(plan, source.strides, target.strides, get_num_threads())
+    if slabs:
+        _carry_out_slabs(slabs, compute, source, target, patient)
+    else:
+        for step in steps[:-1]:
+            between = _empty(step, compute)
+            _carry_out(step, compute, source, between, patient)
+            source = between
+        _carry_out(steps[-1], compute, source, target, patient)
     if target is not out:
         out[...] = target
+
+
+def _empty(step: Step, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Memory for what is between a step and the next."""
+    order = step.order
+    inner: NDArray[Any] = np.empty([step.shape[d] for d in order], dtype)
+    if inner.nbytes >= LARGE:
+        fetch(inner.__array_interface__["data"][0], inner.nbytes)
+    return inner.transpose(np.argsort(order))
+
+
+def _carry_out_slabs(
+    of: Slabs, compute: np.dtype[Any], source: NDArray[Any], target: NDArray[Any], patient: bool
+) -> None:
+    """Share slabs among threads, each of which does all steps of its own.
+
+    Functions are chosen and compiled, and memory is allocated, before the first is begun.
+    """
+    every = [(*slab.steps, *slab.others) for slab in of.slabs]
+    fits = _special_of([step for steps in every for step in steps], patient)
+    for function in {_function_of(s, compute.type, fits(s)) for steps in every for s in steps}:
+        compiled(*function)
+    sizes = _sizes_of(of, fits, compute, source, target)
+    threads = min(get_num_threads(), len(of.slabs))
+
+    def work(number: int, place: Workplace) -> None:
+        slab, steps = of.slabs[number], every[number]
+        x, y = of.inputs_of(slab, source, place), of.along(target, *slab.outputs)
+        for n, step in enumerate(steps):
+            is_last = n + 1 == len(steps)
+            if is_last and step.shape == y.shape:
+                result = y
+            else:
+                result = place.take(n % 2, step.shape, step.order, y.dtype if is_last else compute)
+            _do(step, compute.type, x, result, fits(step), place)
+            x = result
+            if n + 1 == len(slab.steps) and result is not y:
+                x = of.along(x, slab.places.start, slab.places.stop)
+        if x is not y:
+            y[...] = x
+
+    with workplaces(threads, sizes) as places:
+        run_pieces(lambda n, worker: work(n, places[worker]), len(of.slabs), threads)
+
+
+def _sizes_of(
+    of: Slabs, fits: Callable[[Step], bool], compute: np.dtype[Any],
+    source: NDArray[Any], target: NDArray[Any],
+) -> list[int]:  # fmt: skip
+    """Bytes of each `Place` that are enough for any slab."""
+    sizes = [0] * len(Place)
+
+    def need(place: int, size: int) -> None:
+        sizes[place] = max(sizes[place], size)
+
+    for slab in of.slabs:
+        steps = (*slab.steps, *slab.others)
+        for n, step in enumerate(steps):
+            own = step.cut if step.cut and fits(step) else step.geometry
+            if step is not steps[-1]:
+                need(n % 2, math.prod(step.shape) * compute.itemsize)
+            elif step.shape[of.axis] > slab.outputs[1] - slab.outputs[0]:
+                need(n % 2, math.prod(step.shape) * target.itemsize)
+            need(Place.SCRATCH, own.scratch * compute.itemsize)
+            need(Place.INDICES, own.indices * _INDEX.itemsize)
+        if len(slab.inputs) > 1:
+            length = sum(end - begin for begin, end in slab.inputs)
+            need(Place.INPUTS, source.size // source.shape[of.axis] * length * source.itemsize)
+    return sizes
+
+
+def _special_of(steps: Sequence[Step], patient: bool) -> Callable[[Step], bool]:
+    """Decide, for all steps that it could do, whether a special function does them."""
+    work = Counter[Any]()
+    for step in steps:
+        if step.cut:
+            work[step.cut.special] += step.multiplications
+    taken: dict[Any, bool] = {}
+    for step in steps:
+        if step.cut and step.cut.special not in taken:
+            multiplications = work[step.cut.special]
+            taken[step.cut.special] = _takes(step.special_name, step.cut, multiplications, patient)
+    return lambda step: step.cut is not None and taken[step.cut.special]
 
 
 def _plain(a: NDArray[Any]) -> bool:
@@ -292,20 +269,33 @@ def _memory(a: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _carry_out(
-    step: _Step, compute: np.dtype[Any], source: NDArray[Any], result: NDArray[Any], patient: bool
+    step: Step, compute: np.dtype[Any], source: NDArray[Any], result: NDArray[Any], patient: bool
 ) -> None:
-    if step.cut and _takes(step.special_name, step.cut, step.multiplications, patient):
-        x, y = (source, result) if step.forward else (result, source)
-        _run_cut(step.special_name, step.cut, step.multiplications, x, [y])
-    else:
-        _run_step(step, compute.type, source, result)
+    special = step.cut is not None and _takes(
+        step.special_name, step.cut, step.multiplications, patient
+    )
+    _do(step, compute.type, source, result, special)
 
 
-def _run_step(step: _Step, compute: type[Any], source: NDArray[Any], result: NDArray[Any]) -> None:
-    geometry, call = step.geometry, compiled(step.function, compute).call
+def _function_of(step: Step, compute: type[Any], special: bool) -> Function:
+    if special:
+        assert step.cut is not None
+        return step.special_name, *step.cut.special
+    return step.function, compute, GENERIC
+
+
+def _do(
+    step: Step, compute: type[Any], source: NDArray[Any], result: NDArray[Any], special: bool,
+    place: Workplace | None = None,
+) -> None:  # fmt: skip
     x, y = (source, result) if step.forward else (result, source)
+    if special:
+        assert step.cut is not None
+        _run_cut(step.special_name, step.cut, step.multiplications, x, [y], place)
+        return
+    geometry, call = step.geometry, compiled(step.function, compute).call
     arguments = (_memory(x), _memory(y), *step.taps, geometry.record, geometry.outer)
-    _share(call, arguments, geometry, compute, step.multiplications)
+    _share(call, arguments, geometry, compute, step.multiplications, place)
 
 
 def _takes(function: str, of: Cut, multiplications: int, patient: bool) -> bool:
@@ -331,15 +321,15 @@ def _is_at_hand(function: Function, multiplications: int, asked: int) -> bool:
 
 
 def _run_cut(
-    name: str, cut: Cut, multiplications: int, x: NDArray[Any], ys: Sequence[NDArray[Any]]
-) -> None:
+    name: str, cut: Cut, multiplications: int, x: NDArray[Any], ys: Sequence[NDArray[Any]],
+    place: Workplace | None = None,
+) -> None:  # fmt: skip
     call = compiled(name, cut.compute, cut.fused).call
-    _share(
-        call, (_memory(x), tuple(map(_memory, ys)), *cut.rest), cut, cut.compute, multiplications
-    )
+    arguments = _memory(x), tuple(map(_memory, ys)), *cut.rest
+    _share(call, arguments, cut, cut.compute, multiplications, place)
 
 
-def _launch_of(step: _Step, cut: Cut) -> Callable[[NDArray[Any], NDArray[Any]], None]:
+def _launch_of(step: Step, cut: Cut) -> Callable[[NDArray[Any], NDArray[Any]], None]:
     """The same for one level, with as little as may be between the caller and the function."""
     call, rest, compute = compiled(step.special_name, *cut.special).call, cut.rest, cut.compute
     scratch, indices, units = cut.scratch, cut.indices, cut.units
@@ -359,15 +349,18 @@ def _launch_of(step: _Step, cut: Cut) -> Callable[[NDArray[Any], NDArray[Any]], 
 
 def _share(
     call: Callable[..., Any], arguments: tuple[Any, ...], of: Geometry | Cut, compute: type[Any],
-    multiplications: int,
+    multiplications: int, place: Workplace | None = None,
 ) -> None:  # fmt: skip
-    """Share the units of work among threads, each with scratch of its own."""
-    threads = get_num_threads() if multiplications > _LITTLE else 1
-    threads = min(threads, of.units)
-    if threads == 1:
-        scratch: NDArray[Any] = np.empty(of.scratch, compute)
-        indices = np.empty(of.indices, _INDEX)
+    """Share the units of work among threads, each with scratch of its own; or do it in a place."""
+    if place:
+        scratch = place.take(Place.SCRATCH, (of.scratch,), (0,), np.dtype(compute))
+        indices = place.take(Place.INDICES, (of.indices,), (0,), np.dtype(_INDEX))
         call(*arguments, scratch, indices, 0, of.units)
+        return
+    threads = min(get_num_threads() if multiplications > _LITTLE else 1, of.units)
+    if threads == 1:
+        scratch = np.empty(of.scratch, compute)
+        call(*arguments, scratch, np.empty(of.indices, _INDEX), 0, of.units)
         return
     scratches: NDArray[Any] = np.empty((threads, of.scratch), compute)
     numbers = np.empty((threads, of.indices), _INDEX)

@@ -16,10 +16,13 @@ from .columns import make_sum_columns, make_sum_wide_columns
 from .compiling import address, array_at, bare, bind, helper, inlined, larger, named, smaller
 from .convert import FLOAT32, FLOAT64, ITEMS, TYPES
 from .groups import Group, Level, make_add_group, plan_group
-from .lines import samples_like, store, views, zero
+from .lines import samples_like, store, views, write, zero
 from .vectors import BYTES, bare_aligned, fence
 
-__all__ = ["OCTAVES", "Fused", "make_levels"]
+__all__ = ["OCTAVES", "PAGE", "Fused", "make_levels"]
+
+PAGE = 1 << 12
+"""Bytes; processors tell loads from stores, and places of the first-level cache, within these."""
 
 
 class Fused(NamedTuple):
@@ -79,8 +82,12 @@ def make_levels(fingerprint: int, fused: Fused) -> Any:
         folds: Any, lines: Any, indices: Any, begin: int, end: int,
     ) -> int:  # fmt: skip
         """Units of work ``begin..end``, each the lines that a group of rows completes."""
-        x, scratch, places = bare(x_memory), bare_aligned(lines), bare(indices)
-        g = geometry[0]
+        x, places, g = bare(x_memory), bare(indices), geometry[0]
+        # A load waits for a store whose address has the same last 12 bits, and rows often lie so
+        # many bytes apart that all have the same: keep sums away from there.
+        first_sum = np.int64(address(x)) + g.x_start + PAGE // 4
+        gap = (first_sum - g.sums * sample - np.int64(address(lines))) % PAGE // BYTES * BYTES
+        scratch = bare_aligned(lines[gap // sample :])
         width = fixed_width if fixed_width > 0 else g.width
         taps, memory, x_end = address(taps_), address(x), address(x) + x.size
         base = np.int64(address(scratch))
@@ -118,8 +125,12 @@ def make_levels(fingerprint: int, fused: Fused) -> Any:
                     e = fold(g, row + k)
                     places[k] = start + e * g.x_pitch if e >= 0 else nothing
                     over = over or places[k] + whole * item > np.int64(x_end)
-                at, stop = 0, whole - lane if over else whole
-                _add_group(places, sums, g.span, at, stop, np.int64(taps), g.ahead)
+                stop = whole - lane if over else whole
+                # Ask for what follows in these rows, and then for what a later group begins with.
+                turn = larger(stop - g.within // item, 0)
+                ahead = g.ahead - turn * item
+                _add_group(places, sums, g.span, 0, turn, np.int64(taps), g.within)
+                _add_group(places, sums, g.span, turn, stop, np.int64(taps), ahead)
                 if over:
                     # Beyond x there may be no memory: the rows' last samples from a copy.
                     for k in range(rows):
@@ -177,15 +188,15 @@ def _extend_at(scratch: Any, at: int, line: int, source: int, low: int, width: i
 def _make_finish(group: Group, n: int, fused: Fused, number: Any) -> Callable[..., Any]:
     """Make the function that finishes what a group completes of one level."""
     level, fixed_width = group.levels[n], fused.width
-    stride, radius = level.column_stride, level.column_taps // 2
-    row_stride, row_radius = level.row_stride, level.row_taps // 2
+    stride, radius, centres = level.column_stride, level.column_taps // 2, level.column_centres
+    row_stride, row_radius, row_centres = level.row_stride, level.row_taps // 2, level.row_centres
     line_number, count, began = group.completed(n)
     before = sum(other.row_taps + other.column_taps for other in group.levels[:n]) + level.row_taps
     sample = number.bitwidth // 8
     if fixed_width > 0:
-        sum_columns = make_sum_columns(stride, level.column_taps, fixed_width, number)
+        sum_columns = make_sum_columns(stride, centres, level.column_taps, fixed_width, number)
     else:
-        sum_columns = make_sum_wide_columns(stride, level.column_taps, number)
+        sum_columns = make_sum_wide_columns(stride, centres, level.column_taps, number)
 
     def finish(
         y_memories: Any, g: Any, each: Any, outer: Any, folds: Any, scratch: Any, taps: int,
@@ -195,23 +206,25 @@ def _make_finish(group: Group, n: int, fused: Fused, number: Any) -> Callable[..
         width = fixed_width if fixed_width > 0 else g.width
         y = views(bare(y_memories[n]))
         direct = samples_like(y, scratch)
-        j0, j1 = left // stride, smaller((right + stride - 1) // stride, own.columns)
+        j0 = left // stride * centres
+        j1 = smaller((right + stride - 1) // stride * centres, own.columns)
         y_start, rest = own.y_start + j0 * own.y_column, number_
         for d in range(outer.shape[0] - 1, -1, -1):
             y_start += rest % outer[d, 0] * outer[d, 2 + n]
             rest //= outer[d, 0]
-        i = (row + began + row_radius) // row_stride
+        # The number of the first output whose centre is not before the one that is complete.
+        i = ((row + began + row_radius) * row_centres + row_stride - 1) // row_stride
         base = np.int64(address(scratch))
         for k in range(count):
             if 0 <= i + k < own.rows:
                 line = g.sums + (line_number + k) * g.span
                 _extend(
-                    scratch, line, folds, g.reach, smaller(low, j0 * stride - radius), low, high,
-                    larger(high, (j1 - 1) * stride + radius + 1), width,
+                    scratch, line, folds, g.reach, smaller(low, left - radius), low, high,
+                    larger(high, (j1 - 1) * stride // centres + radius + 1), width,
                 )  # fmt: skip
-                at = base + (line + (j0 * stride - low) * width) * sample
+                at = base + (line + (left - low) * width) * sample
                 to = y_start + (i + k) * own.y_pitch
-                if own.direct:
+                if fixed_width > 0 and own.direct:
                     sum_columns(
                         at, width, direct, to, j1 - j0, taps + before * sample, scratch, g.spare,
                         own.stream != 0,
@@ -221,10 +234,13 @@ def _make_finish(group: Group, n: int, fused: Fused, number: Any) -> Callable[..
                         at, width, scratch, g.total, j1 - j0, taps + before * sample, scratch,
                         g.spare, False,
                     )  # fmt: skip
-                    store(
-                        scratch, g.total, y, own.y_kind, to, j1 - j0, own.y_column, width,
-                        own.y_inner,
-                    )  # fmt: skip
+                    if own.stream:
+                        write(scratch, g.total, direct, to, (j1 - j0) * width, True)
+                    else:
+                        store(
+                            scratch, g.total, y, own.y_kind, to, j1 - j0, own.y_column, width,
+                            own.y_inner,
+                        )  # fmt: skip
 
     return inlined(named(f"finish_{n}_{fused.symbol}", finish))
 

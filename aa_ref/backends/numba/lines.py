@@ -4,35 +4,26 @@ A line is ``count`` positions of ``width`` neighbouring samples each, in the com
 gaps. ``width`` is the number of channels where those are innermost (H×W×C), else 1. Lines lie in
 scratch memory and are named by the offset of their first sample.
 
-Offsets are unsigned in the inner loops, because compiled code corrects a signed index that might be
-negative; and they are offsets, not slices, because each slice would count references.
+They are offsets, not slices, because each slice would count references. What converts is written
+in LLVM's words, for all types: Numba would take a second to read it as functions in Python.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
-from numba.extending import overload
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
 
-from .compiling import HELPED, address, array_at, helper, inlined, named, outlined
-from .convert import (
-    FLOAT16,
-    FLOAT32,
-    FLOAT64,
-    UINT8,
-    UINT16,
-    as_is,
-    decode_bfloat16,
-    decode_float16,
-    encode_bfloat16,
-    encode_float16,
-    encode_uint8,
-    encode_uint16,
-    store_integers,
-)
-from .vectors import lanes, load_vector, store_vector, widen_vector
+from .compiling import HELPED, address, array_at, helper, inlined, outlined, smaller
+from .convert import FLOAT32, FLOAT64, ITEMS, narrow, widen
+from .vectors import BYTES, load_vector, stream_sample, stream_vector, until_aligned
 
-__all__ = ["load", "samples_like", "store", "views", "zero"]
+__all__ = ["load", "samples_like", "store", "views", "write", "zero"]
+
+_INDEX = ir.IntType(64)
 
 
 @helper
@@ -41,12 +32,6 @@ def zero(scratch: Any, at: int, size: int) -> None:
     start = np.uintp(at)
     for j in range(np.uintp(size)):
         scratch[start + j] = 0
-
-
-@helper
-def _packed(count: int, stride: int, width: int, inner: int) -> bool:
-    """Whether the line's samples lie in memory without gaps, in the line's own order."""
-    return (width == 1 or inner == 1) and (count == 1 or stride == width)
 
 
 @inlined
@@ -77,92 +62,87 @@ def _samples_like(memory: Any, line: Any) -> Any:
     return float64_samples if line.dtype == types.float64 else float32_samples
 
 
-def _make_gather(name: str, decode: Any) -> Any:
-    # A closure each, since a compiled function passed as an argument would bar the disk cache.
-    def gather(
-        source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
-    ) -> None:
-        a, to = np.uintp(start), np.uintp(at)
-        if _packed(count, stride, width, inner):
-            for j in range(np.uintp(count * width)):
-                line[to + j] = decode(source[a + j])
-        else:
-            step, next_, wide = np.uintp(stride), np.uintp(inner), np.uintp(width)
-            for m in range(np.uintp(count)):
-                for c in range(wide):
-                    line[to + m * wide + c] = decode(source[a + m * step + c * next_])
-
-    return helper(named(name, gather))
-
-
-def _make_scatter(name: str, encode: Any) -> Any:
-    def scatter(
-        line: Any, at: int, target: Any, start: int, count: int, stride: int, width: int, inner: int
-    ) -> None:
-        a, to = np.uintp(at), np.uintp(start)
-        if _packed(count, stride, width, inner):
-            for j in range(np.uintp(count * width)):
-                target[to + j] = encode(line[a + j])
-        else:
-            step, next_, wide = np.uintp(stride), np.uintp(inner), np.uintp(width)
-            for m in range(np.uintp(count)):
-                for c in range(wide):
-                    target[to + m * step + c * next_] = encode(line[a + m * wide + c])
-
-    return helper(named(name, scatter))
-
-
-@helper
-def _gather_integers(
-    source: Any, start: int, count: int, stride: int, width: int, inner: int, line: Any, at: int
+def _each_sample(
+    b: Any, count: Any, stride: Any, width: Any, inner: Any, lane: int, do: Callable[..., None]
 ) -> None:
-    done: Any = 0
-    if _packed(count, stride, width, inner):
-        some = np.int64(lanes(line))
-        while done + some <= count * width:
-            vector = widen_vector(source, np.uintp(start + done), line)
-            store_vector(line, np.uintp(at + done), vector)
-            done += some
-        count, stride, width = count * width - done, 1, 1
-    _gather(source, start + done, count, stride, width, inner, line, at + done)
+    """Generate ``do(place in memory, place in the line, lanes)`` for all samples of a line.
+
+    Without gaps in memory it is done for whole vectors; 0 lanes are one sample.
+    """
+    one, zero_ = _constant(1), _constant(0)
+
+    def is_one(n: Any) -> Any:
+        return b.icmp_signed("==", n, one)
+
+    packed = b.and_(
+        b.or_(is_one(width), is_one(inner)),
+        b.or_(is_one(count), b.icmp_signed("==", stride, width)),
+    )
+    with b.if_else(packed) as (then, otherwise):
+        with then:
+            size = b.mul(count, width)
+            whole = b.and_(size, _constant(-lane))
+            with cgutils.for_range_slice(b, zero_, whole, _constant(lane), _INDEX) as (j, _):
+                do(j, j, lane)
+            with cgutils.for_range_slice(b, whole, size, one, _INDEX) as (j, _):
+                do(j, j, 0)
+        with (
+            otherwise,
+            cgutils.for_range_slice(b, zero_, count, one, _INDEX) as (m, _),
+            cgutils.for_range_slice(b, zero_, width, one, _INDEX) as (c, _),
+        ):
+            do(b.add(b.mul(m, stride), b.mul(c, inner)), b.add(b.mul(m, width), c), 0)
 
 
-def _make_integer_scatter(name: str, scatter_rest: Any) -> Any:
-    def scatter_integers(
-        line: Any, at: int, target: Any, start: int, count: int, stride: int, width: int, inner: int
-    ) -> None:
-        done: Any = 0
-        if _packed(count, stride, width, inner):
-            some = np.int64(lanes(line))
-            while done + some <= count * width:
-                vector = load_vector(line, np.uintp(at + done))
-                store_integers(target, np.uintp(start + done), vector)
-                done += some
-            count, stride, width = count * width - done, 1, 1
-        scatter_rest(line, at + done, target, start + done, count, stride, width, inner)
-
-    return helper(named(name, scatter_integers))
+def _constant(n: int) -> Any:
+    return ir.Constant(_INDEX, n)
 
 
-_gather = _make_gather("gather", as_is)
-_gather_float16 = _make_gather("gather_float16", decode_float16)
-_gather_bfloat16 = _make_gather("gather_bfloat16", decode_bfloat16)
-_scatter = _make_scatter("scatter", as_is)
-_scatter_uint8 = _make_integer_scatter(
-    "scatter_uint8", _make_scatter("scatter_uint8_rest", encode_uint8)
-)
-_scatter_uint16 = _make_integer_scatter(
-    "scatter_uint16", _make_scatter("scatter_uint16_rest", encode_uint16)
-)
-_scatter_float16 = _make_scatter("scatter_float16", encode_float16)
-_scatter_bfloat16 = _make_scatter("scatter_bfloat16", encode_bfloat16)
+def _make_convert(load_: bool) -> Any:
+    """Make what converts a line between memory (its `views`) and an array, one way or the other."""
+
+    @intrinsic
+    def convert(
+        typing_context: Any, memory: Any, kind: Any, start: Any, count: Any, stride: Any,
+        width: Any, inner: Any, line: Any, at: Any,
+    ) -> Any:  # fmt: skip
+        item = line.dtype.bitwidth // 8
+        own_kind = FLOAT64 if item == 8 else FLOAT32
+        kinds = [k for k in range(len(ITEMS)) if not load_ or (k == FLOAT64) == (item == 8)]
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            b = builder
+            memory_, kind_, start_, count_, stride_, width_, inner_, line_, at_ = arguments
+            bytes_ = context.make_array(memory[0])(context, b, b.extract_value(memory_, 0)).data
+            base, samples = b.ptrtoint(bytes_, _INDEX), context.make_array(line)(context, b, line_)
+            own = b.ptrtoint(b.gep(samples.data, [at_]), _INDEX)
+
+            def one_kind(k: int) -> None:
+                first = b.add(base, b.mul(start_, _constant(ITEMS[k])))
+
+                def do(place: Any, of_line: Any, lanes_: int) -> None:
+                    address_ = b.add(first, b.mul(place, _constant(ITEMS[k])))
+                    target = b.add(own, b.mul(of_line, _constant(item)))
+                    if load_:
+                        value = widen(b, k, address_, lanes_)
+                        target = b.inttoptr(target, value.type.as_pointer())
+                        b.store(value, target, align=item)
+                    else:
+                        narrow(b, k, widen(b, own_kind, target, lanes_), address_)
+
+                _each_sample(b, count_, stride_, width_, inner_, BYTES // item, do)
+
+            for k in kinds:
+                with b.if_then(b.icmp_signed("==", kind_, _constant(k))):
+                    one_kind(k)
+            return context.get_dummy_value()
+
+        return types.none(memory, *[types.int64] * 6, line, types.int64), generate
+
+    return convert
 
 
-def _load(
-    memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
-    line: Any, at: int,
-) -> None:  # fmt: skip
-    raise NotImplementedError("compiled only")
+_load, _store = _make_convert(True), _make_convert(False)
 
 
 @outlined
@@ -177,50 +157,29 @@ def load(
     _load(memory, kind, start, count, stride, width, inner, line, at)
 
 
-@overload(_load, jit_options=HELPED)
-def _overload_load(
-    memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
-    line: Any, at: int,
-) -> Any:  # fmt: skip
-    def load_float64(
-        memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
-        line: Any, at: int,
-    ) -> None:  # fmt: skip
-        _gather(memory[3], start, count, stride, width, inner, line, at)
-
-    def load_others(
-        memory: Any, kind: int, start: int, count: int, stride: int, width: int, inner: int,
-        line: Any, at: int,
-    ) -> None:  # fmt: skip
-        if kind == FLOAT32:
-            _gather(memory[2], start, count, stride, width, inner, line, at)
-        elif kind == UINT8:
-            _gather_integers(memory[0], start, count, stride, width, inner, line, at)
-        elif kind == UINT16:
-            _gather_integers(memory[1], start, count, stride, width, inner, line, at)
-        elif kind == FLOAT16:
-            _gather_float16(memory[1], start, count, stride, width, inner, line, at)
-        else:
-            _gather_bfloat16(memory[1], start, count, stride, width, inner, line, at)
-
-    return load_float64 if line.dtype == types.float64 else load_others
-
-
 @outlined
 def store(
     line: Any, at: int, memory: Any, kind: int, start: int, count: int, stride: int, width: int,
     inner: int,
 ) -> None:  # fmt: skip
     """Round a line into memory (its `views`) that holds samples of some kind, once."""
-    if kind == FLOAT32:
-        _scatter(line, at, memory[2], start, count, stride, width, inner)
-    elif kind == FLOAT64:
-        _scatter(line, at, memory[3], start, count, stride, width, inner)
-    elif kind == UINT8:
-        _scatter_uint8(line, at, memory[0], start, count, stride, width, inner)
-    elif kind == UINT16:
-        _scatter_uint16(line, at, memory[1], start, count, stride, width, inner)
-    elif kind == FLOAT16:
-        _scatter_float16(line, at, memory[1], start, count, stride, width, inner)
+    _store(memory, kind, start, count, stride, width, inner, line, at)
+
+
+@helper
+def write(scratch: Any, at: int, x: Any, to: int, count: int, stream: bool) -> None:
+    """Copy samples out of scratch to ``x[to]``; past the caches, if so, from and to any place."""
+    done = 0
+    if stream:
+        lane = BYTES // x.itemsize
+        done = smaller(np.int64(until_aligned(x, to)), count)
+        for k in range(done):
+            stream_sample(x, np.uintp(to + k), scratch[np.uintp(at + k)])
+        while done + lane <= count:
+            stream_vector(x, np.uintp(to + done), load_vector(scratch, np.uintp(at + done)))
+            done += lane
+        for k in range(done, count):
+            stream_sample(x, np.uintp(to + k), scratch[np.uintp(at + k)])
     else:
-        _scatter_bfloat16(line, at, memory[1], start, count, stride, width, inner)
+        for k in range(count):
+            x[np.uintp(to + k)] = scratch[np.uintp(at + k)]

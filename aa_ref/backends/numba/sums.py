@@ -22,7 +22,7 @@ __all__ = ["sum_terms"]
 # Four vectors at a time: their sums hide one another's latency, and AVX2 has registers for them.
 
 
-@inlined
+@outlined
 def sum_terms(
     total: Any, at: int, size: int, terms: int, taps: Any, tap: int, source: Any, offsets: Any,
     go_on: bool, aligned: int, stream: bool,

@@ -39,7 +39,6 @@ __all__ = [
     "stream_vector",
     "until_aligned",
     "vector_at",
-    "widen_vector",
     "zeros",
 ]
 
@@ -104,20 +103,6 @@ def load_vector(typing_context: Any, a: Any, i: Any) -> Any:
         return loaded
 
     return vector(a, types.uintp), generate
-
-
-@intrinsic
-def widen_vector(typing_context: Any, a: Any, i: Any, like: Any) -> Any:
-    """The unsigned integers ``a[i], …`` as a vector of the type of the array ``like``."""
-    vector = Vector(like.dtype)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, index, _ = arguments
-        at = pointer(context, builder, a, array, index, _lanes(like.dtype))
-        loaded = builder.load(at, align=a.dtype.bitwidth // 8)
-        return builder.uitofp(loaded, context.get_value_type(vector))
-
-    return vector(a, types.uintp, like), generate
 
 
 @intrinsic
