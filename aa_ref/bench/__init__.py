@@ -11,7 +11,7 @@
 `contenders`    what takes part in a case: the copy, the backends, yardsticks, peers
 `yardsticks`    parts of our own work, timed alone to compare with the whole
 `agreement`     whether a peer gives the same result, within a proven bound
-`peers`         other libraries, a file each, imported when they are asked for
+`peer_contenders`  other libraries in a case, from the table of `aa_ref.peers`
 `cuda`          the same on a GPU: its memory, its clock, its cases and targets
 `layers`        torch's layers: the plugin's beside the original, alone and in training
 `running`       measures cases, one after the other

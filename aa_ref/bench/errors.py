@@ -2,12 +2,8 @@
 
 from ..errors import AaRefError
 
-__all__ = ["BenchError", "NotOfferedError"]
+__all__ = ["BenchError"]
 
 
 class BenchError(AaRefError, ValueError):
     """Something that cannot be measured, read or drawn as asked."""
-
-
-class NotOfferedError(Exception):
-    """A contender that has nothing for a case; the message says why, for the reader of results."""

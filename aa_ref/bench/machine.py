@@ -30,6 +30,7 @@ def describe_machine() -> dict[str, Any]:
     """Facts that a reader needs to judge a result."""
     return {
         "cpu": cpu_name(),
+        "compiled_for": os.environ.get("NUMBA_CPU_NAME"),  # if not for this one
         "cores": usable_cores(),
         "caches": caches(_CACHES),
         "memory_bytes": memory_of_machine(),

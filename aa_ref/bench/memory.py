@@ -6,9 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from .cases import LAYERS, Case
-from .peers.table import MOST_AT_FULL_RESOLUTION
 
-__all__ = ["available_memory", "memory_of_machine", "needed_memory"]
+__all__ = ["MOST_AT_FULL_RESOLUTION", "available_memory", "memory_of_machine", "needed_memory"]
+
+MOST_AT_FULL_RESOLUTION = 3 * 2048 * 2048
+"""Samples above which peers that filter at full resolution are not waited for."""
 
 _OURS, _PEERS, _FULL_PEERS = 32, 64, 28
 """Bytes for each sample at full resolution: the most that was seen, and some more.

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..peers import LIBRARIES
 from .figures import milliseconds
 from .growing import QUANTITIES
 from .layers.tables import layers_tables
-from .peers.table import LIBRARIES
 from .results import Results, repeated
 from .tables import (
     Table,

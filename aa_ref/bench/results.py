@@ -116,8 +116,11 @@ class Results:
 
     @property
     def measured_on(self) -> str:
-        """The processor or the GPU whose times these are."""
-        return str(self.machine["gpu"]["name"] if self.on_gpu else self.machine["cpu"])
+        """The processor or the GPU whose times these are, and what another code was made for."""
+        if self.on_gpu:
+            return str(self.machine["gpu"]["name"])
+        other = self.machine.get("compiled_for")  # older results have no word of it
+        return f"{self.machine['cpu']}, compiled for {other}" if other else str(self.machine["cpu"])
 
     def to_json(self) -> str:
         """As text, one row a line."""

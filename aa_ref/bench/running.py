@@ -10,6 +10,7 @@ from typing import Any
 import aa_ref
 
 from ..backends.numba.variants import from_the_first_call
+from ..peers import Peer
 from .cases import LAYERS, Case
 from .contenders import Contender, backends_of, copies_of, first_levels_of, limits_of
 from .cuda.contenders import contenders_on, needed_bytes, needed_on_host
@@ -19,8 +20,7 @@ from .interrupts import remembered_interrupts
 from .layers.contenders import layers_of
 from .machine import describe_machine, versions_of
 from .memory import available_memory, needed_memory
-from .peers import LIBRARIES, peers_of
-from .peers.table import Peer
+from .peer_contenders import TIMED_LIBRARIES, peers_of
 from .results import Block, Results, Row
 from .timing import Clock, Effort, Entrant, interleave
 from .yardsticks import yardsticks_of
@@ -152,8 +152,8 @@ def _contenders(case: Case, run: Run, left_out: dict[str, str]) -> list[Contende
 def _distributions(run: Run) -> list[str]:
     """Those whose versions matter."""
     if run.device is None:
-        return [library.distribution for library in LIBRARIES.values() if library.cpu]
-    return ["numba-cuda", *(lib.distribution for lib in LIBRARIES.values() if lib.cuda)]
+        return [library.distribution for library in TIMED_LIBRARIES if library.cpu]
+    return ["numba-cuda", *(lib.distribution for lib in TIMED_LIBRARIES if lib.cuda)]
 
 
 def _row(c: Contender, timing: Any, check: Any) -> Row:

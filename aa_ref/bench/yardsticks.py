@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..peers import NotOfferedError
 from ..plans import Plan
 from .cases import Case
 from .contenders import Contender, threads_setter
-from .errors import NotOfferedError
 
 __all__ = ["COMPILED", "LOOPS", "yardsticks_of"]
 

@@ -15,7 +15,7 @@ from aa_ref.bench.cuda.device import Device, open_device
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.growing import QUANTITIES
 from aa_ref.bench.layers.tables import layers_tables
-from aa_ref.bench.peers import LIBRARIES, chosen
+from aa_ref.bench.peer_contenders import TIMED_LIBRARIES, chosen
 from aa_ref.bench.plots import measured_cases, require_growth
 from aa_ref.bench.results import Block, Results
 from aa_ref.bench.running import Run, measure
@@ -274,7 +274,7 @@ def _show_run(run: Results, everything: bool, targets: bool = False, least: int 
     if targets or everything:
         show_table(console, targets_table(run))
     missing = [
-        library for library in LIBRARIES.values()
+        library for library in TIMED_LIBRARIES
         if run.versions.get(library.distribution) is None
         and (library.cuda if run.on_gpu else library.cpu)
     ]  # fmt: skip

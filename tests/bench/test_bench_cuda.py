@@ -10,16 +10,17 @@ from bench_helpers import GPU, TINY, Clock, FakeDevice, FakeEvent, case
 
 from aa_ref.bench.cases import Case
 from aa_ref.bench.cuda import contenders, host_calls, rotation, tensors
+from aa_ref.bench.cuda import peer_contenders as peers_on_cuda
 from aa_ref.bench.cuda.device import open_device
 from aa_ref.bench.cuda.events import EventClock
 from aa_ref.bench.cuda.issue import instructions, issue_rate
+from aa_ref.bench.cuda.peer_contenders import replay_of
 from aa_ref.bench.cuda.rotation import buffers_for, rotating
-from aa_ref.bench.cuda.selections import HUNDREDS, large, of_targets, quick, standard
+from aa_ref.bench.cuda.selections import HUNDREDS, SMALL, large, of_targets, quick, standard
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.inputs import input_of
 from aa_ref.bench.page import page_of
-from aa_ref.bench.peers import chosen, preparing, torch_on_cuda
-from aa_ref.bench.peers.torch_on_cuda import replay_of
+from aa_ref.bench.peer_contenders import chosen, tried
 from aa_ref.bench.running import Run, measure, measure_case
 from aa_ref.bench.timing import Effort, Entrant, interleave
 
@@ -40,7 +41,7 @@ def graphs(monkeypatch):
         lengths.append(len(calls))
         return lambda: [call() for call in calls][-1]
 
-    for module in (torch_on_cuda, tensors):
+    for module in (peers_on_cuda, tensors):
         monkeypatch.setattr(module, "replay_of", replay_of)
     return lengths
 
@@ -290,10 +291,10 @@ def test_peers_of_the_adjoint(graphs):
 @pytest.mark.usefixtures("cudnn_as_before")
 def test_planes_are_dealt_out_to_pictures_of_three(torch):
     of = case(size=(6, 24, 40), scales=(0.5,))
-    (task,) = torch_on_cuda._tasks(of, input_of(of), "cpu")
+    (task,) = peers_on_cuda._tasks(of, input_of(of), "cpu")
     assert task.channels == 3
     (peer,) = chosen(["original torch layer"])
-    prepared = preparing.tried(peer, torch, task)
+    prepared = tried(peer, torch, task)
     assert prepared.call().shape == (2, 3, 12, 20)
     assert prepared.view(prepared.call()).shape == (6, 12, 20)
 
@@ -301,7 +302,7 @@ def test_planes_are_dealt_out_to_pictures_of_three(torch):
 @pytest.mark.usefixtures("cudnn_as_before")
 def test_convolutions_are_to_round_as_binary32_does(torch):
     torch.backends.cudnn.allow_tf32 = True
-    torch_on_cuda.torch_on("cpu")
+    peers_on_cuda.torch_on("cpu")
     assert not torch.backends.cudnn.allow_tf32
 
 
@@ -320,7 +321,7 @@ def test_what_cannot_be_captured_is_left_out(monkeypatch):
     def refusing(torch, calls):
         raise RuntimeError("not while capturing\nand more")
 
-    for module in (torch_on_cuda, tensors):
+    for module in (peers_on_cuda, tensors):
         monkeypatch.setattr(module, "replay_of", refusing)
     block = on_fake(case(size=(3, 32, 40)), *chosen(["original torch layer"]))
     for name in ("original torch layer", "numpy on torch tensors"):
@@ -330,7 +331,7 @@ def test_what_cannot_be_captured_is_left_out(monkeypatch):
 
 @pytest.mark.usefixtures("cudnn_as_before", "torch")
 def test_a_graph_that_does_nothing_is_seen(monkeypatch):
-    for module in (torch_on_cuda, tensors):
+    for module in (peers_on_cuda, tensors):
         monkeypatch.setattr(module, "replay_of", lambda torch, calls: lambda: calls[-1]() * 0)
     block = on_fake(case(size=(3, 32, 40)), *chosen(["original torch layer"]))
     assert block.left_out["numpy on torch tensors, in a graph"] == "its bits differ from the CPU's"
@@ -387,6 +388,12 @@ def test_the_targets_are_about_hundreds_of_megabytes():
     wanted = {(c.direction, c.layout, c.dtype) for c in of_targets() if c.samples > 1e8}
     assert {("forward", "HWC", "uint8"), ("adjoint", "CHW", "float16")} <= wanted
     assert set(of_targets()) <= set(standard())
+
+
+def test_small_pictures_come_before_what_takes_longest():
+    """A run that is cut off has them: their own targets cost next to nothing to measure."""
+    sizes = [c.size if (c.layout, c.dtype) == ("CHW", "float32") else None for c in of_targets()]
+    assert sizes.index(SMALL) < sizes.index(None)
 
 
 def test_instructions_are_counted_pass_by_pass():

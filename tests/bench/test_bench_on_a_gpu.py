@@ -8,7 +8,7 @@ from bench_helpers import TINY, case
 
 from aa_ref.bench.cuda.device import open_device
 from aa_ref.bench.cuda.selections import SMALL
-from aa_ref.bench.peers import chosen
+from aa_ref.bench.peer_contenders import chosen
 from aa_ref.bench.running import Run, measure, measure_case
 
 pytestmark = [pytest.mark.gpu, pytest.mark.filterwarnings("default")]  # torch's and numba's

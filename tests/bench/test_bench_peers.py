@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,16 +10,16 @@ import pytest
 from bench_helpers import TINY, case
 
 import aa_ref
-from aa_ref.bench import agreement, running
+from aa_ref.bench import agreement, peer_contenders, running
 from aa_ref.bench.agreement import compare
 from aa_ref.bench.errors import BenchError
 from aa_ref.bench.inputs import input_of
 from aa_ref.bench.memory import needed_memory
-from aa_ref.bench.peers import LIBRARIES, PEERS, chosen, peers_of, preparing
-from aa_ref.bench.peers.table import OTHER, SAME
-from aa_ref.bench.peers.task import Prepared
+from aa_ref.bench.peer_contenders import TIMED_LIBRARIES, chosen, peers_of
 from aa_ref.bench.running import Run, measure_case
+from aa_ref.peers import LIBRARIES, OTHER, SAME, Asker, Peer, Prepared, Task, function_at, peers_for
 
+PEERS = peers_for(Asker.BENCH)
 LABELS = {
     "original torch layer": SAME,
     "original torch layer backward": SAME,
@@ -71,9 +72,8 @@ def test_labels():
 @pytest.mark.parametrize("name", LABELS)
 def test_every_peer_names_a_function_that_says_what_it_is(name):
     (peer,) = (p for p in PEERS if p.name == name)
-    for where in filter(None, (peer.function, LIBRARIES[peer.library].threads)):
-        module, _, function = where.partition(":")
-        assert getattr(importlib.import_module(f"aa_ref.bench.peers.{module}"), function).__doc__
+    for where in filter(None, (peer.prepare, LIBRARIES[peer.library].threads)):
+        assert function_at(where).__doc__
 
 
 @pytest.mark.filterwarnings("default")  # other people's
@@ -106,8 +106,7 @@ def test_other_filters_would_not_pass_for_the_same(peer, installed):
     installed(peer)
     of = case(size=(3, 48, 80), scales=(0.5,))
     x, module = input_of(of), importlib.import_module(LIBRARIES[peer.library].module)
-    task = preparing.Task(of.plans[0], x, "CHW", "forward")
-    prepared = preparing._function(peer.function)(module, task)
+    prepared = peer.prepared(module, Task(of.plans[0], x, "CHW"))
     result = prepared.view(prepared.call())
     assert not compare(of.plans[0], "forward", x, result, 100).holds
 
@@ -142,14 +141,15 @@ def test_another_border_does_not_agree():
 
 
 def test_a_claim_that_does_not_hold_is_told(monkeypatch):
-    peer = PEERS[0]._replace(library="Pillow", function="mine:wrong")
+    (peer,) = chosen(["original torch layer"])
+    peer = replace(peer, library="Pillow")
 
-    def wrong(_library, task):
+    def wrong(_peer, _library, task):
         result = task.plan(task.x) + np.float32(0.01)
         return Prepared(lambda: result, np.asarray, 10)
 
     pytest.importorskip("PIL.Image", reason="Pillow is not installed")
-    monkeypatch.setattr(preparing, "_function", lambda _: wrong)
+    monkeypatch.setattr(Peer, "prepared", wrong)
     block = measure_case(case(), Run([], [peer], ["numpy"], TINY))
     row = block.find(peer.name)
     assert row.kind == "differs"
@@ -158,7 +158,7 @@ def test_a_claim_that_does_not_hold_is_told(monkeypatch):
     assert row.of_bound > 1
 
 
-@pytest.mark.parametrize("library", LIBRARIES.values(), ids=lambda lib: lib.name)
+@pytest.mark.parametrize("library", TIMED_LIBRARIES, ids=lambda lib: lib.name)
 def test_a_missing_peer_is_named_and_the_run_goes_on(monkeypatch, library):
     monkeypatch.setitem(sys.modules, library.module, None)
     peers = [p for p in [p for p in PEERS if LIBRARIES[p.library] is library] if not p.adjoint]
@@ -171,10 +171,10 @@ def test_a_missing_peer_is_named_and_the_run_goes_on(monkeypatch, library):
 def test_what_a_library_refuses_is_told_in_a_line(monkeypatch):
     pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
-    def refusing(_library, _task):
+    def refusing(_peer, _library, _task):
         raise ArithmeticError("not today\nand more")
 
-    monkeypatch.setattr(preparing, "_function", lambda _: refusing)
+    monkeypatch.setattr(Peer, "prepared", refusing)
     left_out = {}
     assert peers_of(case(), input_of(case()), chosen(["Pillow reduce"]), left_out) == []
     assert left_out == {"Pillow reduce": "Pillow says: not today"}
@@ -187,7 +187,7 @@ def test_a_peer_that_takes_minutes_a_call_is_not_waited_for(monkeypatch):
     assert len(peers_of(of, input_of(of), [peer], left_out)) == 1
     assert left_out == {}
     moments = iter([100.0, 141.0])
-    monkeypatch.setattr(preparing, "perf_counter", lambda: next(moments))
+    monkeypatch.setattr(peer_contenders, "perf_counter", lambda: next(moments))
     assert peers_of(of, input_of(of), [peer], left_out) == []
     assert left_out == {peer.name: "too slow, one call took 41 s"}
 

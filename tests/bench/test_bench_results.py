@@ -1,6 +1,7 @@
 """Results: to JSON and back, as tables, as a page, as a picture, against the targets."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ def test_json_keeps_the_gpu():
     again = Results.from_json(run.to_json(), "text")
     assert (again, again.on_gpu, again.measured_on) == (run, True, GPU["name"])
     assert (sample().on_gpu, sample().measured_on) == (False, "A processor")
+
+
+def test_code_for_another_processor_is_said():
+    run = sample()
+    other = replace(run, machine=run.machine | {"compiled_for": "haswell"})
+    assert other.measured_on == "A processor, compiled for haswell"
+    assert replace(run, machine=run.machine | {"compiled_for": None}).measured_on == "A processor"
 
 
 def test_json_holds_what_a_reader_needs():

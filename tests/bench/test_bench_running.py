@@ -162,8 +162,10 @@ def test_other_threads_and_other_handlers_are_left_alone():
         signal.signal(signal.SIGINT, before)
 
 
-def test_machine(tmp_path):
+def test_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CPU_NAME", "haswell")
     facts = describe_machine()
+    assert facts["compiled_for"] == "haswell"
     assert facts["cores"] >= 1
     assert facts["gpu"] is None
     for level, kind, size in (("1", "Data", "48K"), ("2", "Unified", "2M")):

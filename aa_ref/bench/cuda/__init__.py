@@ -6,6 +6,7 @@
 `events`            a clock that the device reads
 `rotation`          calls that take turns over more memory than the caches hold
 `contenders`        what takes part in a case: the copy, ours, a Python call, peers
+`peer_contenders`   torch's operations on tensors there, eagerly and in a CUDA graph; CuPy's
 `selections`        which cases a run takes
 `issue`             the least time that issuing the instructions can take
 `targets`           the speeds that this project wants of a GPU

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 import aa_ref
 
+from ...peers import Peer
 from ..agreement import same_bits
 from ..cases import Case
 from ..contenders import Contender
-from ..peers.table import Peer
-from ..peers.torch_on_cuda import peers_on_cuda
 from .device import Device
 from .host_calls import HOST_CALL, asks_for_little, host_call
+from .peer_contenders import peers_on_cuda
 from .rotation import buffers_for, rotating
 from .tensors import ours_on_tensors
 

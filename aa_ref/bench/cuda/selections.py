@@ -46,6 +46,7 @@ def of_targets() -> list[Case]:
         for direction in ("forward", "adjoint"):
             cases += [_case(direction, size, scales=(s,), peers=True) for s in OCTAVES]
         cases.append(_case("pyramid", size, scales=OCTAVES))
+    cases += [_case("forward", SMALL, scales=(s,), peers=True) for s in OCTAVES]
     for layout, dtype in product(_LAYOUTS, HUNDREDS):
         peers = (layout, dtype) == ("CHW", "float32")
         for direction in ("forward", "adjoint"):
@@ -56,7 +57,6 @@ def of_targets() -> list[Case]:
                 ]
     for layout in _LAYOUTS:
         cases.append(_case("pyramid", large(layout, "float32"), layout, scales=OCTAVES))
-    cases += [_case("forward", SMALL, scales=(s,), peers=True) for s in OCTAVES]
     return merged(cases)
 
 

@@ -5,11 +5,11 @@ from itertools import product
 
 from ...dtypes import FLOATING
 from ..cases import scale_text, size_text
-from ..peers.torch_on_cuda import IN_GRAPH
 from ..results import Block, Results
 from ..targets import Blocks, Outcome
 from .host_calls import HOST_CALL
 from .issue import instructions, issue_rate
+from .peer_contenders import IN_GRAPH
 from .selections import BATCH, HUNDREDS, OCTAVES, SMALL, TINY, large
 from .tensors import ON_TENSORS
 

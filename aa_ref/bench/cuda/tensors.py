@@ -8,15 +8,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ...peers import NotOfferedError
 from ...plans import Plan
 from ..agreement import same_bits
 from ..cases import Case
 from ..contenders import Contender
-from ..errors import NotOfferedError
-from ..peers.preparing import first_line
-from ..peers.torch_on_cuda import IN_GRAPH, replay_of, torch_on
+from ..peer_contenders import first_line
 from .device import Device
 from .host_calls import HOST_CALL, asks_for_little, host_call
+from .peer_contenders import IN_GRAPH, replay_of, torch_on
 from .rotation import rotating
 
 __all__ = ["ON_TENSORS", "ours_on_tensors"]

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 import aa_ref
 
+from ...peers import LIBRARIES, SAME, NotOfferedError, Peer
+from ...peers.original import levels as levels_of_original
+from ...peers.original import roundings
 from ..cases import Case
 from ..contenders import Contender, threads_setter
-from ..errors import NotOfferedError
-from ..peers.original_layer import levels as levels_of_original
-from ..peers.original_layer import roundings
-from ..peers.preparing import imported
-from ..peers.table import LIBRARIES, SAME, Peer
+from ..peer_contenders import imported
 from .plugin import PLUGIN, layers_of_plugin
 from .tensors import Tensors
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from ...peers import NotOfferedError
 from ..cases import PYRAMIDS, Case
-from ..errors import NotOfferedError
 
 __all__ = ["PLUGIN", "layers_of_plugin"]
 

@@ -26,7 +26,7 @@ def outcomes_of(results: Results) -> list[Outcome]:
 def _beyond_the_core(blocks: Blocks, case: Case) -> Outcome:
     ours, core = _medians(blocks, case, CORE)
     beyond = 1e6 * (ours - core) if ours and core else None
-    return Outcome(f"{_words(case)}: a call beyond that of {CORE}", 30.0, beyond, True, "µs")
+    return Outcome(f"{_words(case)}: a call beyond that of {CORE}", 20.0, beyond, True, "µs")
 
 
 def _original(blocks: Blocks, case: Case, wanted: float) -> Outcome:

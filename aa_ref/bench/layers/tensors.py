@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...peers import Task
+from ...peers.torch import array_of, tensor_of
 from ..agreement import Agreement, compare, same_bits
 from ..cases import Case
 from ..inputs import samples
-from ..peers.task import Task
-from ..peers.torch_tensors import array_of, tensor_of
 
 __all__ = ["Tensors"]
 

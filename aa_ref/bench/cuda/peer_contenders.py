@@ -6,13 +6,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ...peers import LIBRARIES, SAME, NotOfferedError, Peer, Prepared, Task
 from ..cases import Case
 from ..contenders import Contender
-from ..cuda.rotation import rotating
-from ..errors import NotOfferedError
-from .preparing import first_line, imported, together, tried, worst_agreement
-from .table import LIBRARIES, SAME, Peer
-from .task import Prepared, Task
+from ..peer_contenders import first_line, imported, together, tried, worst_agreement
+from .rotation import rotating
 
 __all__ = ["IN_GRAPH", "peers_on_cuda", "replay_of", "torch_on"]
 

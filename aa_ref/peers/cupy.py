@@ -3,8 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from ..errors import NotOfferedError
-from .task import Prepared, Task
+from .task import NotOfferedError, Prepared, Task
 
 __all__ = ["correlate"]
 
@@ -15,17 +14,14 @@ def correlate(ndimage: Any, task: Task) -> Prepared:
         raise NotOfferedError("it cuts results of integers off, and rounds none")
     cupy = import_module("cupy")
     x, taps = cupy.asarray(task.x), cupy.asarray(task.taps)
-    axes = [(a.axis, _every(task.stride, a.axis)) for a in task.plan.axes]
+    all_of = (slice(None),) * task.x.ndim
+    axes = [a.axis for a in task.plan.axes]
+    kept = [(*all_of[:axis], slice(None, None, task.stride)) for axis in axes]
 
     def call() -> Any:
         y = x
-        for axis, kept in axes:
-            y = ndimage.correlate1d(y, taps, axis=axis, mode="constant")[kept]
+        for axis, these in zip(axes, kept, strict=True):
+            y = ndimage.correlate1d(y, taps, axis=axis, mode="constant")[these]
         return y
 
     return Prepared(call, cupy.asnumpy, 2 * (len(task.taps) + 1))
-
-
-def _every(stride: int, axis: int) -> tuple[slice, ...]:
-    """Every stride-th along one axis of three, and all along the others."""
-    return tuple(slice(None, None, stride if d == axis else None) for d in range(3))

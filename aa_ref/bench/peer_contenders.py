@@ -2,22 +2,34 @@
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache, partial
-from importlib import import_module
+from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..agreement import Agreement, compare
-from ..cases import Case
-from ..contenders import Contender
-from ..errors import BenchError, NotOfferedError
-from .table import LIBRARIES, MOST_AT_FULL_RESOLUTION, PEERS, SAME, Library, Peer
-from .task import Prepared, Task
+from ..peers import (
+    LIBRARIES,
+    SAME,
+    Asker,
+    Library,
+    NotOfferedError,
+    Peer,
+    Prepared,
+    Task,
+    function_at,
+    named,
+    peers_for,
+)
+from .agreement import Agreement, compare
+from .cases import Case
+from .contenders import Contender
+from .errors import BenchError
+from .memory import MOST_AT_FULL_RESOLUTION
 
 __all__ = [
+    "TIMED_LIBRARIES",
     "chosen",
     "first_line",
     "imported",
@@ -30,6 +42,11 @@ __all__ = [
 _PATIENCE = 5.0
 """Seconds that a peer's call may take: there will be as many of them as rounds, and more."""
 
+TIMED_LIBRARIES = [
+    library for library in LIBRARIES.values()
+    if any(peer.library == library.name for peer in peers_for(Asker.BENCH))
+]  # fmt: skip
+
 
 def chosen(names: Sequence[str] | None, on_cuda: bool = False) -> tuple[Peer, ...]:
     """The peers of these names, or whose library has one; all for None; none for ``"none"``.
@@ -41,21 +58,21 @@ def chosen(names: Sequence[str] | None, on_cuda: bool = False) -> tuple[Peer, ..
     BenchError
         If there is no such peer.
     """
-    libraries_there = {name for name, it in LIBRARIES.items() if (it.cuda if on_cuda else it.cpu)}
-    peers = tuple(p for p in PEERS if p.library in libraries_there)
+    peers = tuple(
+        p for p in peers_for(Asker.BENCH)
+        if (LIBRARIES[p.library].cuda if on_cuda else LIBRARIES[p.library].cpu)
+    )  # fmt: skip
     if names is None:
         return peers
-    wanted = [name.casefold() for name in names if name.casefold() != "none"]
-    known = {k.casefold() for p in peers for k in (p.name, p.library)}
-    libraries = dict.fromkeys(p.library for p in peers)
-    where = " on a GPU" if on_cuda else ""
-    for name in wanted:
-        if name not in known:
-            raise BenchError(
-                f"--peer is {name!r}, which is no peer{where}; write a library "
-                f"({', '.join(libraries)}), none, or a name such as {peers[0].name!r}"
-            )
-    return tuple(p for p in peers if {p.name.casefold(), p.library.casefold()} & set(wanted))
+    found, unknown = named(peers, [name for name in names if name.casefold() != "none"])
+    for name in unknown:
+        where = " on a GPU" if on_cuda else ""
+        libraries = ", ".join(dict.fromkeys(p.library for p in peers))
+        raise BenchError(
+            f"--peer is {name!r}, which is no peer{where}; write a library ({libraries}), none, "
+            f"or a name such as {peers[0].name!r}"
+        )
+    return found
 
 
 def peers_of(
@@ -103,9 +120,9 @@ def imported(library: Library) -> Any:
         If it is not installed.
     """
     try:
-        return import_module(library.module)
-    except ImportError as error:
-        raise NotOfferedError(f"{library.name} is not installed ({error})") from None
+        return library.imported()
+    except NotOfferedError as error:
+        raise NotOfferedError(f"{library.name} is {error.reason} ({error})") from None
 
 
 def tried(peer: Peer, module: Any, task: Task) -> Prepared:
@@ -117,7 +134,7 @@ def tried(peer: Peer, module: Any, task: Task) -> Prepared:
         With what it says.
     """
     try:
-        prepared: Prepared = _function(peer.function)(module, task)
+        prepared = peer.prepared(module, task)
         began = perf_counter()
         result = prepared.call()
         seconds = perf_counter() - began
@@ -158,12 +175,4 @@ def together(calls: list[Callable[[], Any]]) -> Callable[[], Any]:
 
 def _set_threads(library: Library, threads: int) -> None:
     if library.threads:
-        _function(library.threads)(imported(library), threads)
-
-
-@cache
-def _function(where: str) -> Callable[..., Any]:
-    """A function of this room, written ``module:name``."""
-    module, _, name = where.partition(":")
-    function: Callable[..., Any] = getattr(import_module(f".{module}", __package__), name)
-    return function
+        function_at(library.threads)(imported(library), threads)

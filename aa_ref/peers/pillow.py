@@ -6,21 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import NotOfferedError
-from .task import Prepared, Task
+from .task import NotOfferedError, Prepared, Task
 
 __all__ = ["reduce", "resize"]
-
-
-def resize(pillow: Any, task: Task) -> Prepared:
-    """``resize`` with ``BILINEAR``: a triangle as wide as two strides."""
-    size = task.out_lengths[::-1]
-    return _prepared(pillow, task, lambda image: image.resize(size, pillow.Resampling.BILINEAR))
 
 
 def reduce(pillow: Any, task: Task) -> Prepared:
     """``reduce``: the mean of each block."""
     return _prepared(pillow, task, lambda image: image.reduce(task.stride))
+
+
+def resize(pillow: Any, task: Task, how: str, to_size: bool = False) -> Prepared:
+    """``resize`` with one of its filters: to a size by the scale, or to our size."""
+    height, width = task.out_lengths if to_size else (round(n * task.scale) for n in task.lengths)
+    method = pillow.Resampling[how]
+    return _prepared(pillow, task, lambda image: image.resize((width, height), method))
 
 
 def _prepared(pillow: Any, task: Task, act: Callable[[Any], Any]) -> Prepared:
@@ -32,6 +32,6 @@ def _prepared(pillow: Any, task: Task, act: Callable[[Any], Any]) -> Prepared:
     images = [pillow.fromarray(plane) for plane in task.planes]
 
     def view(results: list[Any]) -> NDArray[Any]:
-        return task.join([np.asarray(image) for image in results])
+        return task.joined([np.asarray(image) for image in results])
 
     return Prepared(lambda: [act(image) for image in images], view)
