@@ -25,13 +25,13 @@ from .arrays import (
     wrap,
 )
 from .backends import Backend, default_backend, get_backend
-from .device_arrays import DeviceArray, is_cuda_tensor, tensor_key, type_name_of
+from .device_arrays import DeviceArray, is_cuda_tensor, is_plain_tensor, type_name_of
 from .dtypes import ARRAYS_TYPE, FLOATING, NAMES, name_of
 from .errors import ContainerError, DeviceError, DtypeError, OutError, ScaleError, ShapeError
 from .explanations import note_of_sizes
 from .options import as_axes, check_order, checked_shape
 from .parts import carry_out_part
-from .plans import Direction, Part, Plan, make_plan, set_executor
+from .plans import Direction, Part, Plan, key_of_options, make_plan, set_executor
 from .special import refuses_scripting
 from .streams import stream_handle
 
@@ -56,14 +56,15 @@ def adapted(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @wraps(function)
         def call(*arguments: P.args, **options: P.kwargs) -> R:
             adapter = adapter_of(arguments[0] if arguments else options.get(first))
-            for place, other in enumerate(others, 1):
-                if adapter is None:
-                    array = arguments[place] if place < len(arguments) else options.get(other)
-                    adapter = adapter_of(array)
-            if adapter is None and "out" in options:
-                adapter = _adapter_of_out(options["out"])
             if adapter is None:
-                return function(*arguments, **options)
+                for place, other in enumerate(others, 1):
+                    if adapter is None:
+                        array = arguments[place] if place < len(arguments) else options.get(other)
+                        adapter = adapter_of(array)
+                if adapter is None and "out" in options:
+                    adapter = _adapter_of_out(options["out"])
+                if adapter is None:
+                    return function(*arguments, **options)
             result: R = getattr(adapter, name)(*arguments, **options)
             return result
 
@@ -164,18 +165,20 @@ def downsample(
     >>> aa_ref.downsample(np.ones((3, 256, 250), np.float32), 0.25).shape
     (3, 64, 63)
     """
-    handle = _handle(stream)
+    handle = None if stream is None else stream_handle(stream)
     on_host = _may_be_ready_on_host(x, out, backend, stream)
-    may_be_ready = not on_host and _may_be_ready(x, out, backend)
+    asked: Any = None
     if on_host and (name := native_name(x.dtype)) is not None:
         p = make_plan(x.shape, name, dtype, scale, axes, sigma, boundary, sampling)
         answer = ready.run_on_host(p, "forward", x, out)
         if answer is not None:
             return answer
-    elif may_be_ready and (key := tensor_key(x)) is not None:
-        lengths, kind = tuple(key[0]), type_name_of(key[1])
-        p = make_plan(lengths, kind, dtype, scale, axes, sigma, boundary, sampling)
-        if ready.run(p, "forward", x, key, out, handle):
+    elif _may_be_ready(x, out, backend):
+        asked = key_of_options(dtype, scale, axes, sigma, boundary, sampling)
+        if asked is None and is_plain_tensor(x):
+            lengths, kind = tuple(x.shape), type_name_of(x.dtype)
+            asked = make_plan(lengths, kind, dtype, scale, axes, sigma, boundary, sampling)
+        if asked is not None and ready.run(asked, "forward", x, out, handle):
             return out
     source = read(x, handle)
     p = make_plan(source.storage.shape, source.dtype, dtype, scale, axes, sigma, boundary, sampling)
@@ -184,8 +187,8 @@ def downsample(
     answer = call.run()
     if on_host:
         call.keep_on_host(x)
-    elif may_be_ready:
-        call.keep(p, x)
+    elif asked is not None:
+        call.keep(asked, p, x)
     return answer
 
 
@@ -237,7 +240,7 @@ def downsample_adjoint(
     >>> aa_ref.downsample_adjoint(np.ones((3, 64, 63)), 0.25, (256, 250)).shape
     (3, 256, 250)
     """
-    handle = _handle(stream)
+    handle = None if stream is None else stream_handle(stream)
     source = _read_floating(g, handle)
     lengths = checked_shape(shape)
     numbers = as_axes(axes, source.storage.shape)
@@ -303,7 +306,7 @@ def pyramid(
     >>> [y.shape for y in aa_ref.pyramid(np.ones((3, 64, 48)))]
     [(3, 64, 48), (3, 32, 24), (3, 16, 12), (3, 8, 6)]
     """
-    handle = _handle(stream)
+    handle = None if stream is None else stream_handle(stream)
     source = read(x, handle)
     if not isinstance(scales, Iterable):
         raise ScaleError(f"scales is {scales!r}, no sequence; write one scale for each level")
@@ -325,10 +328,6 @@ def pyramid(
     warn_of_sizes(*levels)
     chosen.pyramid(levels, source.storage, results)
     return [call.answer() for call in calls]
-
-
-def _handle(stream: Any) -> int | None:
-    return None if stream is None else stream_handle(stream)
 
 
 def _backend(
@@ -384,14 +383,17 @@ class _Call:
         act(self.plan, self.source.storage, self.result)
         return self.answer()
 
-    def keep(self, asked: Plan, x: Any) -> None:
-        """Remember the call, which was of a plan on ``x``, for tensors like these."""
+    def keep(self, asked: Any, p: Plan, x: Any) -> None:
+        """Remember the call, which was of a plan on ``x``, for tensors like these.
+
+        ``asked`` is `ready.run`'s.
+        """
         if not (is_cuda_tensor(x) and is_cuda_tensor(self.out)):
             return
         storage, backend = self.source.storage, get_backend("cuda")
         direction: Direction = "forward" if self.forward else "adjoint"
         launch = backend.ready(self.plan, direction, storage, self.result)
-        ready.keep(asked, direction, x, self.out, backend, launch, storage, self.result)
+        ready.keep(asked, p, direction, x, self.out, backend, launch, storage, self.result)
 
     def keep_on_host(self, x: NDArray[Any]) -> None:
         """Remember the call, which was on ``x``, for NumPy's arrays like these."""
@@ -426,9 +428,9 @@ def _carry_out(
         answer = ready.run_on_host(p, direction, x, out)
         if answer is not None:
             return answer
-    handle = _handle(stream)
+    handle = None if stream is None else stream_handle(stream)
     asked = p if isinstance(p, Plan) and _may_be_ready(x, out, backend) else None
-    if asked is not None and ready.run(asked, direction, x, tensor_key(x), out, handle):
+    if asked is not None and ready.run(asked, direction, x, out, handle):
         return out
     if isinstance(p, Part) and direction != p.direction == "adjoint":
         raise ShapeError(
@@ -459,7 +461,7 @@ def _carry_out(
     if on_host:
         call.keep_on_host(x)
     elif asked is not None:
-        call.keep(asked, x)
+        call.keep(asked, asked, x)
     return answer
 
 

@@ -1,8 +1,9 @@
 """Arrays in a GPU's memory, as addresses and strides. Nothing here needs a GPU or its packages.
 
-They are read through ``__cuda_array_interface__``, version 2 or 3, or else DLPack. Where PyTorch or
-CuPy made the array, its own package, looked up among the loaded modules, makes the result and names
-the stream. PyTorch's tensors are read by their methods: they make up the interface anew each time.
+They are read through ``__cuda_array_interface__``, or else DLPack, which is also asked to order
+streams where the interface is of version 2 and knows none, as JAX's is. Where PyTorch or CuPy made
+the array, its own package, looked up among the loaded modules, makes the result and names the
+stream. PyTorch's tensors are read by their methods: they make up the interface anew each time.
 """
 
 import sys
@@ -22,13 +23,14 @@ __all__ = [
     "DeviceArray",
     "as_addresses",
     "c_strides",
-    "current_stream",
     "has_interface",
     "is_cuda_tensor",
+    "is_plain_tensor",
     "lie_apart",
     "reach_of",
     "read_device_array",
     "read_tensor",
+    "stream_teller",
     "tensor_key",
     "type_name_of",
 ]
@@ -111,21 +113,36 @@ def is_cuda_tensor(x: Any) -> bool:
     return bool(tensor.is_cuda) and torch.version.hip is None
 
 
-def tensor_key(x: Any) -> tuple[Any, ...] | None:
-    """All that `read_tensor` makes of a tensor but its address and stream; None if it may refuse.
+def is_plain_tensor(x: Any) -> bool:
+    """Whether it is a CUDA tensor of PyTorch's that `read_tensor` takes as it stands in memory."""
+    return (
+        is_cuda_tensor(x)
+        and not x.requires_grad
+        and not x.is_neg()
+        and x.layout is sys.modules["torch"].strided
+    )
 
-    The shape comes first, then the type.
+
+def tensor_key(x: Any) -> tuple[Any, ...]:
+    """All that `read_tensor` and `is_plain_tensor` look at in a tensor but address and stream.
+
+    Raises
+    ------
+    RuntimeError
+        As tensors without strides or lengths do.
     """
-    if not is_cuda_tensor(x) or x.requires_grad or x.is_neg():
-        return None
-    if x.layout is not sys.modules["torch"].strided:
-        return None
-    return x.shape, x.dtype, x.stride(), x.device.index, type(x)
+    return (
+        type(x), x.shape, x.dtype, x.stride(), x.device, x.layout, x.requires_grad, x.is_neg(),
+    )  # fmt: skip
 
 
-def current_stream(x: Any) -> int:
-    """The handle of the stream that is PyTorch's current one on a tensor's device."""
-    return _MAKERS["torch"].stream(x)
+def stream_teller(x: Any) -> Callable[[], int]:
+    """Return what tells the handle of the stream that is PyTorch's current one on x's device."""
+    torch, index = sys.modules["torch"], x.device.index
+    current = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+    if current is not None:
+        return partial(current, index)
+    return lambda: int(torch.cuda.current_stream(index).cuda_stream)
 
 
 def has_interface(x: Any) -> bool:
@@ -165,11 +182,14 @@ def read_tensor(x: Any, stream: int | None = None) -> DeviceArray:
 
 
 def _read_interface(x: Any, stream: int | None) -> DeviceArray:
-    kind = type(x).__name__
+    kind, package = type(x).__name__, type(x).__module__.partition(".")[0]
+    owner = x
     try:
         interface = x.__cuda_array_interface__
         address, read_only = interface["data"]
         shape, typestr = tuple(interface["shape"]), interface["typestr"]
+        if interface.get("version", 0) < 3 and package not in _MAKERS and hasattr(x, "__dlpack__"):
+            owner = x, _capsule_of(x, stream)
     except Exception as error:  # of many kinds, as each package has its own
         raise ContainerError(
             f"{kind} cannot be read through __cuda_array_interface__: {error}"
@@ -180,25 +200,22 @@ def _read_interface(x: Any, stream: int | None) -> DeviceArray:
         raise DtypeError(f"{ARRAYS_TYPE} is {typestr!r}, in foreign byte order; convert it first")
     dtype = type_name_of(getattr(x, "dtype", typestr))
     strides = tuple(interface.get("strides") or c_strides(shape, STORAGE[dtype].itemsize))
-    maker = _MAKERS.get(type(x).__module__.partition(".")[0], _Maker())
+    maker = _MAKERS.get(package, _Maker())
     ordered = stream
     if ordered is None:
         ordered = interface.get("stream") or maker.stream(x)
     return DeviceArray(
-        address, shape, strides, dtype, not read_only, maker.device(x), ordered, x,
+        address, shape, strides, dtype, not read_only, maker.device(x), ordered, owner,
         partial(_empty_by, maker, x, strides, stream),
     )  # fmt: skip
 
 
 def _read_capsule(x: Any, stream: int | None) -> DeviceArray:
-    """Through DLPack, which tells nothing of being writable; so nothing is written there.
-
-    It is told the stream, and lets that wait for what has been asked of the array before.
-    """
+    """Through DLPack, which tells nothing of being writable; so nothing is written there."""
     kind, maker = type(x).__name__, _Maker()
     try:
         device = maker.device(x)
-        capsule = x.__dlpack__(stream=stream or _DEFAULT_STREAM)
+        capsule = _capsule_of(x, stream)
         told = describe(capsule)
     except Exception as error:  # of many kinds, as each package has its own
         raise ContainerError(f"{kind} cannot be read through DLPack: {error}") from None
@@ -211,6 +228,11 @@ def _read_capsule(x: Any, stream: int | None) -> DeviceArray:
         told.address, told.shape, strides, dtype, False, device, stream or 0, (x, capsule),
         partial(_empty_by, maker, x, strides, stream),
     )  # fmt: skip
+
+
+def _capsule_of(x: Any, stream: int | None) -> Any:
+    """Export an array; the stream then waits for what has been asked of it before."""
+    return x.__dlpack__(stream=stream or _DEFAULT_STREAM)
 
 
 def _empty_by(

@@ -38,11 +38,21 @@ from .filters import (
 from .options import as_axes, as_index, as_sampling, check_order, checked_shape, per_axis
 from .special import refuses_scripting
 
-__all__ = ["AxisPlan", "Direction", "Part", "Plan", "make_plan", "plan", "set_executor"]
+__all__ = [
+    "AxisPlan",
+    "Direction",
+    "Part",
+    "Plan",
+    "key_of_options",
+    "make_plan",
+    "plan",
+    "set_executor",
+]
 
 Direction = Literal["forward", "adjoint"]
 _BINARY32 = np.dtype(np.float32)
 _NUMBERS = (float, int, Fraction, np.float64, np.float32)
+_INTEGERS = frozenset({int})
 
 
 @dataclass(frozen=True)
@@ -562,11 +572,20 @@ def _plain(dtype: Any, scale: Any, axes: Any, sigma: Any, boundary: Any, samplin
     return (
         type(scale) in _NUMBERS
         and (sigma is None or type(sigma) in _NUMBERS)
-        and (type(axes) is int or (type(axes) is tuple and set(map(type, axes)) == {int}))
+        and (type(axes) is int or (type(axes) is tuple and _INTEGERS.issuperset(map(type, axes))))
         and (dtype is None or isinstance(dtype, str | type | np.dtype))
         and type(boundary) is str
         and type(sampling) is str
     )
+
+
+def key_of_options(
+    dtype: Any, scale: Any, axes: Any, sigma: Any, boundary: Any, sampling: Any
+) -> tuple[Any, ...] | None:
+    """Return what tells a plan's options from all others; None where they change or pose."""
+    if _plain(dtype, scale, axes, sigma, boundary, sampling):
+        return dtype, scale, axes, sigma, boundary, sampling, type(scale), type(sigma), type(dtype)
+    return None
 
 
 def _fresh(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .backends import Backend, is_loaded
-from .device_arrays import DeviceArray, current_stream, reach_of, tensor_key
+from .device_arrays import DeviceArray, is_plain_tensor, reach_of, stream_teller, tensor_key
 from .dtypes import STORAGE
 from .pages import LARGE
 from .plans import Direction, Plan
@@ -24,10 +24,14 @@ _MOST = 512
 
 
 class _Ready(NamedTuple):
-    """A launch, how far its arrays reach from their addresses, and their items' sizes, in bytes."""
+    """A launch, how far its arrays reach from their addresses, and their items' sizes, in bytes.
+
+    ``current_stream`` tells the handle of the one that is current on their device.
+    """
 
     backend: Backend
     launch: Callable[[int, int, int], bool]
+    current_stream: Callable[[], int]
     x_begin: int
     x_end: int
     x_size: int
@@ -37,32 +41,37 @@ class _Ready(NamedTuple):
 
 
 _calls: dict[Any, _Ready] = {}
+_kinds: set[type] = set()
+"""The types of their tensors."""
 
 
-def run(p: Plan, direction: Direction, x: Any, x_key: Any, out: Any, stream: int | None) -> bool:
-    """Carry a plan out on tensors like some before; False if it has to be done step by step.
+def run(asked: Any, direction: Direction, x: Any, out: Any, stream: int | None) -> bool:
+    """Carry out what is asked on tensors like some before; False to have it done step by step.
 
-    ``x_key`` is `tensor_key`'s of ``x``.
+    ``asked`` is a plan, or `key_of_options` of one for tensors like ``x``.
     """
-    if x_key is None:
-        return False
-    found = _calls.get((p, direction, x_key, tensor_key(out)))
-    if found is None or not is_loaded(found.backend):
+    if type(x) not in _kinds or type(out) not in _kinds:
         return False
     try:
+        found = _calls.get((asked, direction, tensor_key(x), tensor_key(out)))
+        if found is None:
+            return False
         source, result = x.data_ptr(), out.data_ptr()
-    except RuntimeError:  # as of tensors that are being traced
+    except RuntimeError:  # as of tensors without strides, or that are being traced
         return False
-    if source % found.x_size or result % found.out_size:
-        return False
-    if source + found.x_end > result + found.out_begin and (
-        result + found.out_end > source + found.x_begin
+    backend, launch, current_stream, x_begin, x_end, x_size, out_begin, out_end, out_size = found
+    if (
+        source % x_size
+        or result % out_size
+        or (source + x_end > result + out_begin and result + out_end > source + x_begin)
+        or not is_loaded(backend)
     ):
         return False
-    return found.launch(current_stream(x) if stream is None else stream, source, result)
+    return launch(current_stream() if stream is None else stream, source, result)
 
 
 def keep(
+    asked: Any,
     p: Plan,
     direction: Direction,
     x: Any,
@@ -72,15 +81,22 @@ def keep(
     source: DeviceArray,
     result: DeviceArray,
 ) -> None:
-    """Remember a call that was checked and carried out, if nothing is left to be told of it."""
-    x_key, out_key = tensor_key(x), tensor_key(out)
-    if launch is None or x_key is None or out_key is None or p.keeps_all or p.misses_scale:
+    """Remember a call that was checked and carried out, if nothing is left to be told of it.
+
+    It was of the plan ``p``, asked for as by `run`.
+    """
+    if launch is None or p.keeps_all or p.misses_scale:
+        return
+    if not (is_plain_tensor(x) and is_plain_tensor(out)):
         return
     if len(_calls) >= _MOST:
         _calls.clear()
-    _calls[p, direction, x_key, out_key] = _Ready(
+        _kinds.clear()
+    _kinds.update((type(x), type(out)))
+    _calls[asked, direction, tensor_key(x), tensor_key(out)] = _Ready(
         backend,
         launch,
+        stream_teller(x),
         *reach_of(source),
         STORAGE[source.dtype].itemsize,
         *reach_of(result),

@@ -13,6 +13,10 @@ from typing import Any
 
 import numpy as np
 from greenlet import greenlet
+
+import aa_ref.backends.cuda.toolkit  # noqa: F401  imports numba.cuda where warnings are errors
+
+# isort: split
 from numba.cuda.simulator import kernel, kernelapi
 
 __all__ = ["install"]

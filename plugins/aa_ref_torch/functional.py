@@ -48,6 +48,8 @@ __all__ = [
     "pyramid",
 ]
 
+_downsample_in_core = in_core(aa_ref.downsample)
+_increment_version = torch.autograd.graph.increment_version
 _COMPUTED = ("cpu", "cuda", "meta")
 """Where the core's backends compute. Elsewhere, torch's convolutions do."""
 _LONGEST = (1 << 63) - 1
@@ -110,6 +112,17 @@ def downsample(
     >>> x.grad.shape
     torch.Size([2, 3, 64, 48])
     """
+    if out is not None and operator.are_plain(x, out):
+        try:
+            _downsample_in_core(
+                x, scale, axes=axes, sigma=sigma, boundary=boundary, sampling=sampling,
+                dtype=dtype, out=out, backend=backend, stream=stream,
+            )  # fmt: skip
+        except AaRefError as error:
+            raise as_torch_raises(error) from None
+        if not out.is_inference():
+            _increment_version(out)
+        return out
     if out is not None or stream is not None or not isinstance(x, torch.Tensor):
         return _in_core(
             aa_ref.downsample, x, scale, axes=axes, sigma=sigma, boundary=boundary,
@@ -291,7 +304,7 @@ def means_more(x: Any) -> bool:
         or torch._C._are_functorch_transforms_active()
         or operator.is_differentiated(x)
         or type(x) not in (torch.Tensor, torch.nn.Parameter)
-        or x.device.type not in ("cpu", "cuda")
+        or not (x.is_cpu or x.is_cuda)
     )
 
 

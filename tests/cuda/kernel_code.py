@@ -614,8 +614,8 @@ PAGE = """\
 
 Every kernel that aa_ref ships for arrays that keep their type, as it is on an H200 (sm_90). Nothing
 here was measured on a GPU: registers and memory are what ptxas reports, the rest is computed.
-[how-fast.md](how-fast.md) explains the kernels; [contributing.md](contributing.md) has the command
-that makes this page.
+[how-fast-gpu.md](how-fast-gpu.md) explains the kernels; [contributing.md](contributing.md) has the
+command that makes this page.
 
 Made with {made_from}: no fault for
 sm_75, sm_80, sm_90 or sm_100, which `tests/cuda/test_kernel_code.py` relies on.
@@ -624,9 +624,10 @@ sm_75, sm_80, sm_90 or sm_100, which `tests/cuda/test_kernel_code.py` relies on.
 
 - **Registers** are those of a thread; none spills. **Shared memory** is a block's.
 - **Blocks that fit** a multiprocessor at a time, of as many threads as a kernel takes: a launch for
-  strips may have fewer, see [how-fast.md](how-fast.md#on-a-gpu). It has 65,536 registers, of which
-  each warp takes a multiple of 256 from one of four quarters; 228 KiB of shared memory, of which
-  each block takes 1 KiB besides its own, in multiples of 128 bytes; 2,048 threads and 32 blocks.
+  strips may have fewer, see [how-fast-gpu.md](how-fast-gpu.md#what-a-launch-does). It has 65,536
+  registers, of which each warp takes a multiple of 256 from one of four quarters; 228 KiB of shared
+  memory, of which each block takes 1 KiB besides its own, in multiples of 128 bytes; 2,048 threads
+  and 32 blocks.
   **Occupancy** is the threads of these blocks over 2,048.
 - A **sample** is one of x, the side with all samples: the input forward, the result of the adjoint.
   **Bytes a sample** are those of x and y that have to be moved, each once.

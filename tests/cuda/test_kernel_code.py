@@ -144,7 +144,7 @@ def test_the_page_has_the_kernels_as_they_are(kernel: Kernel) -> None:
 
 
 def test_other_pages_have_rows_of_the_page() -> None:
-    rows = kc.rows_of((DOCS / "how-fast.md").read_text("utf-8"))
+    rows = kc.rows_of((DOCS / "how-fast-gpu.md").read_text("utf-8"))
     assert rows
     for kernel, row in rows.items():
         assert row == kc.rows_of(PAGE)[kernel]

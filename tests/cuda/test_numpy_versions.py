@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import support
 
 pytest.importorskip("numba_cuda", reason="the package numba-cuda is not installed")
 
@@ -34,12 +36,27 @@ assert not hasattr(np, "row_stack")
 """
 
 
-def run(code: str) -> "subprocess.CompletedProcess[str]":
+WARN = """
+import sys
+import warnings
+
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numba.cuda":
+            warnings.warn("of NumPy", DeprecationWarning)
+
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def run(code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run in a new process, with warnings as errors."""
     hidden = {"NUMBA_ENABLE_CUDASIM"}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        env={k: v for k, v in os.environ.items() if k not in hidden},
+        env={k: v for k, v in os.environ.items() if k not in hidden} | variables,
         capture_output=True,
         text=True,
         timeout=120,
@@ -65,18 +82,9 @@ assert vars(np).get("row_stack") is before
 
 def test_numbas_own_import_of_what_numpy_deprecates_is_no_error() -> None:
     """A module that warns, in place of `numba.cuda`, as with NumPy 2.5 that warns."""
-    done = run("""
-import sys
-import warnings
-
-
-class Finder:
-    def find_spec(self, name, path=None, target=None):
-        if name == "numba.cuda":
-            warnings.warn("of NumPy", DeprecationWarning)
-
-
-sys.meta_path.insert(0, Finder())
+    done = run(
+        WARN
+        + """
 import aa_ref.backends.cuda.toolkit
 
 try:
@@ -84,7 +92,15 @@ try:
 except DeprecationWarning:
     sys.exit(0)
 sys.exit("the caller's filters are gone")
-""")
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_nor_is_the_simulators() -> None:
+    path = os.pathsep.join([str(Path(support.__file__).parent), os.environ.get("PYTHONPATH", "")])
+    code = WARN + "import lockstep\nlockstep.install()\n"
+    done = run(code, NUMBA_ENABLE_CUDASIM="1", PYTHONPATH=path)
     assert done.returncode == 0, done.stderr
 
 

@@ -25,7 +25,7 @@ for program, package in (("ptxas", "nvidia-cuda-nvcc"), ("nvdisasm", "nvidia-cud
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, KERNELS_PAGE = (
-    (DOCS / name).read_text("utf-8") for name in ("how-fast.md", "cuda-kernels.md")
+    (DOCS / name).read_text("utf-8") for name in ("how-fast-gpu.md", "cuda-kernels.md")
 )
 CASES = strip_counts.CASES
 KERNELS = {strip_counts.call_of(case).kernel: case for case in CASES}

@@ -7,6 +7,8 @@ import pytest
 import torch
 from support import assert_same_bits
 from torch.autograd import forward_ad
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import aa_ref
 import aa_ref_torch
@@ -48,6 +50,56 @@ def test_deterministic_algorithms_are_asked_for():
     assert torch.equal(
         x.grad, aa_ref_torch.downsample_adjoint(torch.ones(2, 3, 9, 11), 0.25, (33, 41))
     )
+
+
+class Calls(TorchDispatchMode):
+    """Notes the operators that are called."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+class FunctionCalls(TorchFunctionMode):
+    """The same of functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("mode", [Calls, FunctionCalls])
+def test_modes_see_the_operator(mode):
+    """It is passed by where nobody looks."""
+    x = torch.rand(1, 3, 24, 20)
+    expected = aa_ref_torch.downsample(x, 0.25)
+    with mode() as watched:
+        assert torch.equal(aa_ref_torch.downsample(x, 0.25), expected)
+    assert any("aa_ref.downsample" in name for name in watched.seen)
+
+
+def test_a_profiler_sees_the_operator():
+    x = torch.rand(1, 3, 24, 20)
+    with torch.profiler.profile() as profile:
+        aa_ref_torch.downsample(x, 0.25)
+    assert "aa_ref::downsample" in [event.key for event in profile.key_averages()]
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_lazily_negated_numbers_are_negated(inference):
+    with torch.inference_mode(inference):
+        x = torch.view_as_complex(torch.rand(1, 3, 24, 20, 2)).conj().imag
+        assert x.is_neg()
+        y = aa_ref_torch.downsample(x, 0.25)
+        assert torch.equal(y, aa_ref_torch.downsample(x.resolve_neg(), 0.25))
 
 
 def test_meta():
@@ -114,6 +166,28 @@ def test_no_gradient_flows_through_out(write, dtype):
     assert torch.equal(also, expected)
     with forward_ad.dual_level(), pytest.raises(E.ContainerError, match="requires a gradient"):
         write(aa_ref_torch, forward_ad.make_dual(x, x), out)
+
+
+def test_modes_see_a_call_with_out():
+    seen, out = [], torch.empty(2, 3, 9, 11)
+
+    class Functions(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, arguments=(), options=None):
+            seen.append(function.__name__)
+            return function(*arguments, **(options or {}))
+
+    class Operators(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, arguments=(), options=None):
+            seen.append(function.__name__)
+            return function(*arguments, **(options or {}))
+
+    with Functions():
+        aa_ref_torch.downsample(X, 0.25, out=out)
+    assert "detach" in seen
+    seen.clear()
+    with Operators():
+        aa_ref_torch.downsample(X, 0.25, out=out)
+    assert "detach.default" in seen
 
 
 def test_out_and_stream_are_torchs_where_x_is_a_tensor():

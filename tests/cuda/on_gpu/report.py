@@ -37,11 +37,25 @@ def results_of(records: Sequence[dict[str, Any]]) -> Results:
     blocks = tuple(block for run in runs for block in run.blocks)
     gpu = {
         **runs[0].machine["gpu"],
-        "stages": [_stage(r, records) for r in records if r["what"] == "end"],
+        "stages": [_stage(end, records) for end in _ends(records)],
         "first_calls": _first_calls(records),
     }
     machine = {**runs[0].machine, "gpu": gpu}
-    return replace(runs[0], machine=machine, blocks=blocks, planned=len(speeds))
+    cases = [r["tests"] for r in records if (r["stage"], r["what"]) == ("speeds", "collected")]
+    planned = max(cases, default=len(speeds))
+    return replace(runs[0], machine=machine, blocks=blocks, planned=planned)
+
+
+def _ends(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How stages ended, in their order: the last one not at all, if the run was killed."""
+    ends: dict[str, dict[str, Any]] = {}
+    for r in records:
+        cut_off = ends.setdefault(r["stage"], {**r, "end": "cut off", "seconds": 0.0})
+        if r["what"] == "end":
+            ends[r["stage"]] = r
+        elif r["what"] == "test":
+            cut_off["seconds"] += r.get("seconds") or 0.0  # a file that was not read has none
+    return list(ends.values())
 
 
 def _stage(end: dict[str, Any], records: Sequence[dict[str, Any]]) -> dict[str, Any]:

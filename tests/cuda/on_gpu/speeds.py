@@ -18,7 +18,7 @@ from aa_ref.bench import inputs
 from aa_ref.bench.cases import Case
 from aa_ref.bench.cuda.device import Device, open_device
 from aa_ref.bench.cuda.selections import SMALL, of_targets
-from aa_ref.bench.peers import chosen
+from aa_ref.bench.peer_contenders import chosen
 from aa_ref.bench.running import Run, measure
 from aa_ref.bench.timing import Effort
 
