@@ -56,6 +56,7 @@ APART = {
     "cuda/test_simulator.py",
     "meta/test_combinations.py",
     "meta/test_mutants.py",
+    "meta/test_wrong_ports.py",
     "oracle/test_check.py",
     "oracle/test_diagnosis.py",
     "test_backends.py",

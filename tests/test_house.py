@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -50,14 +51,15 @@ HOUSE = {
     "backends.numba": CORE | {"backends", "pages"},
     "backends.cuda": CORE | {"backends", "device_arrays"},
     "ready": CORE | {"backends", "device_arrays", "pages"},
+    "peers": CORE,
     "api": CORE
     | {"adapters", "arrays", "device_arrays", "parts", "ready", "special", "streams", "backends"},
     "normalised": CORE | {"api", "arrays", "backends", "device_arrays", "special"},
     "__init__": CORE | {"api", "backends", "backends.numba", "normalised"},
     "__main__": {"cli"},
     # backends.cuda: for the very driver whose events time what it did
-    "bench": CORE | {"__init__", "api", "backends", "backends.numba", "backends.cuda"},
-    "oracle": CORE | {"__init__", "api", "arrays", "backends"},
+    "bench": CORE | {"__init__", "api", "backends", "backends.numba", "backends.cuda", "peers"},
+    "oracle": CORE | {"__init__", "api", "arrays", "backends", "peers"},
     "cli": CORE | {"__init__", "api", "arrays", "backends", "backends.numba", "bench", "oracle"},
 }
 OUTSIDE = {
@@ -77,7 +79,7 @@ LAZY = {
 }  # fmt: skip
 """What may be imported inside functions alone."""
 
-IMPORTERS = {"backends", "bench", "cli", "oracle"}
+IMPORTERS = {"backends", "bench", "cli", "oracle", "peers"}
 """The rooms that may import by a computed name."""
 
 
@@ -88,6 +90,7 @@ class Import(NamedTuple):
     inside: bool
     at_top: bool
     line: int
+    dotted: str
 
 
 SHARED = (["base"], ["loading"])
@@ -104,14 +107,19 @@ def room_of(path: Path) -> str:
 
 def room_named(dotted: str) -> str:
     """The room of an absolute dotted name such as ``aa_ref.backends.numba.crew``."""
+    return room_of(module_named(dotted))
+
+
+def module_named(dotted: str) -> Path:
+    """The file of an absolute dotted name, which may be one within a module."""
     parts = dotted.split(".")[1:]
     while parts:
         path = PACKAGE.joinpath(*parts)
         for file in (path.with_suffix(".py"), path / "__init__.py"):
             if file.exists():
-                return room_of(file)
-        parts.pop()  # a name within a module
-    return "__init__"
+                return file
+        parts.pop()
+    return PACKAGE / "__init__.py"
 
 
 def imports_of(path: Path, source: str) -> Iterator[Import]:
@@ -131,7 +139,8 @@ def imports_of(path: Path, source: str) -> Iterator[Import]:
         for name in names:
             first = name.partition(".")[0]
             inside = first == "aa_ref"
-            yield Import(room_named(name) if inside else first, inside, node in top, node.lineno)
+            room = room_named(name) if inside else first
+            yield Import(room, inside, node in top, node.lineno, name)
 
 
 def at_top(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -149,7 +158,7 @@ def faults_of(path: Path, source: str) -> list[str]:
     room, found = room_of(path), []
     if room not in HOUSE:
         return [f"{room} has no row in HOUSE"]
-    for name, inside, top, line in imports_of(path, source):
+    for name, inside, top, line, _ in imports_of(path, source):
         if inside:
             allowed = name == room or name in HOUSE[room]
         else:
@@ -168,6 +177,21 @@ def relative(value: Any) -> str:
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_imports_run_one_way(path: Path) -> None:
     assert faults_of(path, path.read_text("utf-8")) == []
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """Not inside functions either: nobody could say which of them comes first."""
+    graph = {
+        path: {
+            module_named(found.dotted)
+            for found in imports_of(path, path.read_text("utf-8")) if found.inside
+        } - {path}
+        for path in MODULES if room_of(path) != "cli" and path != PACKAGE / "__init__.py"
+    }  # fmt: skip
+    TopologicalSorter(graph).prepare()
+    graph[PACKAGE / "errors.py"].add(PACKAGE / "oracle/report.py")
+    with pytest.raises(CycleError):
+        TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import typer
 import aa_ref
 from aa_ref import oracle
 from aa_ref.backends import get_backend
-from aa_ref.oracle.layouts import as_layout
+from aa_ref.oracle.calling.layouts import as_layout
 
 from .endings import FileError, UsageError, ends_cleanly, tell
 from .options import Boundary, Overwrite, Sampling, Scale, Sigma, parse_numbers, parse_words

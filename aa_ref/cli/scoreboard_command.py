@@ -12,7 +12,7 @@ from aa_ref import plan
 from aa_ref.oracle.scoreboard import (
     GENERATED,
     SCALES,
-    Row,
+    ScoreboardRow,
     chosen,
     page_of,
     rows_of,
@@ -93,7 +93,7 @@ def _may_replace(option: str, path: Path, overwrite: bool) -> bool:
     return overwrite or (option == "--page" and begins_with(path, GENERATED))
 
 
-def _line(row: Row) -> str:
+def _line(row: ScoreboardRow) -> str:
     """A row for the terminal."""
     start = f"{row.peer.name:<30} {row.scale!s:>5}  {row.verdict:<16}"
     if row.report is None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .diagnosis.words import plural
+from .findings import plural
 
 __all__ = ["Indices", "Sites", "changes_in_words", "in_words", "indices_of", "joined", "sites_of"]
 
@@ -34,21 +34,11 @@ _FILLED = 0.8
 
 @dataclass(frozen=True)
 class Indices:
-    """Some indices of one dimension, as runs of neighbours.
+    """Some indices of one dimension, as runs of neighbours."""
 
-    Attributes
-    ----------
-    runs : tuple of (int, int)
-        Start and stop of each, in order.
-    length : int
-        Of the dimension.
-    period : int
-        The distance at which runs come back; 0 if they do not.
-    """
-
-    runs: tuple[tuple[int, int], ...]
-    length: int
-    period: int
+    runs: tuple[tuple[int, int], ...]  # start and stop of each, in order
+    length: int  # of the dimension
+    period: int  # the distance at which runs come back; 0 if they do not
 
     @property
     def count(self) -> int:
@@ -125,10 +115,10 @@ def indices_of(chosen: Mask, seen: slice | None = None) -> Indices | None:
 def _period(runs: Sequence[tuple[int, int]], low: int, high: int) -> int:
     """Return the least distance at which runs come back, three times at least; 0 if there is none.
 
-    Twice is enough where they begin or end as tiles of that size do. Some may be right by chance,
-    and the beginning of what is seen may cut through the first.
+    Twice is enough where they begin or end as tiles of that size do, unless these are the two ends.
+    Some may be right by chance, and the beginning of what is seen may cut through the first.
     """
-    if len(runs) < 2:
+    if len(runs) < 2 or (len(runs) == 2 and runs[0][0] == low and runs[1][1] == high):
         return 0
     width = max(stop - start for start, stop in runs)
     first = runs[0][1] - width if runs[0][0] == low else runs[0][0]
@@ -147,30 +137,19 @@ def _period(runs: Sequence[tuple[int, int]], low: int, high: int) -> int:
 
 
 class Sites(NamedTuple):
-    """Which outputs of one result are wrong, of those that are looked at.
+    """Which outputs of one result are wrong, of those that are looked at."""
 
-    Attributes
-    ----------
-    along : dict of int to Indices
-        For each dimension along which not all indices are hit. Empty if all outputs are wrong, or
-        if the wrong ones follow no pattern.
-    meet : bool
-        Whether it takes the indices of all these dimensions together, or of any one.
-    wrong, total : int
-        Outputs.
-    in_order : Indices or None
-        Of wrong outputs in no other pattern those that come back in the order of memory: single
-        outputs, or lines of all that differ in the last dimension alone.
-    lines : bool
-        Whether `in_order` counts lines.
-    """
-
+    # for each dimension along which not all indices are hit. Empty if all outputs are wrong, or if
+    # the wrong ones follow no pattern.
     along: dict[int, Indices]
-    meet: bool
+    meet: bool  # whether it takes the indices of all these dimensions together, or of any one
+    # outputs
     wrong: int
     total: int
+    # of wrong outputs in no other pattern those that come back in the order of memory: single
+    # outputs, or lines of all that differ in the last dimension alone
     in_order: Indices | None = None
-    lines: bool = False
+    lines: bool = False  # whether `in_order` counts lines
 
     @property
     def are_scattered(self) -> bool:
@@ -265,15 +244,7 @@ def changes_in_words(first: NDArray[Any], second: NDArray[Any], letters: str) ->
 
 
 def in_words(errors: NDArray[np.float64], letters: str) -> str:
-    """Say which outputs are wrong: those whose error is beyond its bound.
-
-    Parameters
-    ----------
-    errors : ndarray
-        As `Comparison.errors`.
-    letters : str
-        A letter for each of its dimensions.
-    """
+    """Say which outputs are wrong: those whose error, as of a `Comparison`, is beyond its bound."""
     sites = sites_of(np.abs(errors) > 1)
     if sites.wrong == sites.total:
         return "it is the only one" if sites.total == 1 else f"all {sites.total:,} are wrong"

@@ -2,7 +2,7 @@
 
 from ..errors import AaRefError
 
-__all__ = ["LayoutError", "OracleError"]
+__all__ = ["LayoutError", "OracleError", "VectorsError"]
 
 
 class OracleError(AaRefError, ValueError):
@@ -11,3 +11,7 @@ class OracleError(AaRefError, ValueError):
 
 class LayoutError(OracleError):
     """A layout that does not say which dimensions are filtered."""
+
+
+class VectorsError(OracleError):
+    """Vectors that cannot be written or read, were changed, or have no results to judge."""

@@ -1,9 +1,10 @@
 """What a check finds wrong: a code out of a closed list, words, the smallest example, a snippet."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-__all__ = ["CODES", "Finding"]
+__all__ = ["CODES", "Finding", "counted", "plural", "shape_in_words"]
 
 CODES = MappingProxyType(
     {
@@ -64,3 +65,18 @@ class Finding:
     def to_dict(self) -> dict[str, str]:
         """The attributes by name, for JSON."""
         return asdict(self)
+
+
+def plural(one: str) -> str:
+    """Return a regular noun's plural: ``"entry"`` gives ``"entries"``."""
+    return f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
+
+
+def counted(count: int, one: str) -> str:
+    """Return a number with its noun: ``"1 entry"``, ``"2 entries"``."""
+    return f"{count} {one if count == 1 else plural(one)}"
+
+
+def shape_in_words(shape: Iterable[int]) -> str:
+    """Return lengths with signs between: ``"3×64×48"``."""
+    return "×".join(map(str, shape))

@@ -4,101 +4,28 @@ import json
 import math
 import os
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
+from .html import page_of
+from .terms import plain
+from .verdict import CheckResult
 
-from .evidence import Evidence
-from .findings import Finding
-from .scope import Scope
-
-__all__ = ["SCHEMA", "Grade", "Report"]
+__all__ = ["SCHEMA", "Report"]
 
 SCHEMA = 1
 """The version of what `Report.to_json` writes."""
 
 _WIDTH = 100
 
-Grade = Literal["bit-identical", "within-bound", "cannot-judge", "fails"]
-
-_VERDICTS = {
-    "bit-identical": "passed, with the bits of the contract",
-    "within-bound": "passed, within the bound",
-    "cannot-judge": "not judged: this precision allows errors as large as the results",
-    "fails": "FAILED",
-}
-
 
 @dataclass(frozen=True)
-class Report:
+class Report(CheckResult):
     """The verdict on one implementation. ``print`` it; it is true where the implementation passed.
 
-    Attributes
-    ----------
-    name : str
-        Of the function.
-    terms : dict
-        What it was judged by: scale, layout, dtype, precision, …
-    grade : {"bit-identical", "within-bound", "cannot-judge", "fails"}
-        The same bits as the contract's in every element of every probe; else within the proven
-        bound of the precision; else within it, where it is wider than the results on some probes
-        and says nothing; else there are findings.
-    worst : float
-        The largest error over its bound; infinite where there should be no error at all.
-    findings : tuple of Finding
-        What is wrong.
-    suspicions : tuple of str
-        What is within the bound, but looks odd to a statistical second look.
-    notes : tuple of str
-        What else a reader should know.
-    convention : str or None
-        Of a function that fails: the known implementation that it behaves as, and what to do.
-    recovered : dict
-        Of a function that fails: what was measured of its filter along each axis, as
-        `aa_ref.oracle.diagnosis.Diagnosis` tells.
-    calls : int
-        How often the functions were asked.
-    scope : Scope or None
-        How far the questions went.
-    evidence : Evidence or None
-        Answers to look at, for `to_html`.
+    It has all that a `CheckResult` has, and writes it: as text, as JSON, as a page of HTML.
     """
-
-    name: str
-    terms: dict[str, Any]
-    terms_in_words: str
-    grade: Grade
-    worst: float
-    findings: tuple[Finding, ...]
-    suspicions: tuple[str, ...]
-    notes: tuple[str, ...]
-    convention: str | None
-    recovered: dict[str, Any]
-    calls: int
-    scope: Scope | None = None
-    evidence: Evidence | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def passed(self) -> bool:
-        """Whether the implementation is a correct one, as far as the probes tell."""
-        return self.grade in ("bit-identical", "within-bound")
-
-    def __bool__(self) -> bool:
-        return self.passed
-
-    @property
-    def verdict(self) -> str:
-        """The grade in words."""
-        return _VERDICTS[self.grade]
-
-    @property
-    def worst_in_words(self) -> str:
-        """How far the worst error is from its bound."""
-        if math.isinf(self.worst):
-            return "some errors are where none is allowed"
-        return f"the worst error is {self.worst:.3g} of its bound"
 
     def __str__(self) -> str:
         return "\n".join(self._lines(len(self.findings), None))
@@ -163,7 +90,7 @@ class Report:
             "schema": SCHEMA, "name": self.name, "terms": self.terms, "grade": self.grade,
             "passed": self.passed, "worst": self.worst if math.isfinite(self.worst) else None,
             "convention": self.convention, "findings": [f.to_dict() for f in self.findings],
-            "recovered": _plain(self.recovered),
+            "recovered": plain(self.recovered),
             "suspicions": list(self.suspicions), "notes": list(self.notes), "calls": self.calls,
             "scope": None if self.scope is None else self.scope.to_dict(),
         }  # fmt: skip
@@ -181,8 +108,6 @@ class Report:
         With pictures: the filter as the answers show it beside the true one, its frequency
         response, the errors over a picture. No script, nothing loaded from elsewhere.
         """
-        from .page import page_of
-
         text = page_of(self)
         if path is not None:
             Path(path).write_text(text, "utf-8")
@@ -194,16 +119,3 @@ def _wrapped(text: str, indent: str) -> list[str]:
         text, _WIDTH, initial_indent=indent, subsequent_indent=indent + "   ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    """What JSON knows: arrays as lists, numbers that are not finite as None."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

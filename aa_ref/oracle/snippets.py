@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..plans import Direction
-from .calls import Question
-from .patterns import RECIPE_BITS
-from .programs import Program
-from .targets import target_of
+from .calling import Question
+from .calling.programs import Program
+from .calling.worker import target_of
+from .probes.patterns import RECIPE_BITS
 
 __all__ = ["snippet"]
 
@@ -41,42 +41,31 @@ def snippet(functions: Mapping[Direction, Any], question: Question, lines: Seque
     and has to be there.
     """
     function, x = functions[question.direction], question.x
-    imports: list[str] = []
-    call = ""  # of a program nothing is asked again
+    code, modules = _array(x) if question.recipe is None else (_by_recipe(question), [])
+    imports = ["import ml_dtypes"] if x.dtype.name == "bfloat16" else []
+    name = ""  # of a program nothing is asked again
     if isinstance(function, Program):
+        modules.append("subprocess")
         calls = _run(function, question, any("x." in line for line in lines))
     else:
-        imports, call = _reached(function, question.direction)
+        found, name = _reached(function, question.direction)
+        imports += found
         shape = f", {question.shape}" if question.direction == "adjoint" else ""
-        calls = [f"y = {call}(x{shape})"]
-    if x.dtype.name == "bfloat16":
-        imports = ["import ml_dtypes", *imports]
-    code, modules = _array(x) if question.recipe is None else (_by_recipe(question), [])
-    if isinstance(function, Program):
-        modules = [*modules, "subprocess"]
-    in_memory = question.arrangement in _ARRANGE and not isinstance(function, Program)
-    arrange = [_ARRANGE[question.arrangement]] if in_memory else []
-    lines = [line.replace("{call}", call) for line in lines]
-    head = [
-        *(f"import {m}" for m in modules),
-        *(
-            [
-                "",
-            ]
-            if modules
-            else []
-        ),
-        "import numpy as np",
-    ]
-    return "\n".join([*head, *imports, "", *code, *arrange, *calls, *lines, ""])
+        arrange = _ARRANGE.get(question.arrangement)
+        calls = [*([arrange] if arrange else []), f"y = {name}(x{shape})"]
+    standard = [f"import {m}" for m in modules]
+    head = [*standard, *([""] if standard else []), "import numpy as np", *imports, ""]
+    lines = [line.replace("{call}", name) for line in lines]
+    return "\n".join([*head, *code, *calls, *lines, ""])
 
 
 def _run(program: Program, question: Question, again: bool) -> list[str]:
     """Write lines that run a program, and read its input ``again`` if it may have changed that."""
     names = ("input.npy", "output.npy", question.shape)
     asked = f", input={program.line(*names)!r}, text=True" if program.is_asked_once else ""
-    bits = ".view(np.uint16)" if question.x.dtype.name == "bfloat16" else ""
-    back = ".view(ml_dtypes.bfloat16)" if bits else ""
+    bits, back = (".view(np.uint16)", ".view(ml_dtypes.bfloat16)")
+    if question.x.dtype.name != "bfloat16":
+        bits = back = ""
     return [
         f'np.save("input.npy", x{bits})',
         f"subprocess.run({program.arguments(*names)!r}{asked}, check=True)",
@@ -100,8 +89,7 @@ def _reached(function: Any, direction: Direction) -> tuple[list[str], str]:
 
 def _array(x: NDArray[Any]) -> tuple[list[str], list[str]]:
     """Lines that make an array of these very values, and the standard modules that they need."""
-    dtype = "ml_dtypes.bfloat16" if x.dtype.name == "bfloat16" else f"np.{x.dtype.name}"
-    flat = x.ravel()
+    dtype, flat = _type(x), x.ravel()
     for value in dict.fromkeys([0, *map(float, flat[[0, -1]])]) if x.size > 1 else ():
         others = np.argwhere(x != value)
         if len(others) <= _FEW:
@@ -119,12 +107,15 @@ def _array(x: NDArray[Any]) -> tuple[list[str], list[str]]:
     ], ["base64", "zlib"]  # fmt: skip
 
 
+def _type(x: NDArray[Any]) -> str:
+    return "ml_dtypes.bfloat16" if x.dtype.name == "bfloat16" else f"np.{x.dtype.name}"
+
+
 def _by_recipe(question: Question) -> list[str]:
     """Lines that make the array as `patterns.recipe` does, repeated where it is."""
     x, seed = question.x, question.recipe or 0
     bits = RECIPE_BITS[x.dtype.name]
     value = "z" if x.dtype.kind == "u" else f"(z * 2.0**{1 - bits} - 1)"
-    dtype = "ml_dtypes.bfloat16" if x.dtype.name == "bfloat16" else f"np.{x.dtype.name}"
     periods = {axis: period for axis, period, _ in question.repeats}
     shape = tuple(periods.get(k, n) for k, n in enumerate(x.shape))
     return [
@@ -133,7 +124,7 @@ def _by_recipe(question: Question) -> list[str]:
         "z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)",
         "z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)",
         f"z = (z ^ (z >> np.uint64(31))) >> np.uint64({64 - bits})",
-        f"x = {value}.astype({dtype}).reshape({shape})",
+        f"x = {value}.astype({_type(x)}).reshape({shape})",
         *(f"x = x.take(np.arange({n}) % {p}, axis={axis})" for axis, p, n in question.repeats),
     ]
 

@@ -137,6 +137,13 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(aa_ref.__file__).parents[1])
             "shapes 48×64",
         ),
         ("right", ("--thorough", "--minutes", "0.002"), "1/2", 0, "not asked: anything larger"),
+        (
+            "right",
+            ("--thorough", "--minutes", "0.002", "--shapes", "48x64"),
+            "1/2",
+            0,
+            "shapes 48×64 alone",
+        ),
     ],
 )
 def test_the_status_is_the_verdict(port, function, options, scale, status, words):

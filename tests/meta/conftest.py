@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aa_ref.oracle import comparison
+from aa_ref.oracle.numerics import compare as comparison
 
 
 @pytest.fixture(autouse=True, scope="session")

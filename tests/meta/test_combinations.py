@@ -119,6 +119,44 @@ def test_one_fault_hides_no_other(
     assert {f.code for f in found} == set(codes.split()), found
 
 
+LIMITS = {"[0, 1]": (0, 1), "to 1": (-np.inf, 1), "from 0": (0, np.inf), "from -1": (-1, np.inf)}
+
+
+@pytest.mark.parametrize("constant", [1.0, 0.5, -1.0])
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("limits", LIMITS)
+def test_limits_and_a_constant_beyond_the_ends_hide_no_filter(
+    limits: str, place: str, constant: float
+) -> None:
+    """Zeros become another number at the ends, or are cut off there, in both of which cases all
+    that lies between tells of the filter."""
+    low, high = map(np.float32, LIMITS[limits])
+    right = Asked(1 / 4, "float32", Random()).axis
+    height = replace(right, sigma=1.875, outside=constant)
+    width = replace(right, stride=5, outside=constant)
+
+    def cut(x: Any) -> Any:
+        return np.clip(x, low, high)
+
+    port = Port((height, width), **{place: cut if place == "before" else (cut,)})
+    found = diagnose(port, scale=1 / 4).findings
+    assert {f.code for f in found} == {"boundary", "sigma", "stride", "values"}, found
+
+
+@pytest.mark.parametrize(("seed", "number"), [(5, 18), (5, 54), (5, 66)])
+def test_draws_of_a_limit_and_a_constant_beyond_the_ends_are_named(seed: int, number: int) -> None:
+    (score,) = scores(diagnose, [draw(seed, number)])
+    assert score.grade == "right", score
+
+
+@pytest.mark.parametrize(("seed", "number"), [(4, 201), (7, 144)])
+def test_draws_of_a_gain_of_0_95_beside_inputs_in_bfloat16_are_named(
+    seed: int, number: int
+) -> None:
+    (score,) = scores(diagnose, [draw(seed, number)])
+    assert score.grade == "right", score
+
+
 def test_what_is_added_before_the_last_pass_is_no_other_boundary() -> None:
     right = Asked(1 / 4, "float32", Random()).axis
     found = diagnose(Port((right, right), between=plus(0.125)), scale=1 / 4).findings

@@ -14,7 +14,7 @@ import numpy as np
 
 from aa_ref.boundary import fold
 from aa_ref.filters import sigma_of
-from aa_ref.oracle.precisions import Format, Precision
+from aa_ref.oracle.numerics.formats import Format, Precision
 from aa_ref.plans import AxisPlan, Plan
 
 MODES = ("up", "down", "away", "towards", "nearest", "random")

@@ -1,5 +1,7 @@
 """Implementations that take few shapes: they are asked no others, and judged as any other is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,16 +9,12 @@ from hypothesis import strategies as st
 
 import aa_ref
 from aa_ref import oracle
-from aa_ref.oracle.accepted import Accepted, as_accepted, in_batches
+from aa_ref.oracle.calling.layouts import as_layout
 from aa_ref.oracle.errors import OracleError
-from aa_ref.oracle.layouts import as_layout
 from aa_ref.oracle.probes import KINDS, probes
-from aa_ref.oracle.terms import as_terms
+from aa_ref.oracle.terms import Accepted, as_accepted, as_terms, in_batches
 
-TERMS = as_terms(
-    0.25, layout="NCHW", dtype="float32", precision=None, form="any", taps="recomputed",
-    sigma=None, boundary="zeros", sampling="slice",
-)  # fmt: skip
+TERMS = as_terms(0.25)
 lengths = st.lists(st.integers(1, 70), min_size=1, max_size=3).map(tuple)
 
 
@@ -76,13 +74,11 @@ def test_wrong_shapes(options, words):
     ids=str,
 )
 def test_probes_have_no_other_shape(accepts, channels):
-    found = list(probes(TERMS.layout, "float32", TERMS.plan, channels=channels, accepts=accepts))
+    found = list(probes(replace(TERMS, accepts=accepts), channels))
     assert all(accepts.takes(p.x.shape[2:]) for p in found)
     assert {p.x.shape[2:] for p in found} >= set(accepts.shapes)
     assert len({p.label for p in found}) == len(found)
-    assert {p.kind for p in found} == set(KINDS) & {
-        p.kind for p in probes(TERMS.layout, "float32", TERMS.plan)
-    }
+    assert {p.kind for p in found} == set(KINDS) & {p.kind for p in probes(TERMS)}
     if accepts.batch is not None:
         assert {p.x.shape[:2] for p in found} == {(2, 3)}
         assert all(len(np.unique(p.x[:, :, 9, 9])) == 6 for p in found if p.kind == "batch")
@@ -144,7 +140,7 @@ def test_what_shows_at_other_lengths_alone_is_not_seen():
 
 
 def test_shapes_too_large_for_impulses_are_told_without_a_cause(monkeypatch):
-    monkeypatch.setattr("aa_ref.oracle.explaining._MOST_IMPULSES", 1000)
+    monkeypatch.setattr("aa_ref.oracle.explain._MOST_IMPULSES", 1000)
     report = oracle.check(lambda x: faulty("sigma", x), 0.5, layout="HW", shapes=[(24, 32)])
     (finding,) = report.findings
     assert finding.code == "values"

@@ -20,13 +20,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aa_ref
+from aa_ref.boundary import fold
 from aa_ref.filters import enclosed_half
-from aa_ref.oracle.bounds import allowance, bound
 from aa_ref.oracle.errors import OracleError
-from aa_ref.oracle.precisions import PRECISIONS, Format, Precision, as_precision
-from aa_ref.oracle.samples import as_samples
-from aa_ref.oracle.tap_errors import sigma_error, tap_errors
-from aa_ref.oracle.truth import truth, truth_of
+from aa_ref.oracle.numerics.bounds import allowance, bound
+from aa_ref.oracle.numerics.formats import PRECISIONS, Format, Precision, as_precision
+from aa_ref.oracle.numerics.inputs import as_samples
+from aa_ref.oracle.numerics.linear_map import weighted
+from aa_ref.oracle.numerics.tap_errors import sigma_error, tap_errors
+from aa_ref.oracle.numerics.truth import truth, truth_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:scale .* has stride int:UserWarning")
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -121,6 +123,7 @@ def test_a_pair_is_within_the_bound_unless_made_a_narrow_operand_again(precision
     assert 0.5 < off[0] <= 1 < off[1]
 
 
+ROLES = ("design", "operands", "accumulation", "storage")
 SOURCES = {
     # what is coarse or has a narrow range: its format in place of one of 45 digits
     "operands": ("operands", Format("coarse", 5, -200, 200)),
@@ -139,9 +142,7 @@ SOURCES = {
 def test_each_source_of_error_alone(source, scale, direct):
     """The bound holds, and is not much larger than what happens, for one source at a time."""
     role, coarse = SOURCES[source]
-    fine = dict.fromkeys(
-        ("design", "operands", "accumulation", "storage"), Format("fine", 45, -200, 200)
-    )
+    fine = dict.fromkeys(ROLES, Format("fine", 45, -200, 200))
     precision = Precision("one", **fine | {role: coarse})
     p = aa_ref.plan((4, 5), scale, input_dtype="float64", boundary="zeros")
     rng, closest = np.random.default_rng(8), 0.0
@@ -537,3 +538,46 @@ def test_transforms_are_within_their_bound_and_a_wrong_row_is_not(scale, boundar
     assert (np.ptp(limit, axis=(1, 2)) < 1e-2 * limit.max()).all()
     assert (np.abs(y - truth(x, p)) <= limit).all()
     assert (np.abs(y[:, ::-1] - truth(x, p)) > limit).any()
+
+
+def one_tap_after_the_other(a, x, weights):
+    """The same sums as `weighted`, for all lines and samples, zeros too."""
+    moved = np.moveaxis(x, a.axis, 0)
+    y = np.zeros((a.out_length, *moved.shape[1:]), x.dtype)
+    for k, weight in enumerate(weights):
+        inputs = fold(a.centres + k - a.radius, a.length, a.boundary)
+        y[inputs >= 0] += weight * moved[inputs[inputs >= 0]]
+    return np.moveaxis(y, 0, a.axis)
+
+
+@pytest.mark.parametrize("boundary", ["zeros", "replicate", "reflect", "circular"])
+@pytest.mark.parametrize("shape", [(5, 300), (1, 300), (2, 3, 70), (1,)])
+@pytest.mark.parametrize("filled", [1.0, 0.02, 0.0])
+def test_sums_have_the_bits_of_one_tap_after_the_other(shape, boundary, filled):
+    """Where lines hold zeros alone, and where results are few, they are made in other ways."""
+    rng = np.random.default_rng(8)
+    for a in aa_ref.plan(shape, 1 / 64, axes=-1, boundary=boundary).passes:
+        weights = rng.random(2 * a.radius + 1)
+        x = np.where(rng.random(shape) < filled, rng.standard_normal(shape), -0.0)
+        for values, factors in ((x, weights), (x, np.where(weights < 0.1, np.inf, weights))):
+            with np.errstate(invalid="ignore"):
+                found = weighted(a, values, factors, "forward")
+                assert found.tobytes() == one_tap_after_the_other(a, values, factors).tobytes()
+        exact = np.rint(1000 * x).astype(np.int64).astype(object)
+        whole = [int(w) for w in 1e30 * weights]
+        wanted = one_tap_after_the_other(a, exact, whole)
+        assert (weighted(a, exact, whole, "forward") == wanted).all()
+
+
+def test_a_binary_scale_and_an_exact_one_have_bounds_of_their_own():
+    """They are equal numbers, but a binary one may have been rounded, and sigma been made of it."""
+    x = np.ones((9, 9))
+    found = [
+        bound(
+            x, aa_ref.plan(x.shape, scale, sigma=1 / 3, input_dtype="float64"),
+            precision=Precision("one", **dict.fromkeys(ROLES, Format("fine", 45, -200, 200))),
+        )
+        for scale in (0.25, Fraction(1, 4), 0.25)
+    ]  # fmt: skip
+    assert (found[0] > found[1]).all()
+    assert np.array_equal(found[0], found[2])

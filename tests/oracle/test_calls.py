@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from support import assert_same_bits
 
-from aa_ref.oracle import patterns
-from aa_ref.oracle.calls import Answer, Here, InThread, Question
-from aa_ref.oracle.isolation import InProcess
+from aa_ref.oracle.calling import Answer, Here, InThread, Question
+from aa_ref.oracle.calling.worker import InProcess
+from aa_ref.oracle.probes import patterns
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 ASKED = Question("forward", X)

@@ -19,12 +19,12 @@ import pytest
 import aa_ref
 from aa_ref import oracle
 from aa_ref.errors import AaRefError
-from aa_ref.oracle import patterns
+from aa_ref.oracle.calling.layouts import as_layout
 from aa_ref.oracle.errors import LayoutError, OracleError
 from aa_ref.oracle.findings import CODES
-from aa_ref.oracle.layouts import as_layout
-from aa_ref.oracle.precisions import PRECISIONS
-from aa_ref.oracle.probes import probes
+from aa_ref.oracle.numerics.formats import PRECISIONS
+from aa_ref.oracle.probes import patterns, probes
+from aa_ref.oracle.terms import as_terms
 
 downsample = partial(aa_ref.downsample, backend="numpy")
 small = partial(oracle.check, scale=0.5, layout="HW")
@@ -332,12 +332,7 @@ def test_the_first_failure_is_the_smallest():
 
 
 def all_probes(layout, scale, dtype="float32"):
-    found = as_layout(layout)
-
-    def plan_for(shape):
-        return aa_ref.plan(shape, scale, axes=found.axes, input_dtype=dtype)
-
-    return list(probes(found, dtype, plan_for))
+    return list(probes(as_terms(scale, layout=layout, dtype=dtype)))
 
 
 # Each way to answer wrongly has a code, and goes on with what can be compared.

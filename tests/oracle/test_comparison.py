@@ -13,10 +13,9 @@ from test_bounds import ROUNDINGS, separable
 
 import aa_ref
 from aa_ref import oracle
-from aa_ref.oracle.bounds import bound
-from aa_ref.oracle.comparison import GRADES, compare
-from aa_ref.oracle.suspicions import suspicions
-from aa_ref.oracle.truth import truth
+from aa_ref.oracle.numerics.bounds import bound
+from aa_ref.oracle.numerics.compare import GRADES, compare, suspicions
+from aa_ref.oracle.numerics.truth import truth
 
 pytestmark = pytest.mark.filterwarnings("ignore:scale .* has stride int:UserWarning")
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)

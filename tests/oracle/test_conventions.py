@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import aa_ref
+from aa_ref.oracle.convention_parts import FILTERS, ONLY, PICKS, SIZES
 from aa_ref.oracle.conventions import CONVENTIONS, Convention
 from aa_ref.oracle.diagnosis import diagnose
-from aa_ref.oracle.ingredients import FILTERS, ONLY, PICKS, SIZES
 
 BY_NAME = {c.name: c for c in CONVENTIONS}
 SHAPES = [(37, 50), (48, 64), (61, 41)]

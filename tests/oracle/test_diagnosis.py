@@ -12,8 +12,7 @@ import aa_ref
 from aa_ref import oracle
 from aa_ref.boundary import BOUNDARIES, fold
 from aa_ref.oracle.diagnosis import Diagnosis, diagnose
-from aa_ref.oracle.diagnosis.diagnosing import ORDER
-from aa_ref.oracle.diagnosis.grain import fixed_step, significant_bits
+from aa_ref.oracle.diagnosis.nonlinearity import fixed_step, significant_bits
 
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 
@@ -238,6 +237,15 @@ def test_rules_for_sizes_that_differ_at_ties_alone_are_told_apart(
         assert "half to even" not in said.pop()
 
 
+def test_a_formula_for_sizes_has_its_rounding_beside_it() -> None:
+    found = diagnose(
+        lambda x: filtered(x, np.ones(1), 0, lambda n: np.arange(max(round(n * 0.25), 1))),
+        scale=0.25,
+    )
+    message = next(f.message for f in found.findings if f.code == "size")
+    assert "there are max(round(n*s), 1) outputs (half to even), not ceil(n/4)" in message
+
+
 @pytest.mark.parametrize("weights", [[1, 2, 1], [1, 3, 3, 1], [1, 1, 1, 1], [-1, 9, 9, -1], [1]])
 @pytest.mark.parametrize("gain", [1, 0.5, -2])
 def test_any_taps_are_recovered(weights: list[int], gain: float) -> None:
@@ -354,16 +362,12 @@ def test_wide_filters_are_seen_in_planes_that_can_be_held(scale: Any) -> None:
 # 2 Order and words.
 
 
-def test_the_order_has_every_code_once() -> None:
-    assert sorted(ORDER) == sorted(oracle.CODES)
-
-
 def test_findings_come_with_the_most_fundamental_first() -> None:
     found = diagnose(
         lambda x: filtered(x, np.ones(3), -1, lambda n: np.arange(0, n - 1, 4) + 1, "circular"),
         scale=0.25,
     )
-    places = [ORDER.index(c) for c in codes_of(found)]
+    places = [list(oracle.CODES).index(c) for c in codes_of(found)]
     assert places == sorted(places)
     assert len(places) > 3
 

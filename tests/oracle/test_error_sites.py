@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aa_ref.oracle.calling.layouts import as_layout
+from aa_ref.oracle.correlates import trait_of
 from aa_ref.oracle.error_sites import changes_in_words, in_words, indices_of, joined, sites_of
-from aa_ref.oracle.layouts import as_layout
 from aa_ref.oracle.probes import Probe
-from aa_ref.oracle.traits import trait_of
 
 
 def errors_at(shape: tuple[int, ...], *where: Any) -> Any:
@@ -101,7 +101,7 @@ def test_a_period_is_found_wherever_it_begins_and_foretells_the_rest(
     assert not found.foretell(elsewhere)
 
 
-@pytest.mark.parametrize("places", [(3, 10, 29), (3, 10), (0, 1, 3), (7, 9, 12, 20)])
+@pytest.mark.parametrize("places", [(3, 10, 29), (3, 10), (0, 39), (0, 1, 3), (7, 9, 12, 20)])
 def test_other_indices_have_no_period(places: tuple[int, ...]) -> None:
     chosen = np.zeros(40, bool)
     chosen[list(places)] = True

@@ -3,6 +3,8 @@
 Each wrong port has neighbours, nearly as wrong, that must not get its name.
 """
 
+import math
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,9 @@ from correct_implementations import numbers_of, shifted
 import aa_ref
 from aa_ref import oracle
 from aa_ref.oracle.diagnosis import diagnose
-from aa_ref.oracle.diagnosis.integers.guess import guess_rows
-from aa_ref.oracle.diagnosis.integers.lines import Lines
-from aa_ref.oracle.diagnosis.tap_formats import coarse_taps
+from aa_ref.oracle.diagnosis.integers.quantised_answers import Lines
+from aa_ref.oracle.diagnosis.integers.weight_estimates import guess_rows
+from aa_ref.oracle.diagnosis.tap_models import coarse_taps
 
 
 def codes_of(found: Any) -> list[str]:
@@ -350,7 +352,7 @@ def test_a_gain_alone_is_no_rounding_between(gain: float) -> None:
         assert codes_of(found) == ["normalisation"], found
 
 
-@pytest.mark.parametrize(("dtype", "digits"), [("uint8", 3), ("uint16", 4)])
+@pytest.mark.parametrize(("dtype", "digits"), [("uint8", 2), ("uint8", 3), ("uint16", 4)])
 def test_decimal_taps_are_told_by_integers_too(dtype: str, digits: int) -> None:
     taps = np.round(taps_of(0.25), digits)
     found = diagnose(integer((1, 1), exact, np.rint, taps), scale=0.25, dtype=dtype)
@@ -402,6 +404,18 @@ def test_bytes_at_a_64th_take_few_questions() -> None:
     assert samples < 300_000_000
 
 
+def test_bytes_at_a_64th_that_are_cut_off_twice_read_the_expected_samples() -> None:
+    """By edges, outputs seem to be centred half a sample before their place."""
+
+    def function(x: Any) -> Any:
+        lines = np.floor(aa_ref.downsample(x, 1 / 64, axes=-2, dtype="float32"))
+        return np.floor(aa_ref.downsample(lines, 1 / 64, axes=-1)).astype(x.dtype)
+
+    (finding,) = diagnose(function, scale=1 / 64, dtype="uint8").findings
+    assert finding.code == "precision"
+    assert "between the passes is rounded to integers, too, all down" in finding.message
+
+
 def test_filters_of_few_taps_are_not_the_expected_ones_of_few_digits() -> None:
     """1, 2, 1 are what multiples of 1/32, cut off, leave of a table of 13 × 13 weights."""
 
@@ -413,3 +427,173 @@ def test_filters_of_few_taps_are_not_the_expected_ones_of_few_digits() -> None:
 
     report = oracle.check(fn, 0.25)
     assert codes_of(report) == ["sigma", "radius"], report
+
+
+# 4 Where numbers are coarse, which filter it is, what lies beyond the ends.
+
+
+@pytest.mark.parametrize("coarse", ["float16", "bfloat16"])
+@pytest.mark.parametrize("sigma", [0.5, 0.8])
+def test_coarse_inputs_and_what_lies_between_the_passes_are_told_apart(
+    coarse: str, sigma: float
+) -> None:
+    def held(y: Any) -> Any:
+        if coarse == "float16":
+            return y.astype(np.float16).astype(np.float32)
+        return bfloat16(y.astype(np.float64)).astype(np.float32)
+
+    def between(x: Any) -> Any:
+        y = held(aa_ref.downsample(x, 0.5, axes=-2, sigma=sigma))
+        return aa_ref.downsample(y, 0.5, axes=-1, sigma=sigma)
+
+    def inputs(x: Any) -> Any:
+        return aa_ref.downsample(held(x), 0.5, sigma=sigma)
+
+    named = {"float16": "it is rounded to TF32 or float16", "bfloat16": "it is rounded to bfloat16"}
+    for function, said in ((between, "of what lies between the"), (inputs, "of an input make")):
+        (finding,) = diagnose(function, scale=0.5, sigma=sigma).findings
+        assert finding.code == "precision"
+        assert said in finding.message
+        assert finding.message.endswith(named[coarse])
+
+
+def test_a_sum_is_judged_by_the_digits_that_results_have() -> None:
+    """Weights that sum to 1.03 are no rounding to binary32, where the type is binary64."""
+    single = diagnose(port(0.5, taps_of(0.5), np.float32), scale=0.5, dtype="float64")
+    assert codes_of(single) == ["precision"]
+    more = diagnose(port(0.5, 1.0144 * taps_of(0.5), np.float32), scale=0.5, dtype="float64")
+    assert codes_of(more) == ["normalisation", "precision"]
+
+
+def test_transforms_in_binary32_are_linear_where_binary64_is_asked() -> None:
+    found = diagnose(fourier(0.5, np.float32), scale=0.5, dtype="float64")
+    assert codes_of(found) == ["precision", "precision"]
+    assert "24 binary digits, not 53" in found.findings[0].message
+    assert "as those of Fourier transforms do" in found.findings[1].message
+    wider = diagnose(
+        lambda x: fourier(0.5, np.float32)(aa_ref.downsample(x, 0.5)), scale=0.5, dtype="float64"
+    )
+    assert "stride" in codes_of(wider)
+
+
+def integrals(sigma: float, radius: int) -> Any:
+    edges = np.arange(-radius, radius + 2) - 0.5
+    taps = np.diff([math.erf(e / (sigma * math.sqrt(2))) for e in edges])
+    return taps / taps.sum()
+
+
+def boxes(width: int, count: int) -> Any:
+    return reduce(np.convolve, [np.ones(width) / width] * count)
+
+
+@pytest.mark.parametrize(
+    ("taps", "said"),
+    [
+        (integrals(0.5, 2), "are those of a Gaussian of sigma 0.5 integrated over the width of"),
+        (integrals(1.5, 6), "are those of a Gaussian of sigma 1.5 integrated over the width of"),
+        (integrals(2.0, 5), "are those of a Gaussian of sigma 2 integrated over the width of"),
+        (boxes(3, 3), "the 7 taps are those of 3 boxes of 3, one after the other"),
+        (boxes(5, 3), "the 13 taps are those of 3 boxes of 5, one after the other"),
+        (boxes(3, 4), "the 9 taps are those of 4 boxes of 3, one after the other"),
+        (boxes(3, 1), "the 3 taps are equal, a box"),
+        (np.array([1, 5, 7, 5, 1]) / 19, "are no Gaussian"),
+        (np.exp(-np.abs(np.arange(-4, 5)) / 1.5), "are no Gaussian"),
+    ],
+)
+def test_filters_that_stand_for_a_gaussian_are_named(taps: Any, said: str) -> None:
+    radius = len(taps) // 2
+
+    def fn(x: Any) -> Any:
+        y = x.astype(np.float64)
+        for axis in (-2, -1):
+            y = np.moveaxis(y, axis, -1)
+            padded = np.pad(y, [(0, 0)] * 3 + [(radius, radius)])
+            parts = [padded[..., k : k + y.shape[-1]] for k in range(len(taps))]
+            y = sum(t * part for t, part in zip(taps, parts, strict=True))[..., ::4]
+            y = np.moveaxis(y, -1, axis)
+        return y.astype(x.dtype)
+
+    (finding,) = [f for f in diagnose(fn, scale=0.25).findings if f.code == "sigma"]
+    assert said in finding.message
+
+
+def with_constant(value: float, gain: float = 1.0) -> Any:
+    """The constant lies beyond the ends; for integers, too."""
+
+    def fn(x: Any) -> Any:
+        around = [(0, 0), (0, 0), (16, 16), (16, 16)]
+        y = gain * aa_ref.downsample(np.pad(x, around, constant_values=value).astype(float), 0.25)
+        y = y[..., 4:, 4:][..., : -(-x.shape[-2] // 4), : -(-x.shape[-1] // 4)]
+        return (y if x.dtype.kind == "f" else np.rint(y)).astype(x.dtype)
+
+    return fn
+
+
+def limited(function: Any, low: float, high: float) -> Any:
+    return lambda x: np.clip(function(x), low, high).astype(x.dtype)
+
+
+@pytest.mark.parametrize(
+    ("function", "dtype", "codes", "said"),
+    [
+        (with_constant(-1), "float32", ["boundary"], "lies the constant -1, not 0"),
+        (with_constant(0.25, 2), "float64", ["normalisation", "boundary"], "the constant 0.25,"),
+        (with_constant(255), "uint8", ["boundary"], "lies the constant 255, not 0"),
+        (limited(with_constant(-1), 0, 1), "float32", ["boundary", "values"], "the constant -1,"),
+        (limited(with_constant(0.5), 0, 1), "float32", ["boundary", "values"], "constant 0.5,"),
+        (limited(with_constant(3), -2, 2), "float32", ["boundary", "values"], "the constant 3,"),
+    ],
+)
+def test_a_constant_beyond_the_ends_is_told(
+    function: Any, dtype: str, codes: list[str], said: str
+) -> None:
+    found = diagnose(function, scale=0.25, dtype=dtype)
+    assert codes_of(found) == codes, found
+    assert any(said in f.message for f in found.findings if f.code == "boundary"), found
+
+
+@pytest.mark.parametrize("boundary", ["zeros", "replicate", "reflect", "circular"])
+def test_limits_alone_are_no_constant_beyond_the_ends(boundary: str) -> None:
+    function = limited(lambda x: aa_ref.downsample(x, 0.25, boundary=boundary), 0, 1)
+    found = diagnose(function, scale=0.25)
+    assert codes_of(found) == [*(["boundary"] if boundary != "zeros" else []), "values"]
+    assert "constant" not in str(found.findings)
+
+
+def lost_by(lost: Any) -> Any:
+    """The last outputs along each axis stay 0; `lost` says how many, of inputs and outputs."""
+
+    def fn(x: Any) -> Any:
+        y = aa_ref.downsample(x, 0.25)
+        for axis in (-2, -1):
+            count = lost(x.shape[axis], y.shape[axis])
+            np.moveaxis(y, axis, -1)[..., y.shape[axis] - count :] = 0
+        return y
+
+    return fn
+
+
+@pytest.mark.parametrize(
+    ("lost", "code", "said"),
+    [
+        (lambda n, m: m - n // 4, "values", "0 where the length is no multiple of 4"),
+        (lambda n, m: m % 2, "values", "outputs behind the last multiple of 2 are 0"),
+        (lambda n, m: m % 8, "values", "outputs behind the last multiple of 8 are 0"),
+        (lambda n, m: 1, "boundary", "at the last end outputs follow no known rule"),
+    ],
+)
+def test_outputs_that_a_loop_leaves_over_are_told(lost: Any, code: str, said: str) -> None:
+    (finding,) = diagnose(lost_by(lost), scale=0.25, layout="HW").findings
+    assert finding.code == code
+    assert said in finding.message
+
+
+def test_another_rule_is_told_beside_outputs_that_a_loop_leaves_over() -> None:
+    def fn(x: Any) -> Any:
+        y = aa_ref.downsample(x, 0.25, boundary="replicate")
+        y[..., y.shape[-1] // 8 * 8 :] = 0
+        return y
+
+    found = diagnose(fn, scale=0.25, layout="HW")
+    assert codes_of(found) == ["boundary", "boundary", "values"], found
+    assert "replicate" in found.findings[0].message

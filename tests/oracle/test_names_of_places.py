@@ -10,7 +10,8 @@ import pytest
 
 import aa_ref
 from aa_ref import oracle
-from aa_ref.oracle.page.planes import planes_of
+from aa_ref.oracle.diagnosis import diagnose
+from aa_ref.oracle.html.images import shown_plane
 from aa_ref.oracle.report import Report
 
 Function = Callable[[Any], Any]
@@ -108,6 +109,27 @@ def test_outputs_that_are_wrong_by_their_place_are_told_and_never_taken_for_coar
     assert "precision=" not in str(report)
     assert "binary digits" not in str(report)
     assert "all others right" in finding.example or "beyond" not in finding.example
+
+
+def tiles(x: Any, scale: float) -> Any:
+    """Repeats the edges of tiles of 64 columns of outputs, and those of the plane along W."""
+    size, rules = int(64 / scale), ("zeros", "replicate")
+    parts = [x[:, k : k + size] for k in range(0, x.shape[1], size)]
+    return np.concatenate([downsample(part, scale, boundary=rules) for part in parts], 1)
+
+
+@pytest.mark.parametrize(("scale", "which"), [(1 / 2, "63 to 64"), (1 / 4, "63 to 65")])
+def test_seams_are_told_once_beside_what_all_outputs_have_wrong(scale: float, which: str) -> None:
+    """At 1/4, right outputs lie on both sides of seams in thin probes, which tell of them, too."""
+    port = partial(tiles, scale=scale)
+    boundary, values = small(port, scale=scale).findings
+    assert (boundary.code, values.code) == ("boundary", "values")
+    assert "along W: the boundary is 'replicate'" in boundary.message
+    assert "wrong by their place" in values.message
+    assert f"outputs {which}, " in values.message
+    assert "of 64) along W, " in values.message
+    alone = diagnose(port, scale=scale, layout="HW").findings
+    assert [f.code for f in alone] == ["boundary", "values"]
 
 
 NOT_BY_PLACE: dict[str, tuple[Function, dict[str, Any], set[str]]] = {
@@ -395,6 +417,20 @@ def filtered_first(g: Any, shape: Any) -> Any:
     return stuffed(downsample(g, (1, 1), sigma=0.5), shape)
 
 
+def filtered(g: Any, shape: Any, sigma: float, radius: int, first: int = 0) -> Any:
+    """Puts gradients from a sample on, and filters them with a Gaussian."""
+    z = np.zeros(shape, g.dtype)
+    places = z[first::2, first::2]
+    places[...] = g[: places.shape[0], : places.shape[1]]
+    i = np.arange(-radius, radius + 1)
+    taps = np.exp(-(i**2) / (2 * sigma**2))
+    taps = (taps / taps.sum()).astype(g.dtype)
+    for axis, n in enumerate(shape):
+        wide = np.pad(z, [(radius, radius) if a == axis else (0, 0) for a in range(2)])
+        z = sum(t * wide.take(range(k, k + n), axis) for k, t in enumerate(taps))
+    return z
+
+
 def without_tail(g: Any, shape: Any) -> Any:
     z = transpose(g, shape)
     z[2 * g.shape[0] - 1 :] = 0
@@ -424,6 +460,25 @@ ADJOINTS: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "a shorter one": (
         lambda g, s: transpose(g, s)[: 2 * g.shape[0] - 1, : 2 * g.shape[1] - 1],
         "; what comes of it is right, and the tail is lost",
+    ),
+    "shifted": (
+        lambda g, s: filtered(g, s, 0.5, 2, first=1),
+        "puts each gradient 1 input sample after its output's centre along H and W, and it is not",
+    ),
+    "wider": (
+        lambda g, s: filtered(g, s, 1, 4),
+        "filters with sigma 1 and radius 4 along H and W, not with sigma 0.5 and radius 2, and",
+    ),
+    "cut": (
+        lambda g, s: filtered(g, s, 0.5, 1), "filters with radius 1 along H and W, not 2, and it is"
+    ),
+    "shifted, cut, multiplied": (
+        lambda g, s: filtered(g, s, 0.5, 1, first=1) * 3,
+        "along H and W and filters with radius 1 along H and W, not 2 and is multiplied by 3, and",
+    ),
+    "coarse": (
+        lambda g, s: transpose(g, s).astype(np.float16).astype(g.dtype),
+        "of the largest: it rounds coarsely, and",
     ),
     "no last gradient": (without_last, "is wrong at samples from "),
     "reflected": (
@@ -461,7 +516,7 @@ def test_the_page_draws_a_probe_that_fails() -> None:
     assert report.evidence is not None
     shown = report.evidence.pictures[-1]
     assert shown.comparison.grade == "fails"
-    planes = planes_of(shown, report.evidence.terms)
+    planes = shown_plane(shown, report.evidence.terms)
     assert planes is not None
     assert (np.abs(planes.errors) > 1).sum() >= 4
     page = report.to_html()

@@ -5,8 +5,10 @@ import io
 import math
 import re
 from base64 import b64decode
+from fractions import Fraction
 from functools import partial
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -17,19 +19,26 @@ from PIL import Image
 
 import aa_ref
 from aa_ref import oracle
-from aa_ref.oracle.evidence import Case
-from aa_ref.oracle.page.charts import response
-from aa_ref.oracle.page.colours import NO_ANSWER, NO_NUMBER, error_scale, grey_scale
-from aa_ref.oracle.page.markup import Markup, number, tag
-from aa_ref.oracle.page.measured import taps_along
-from aa_ref.oracle.page.pictures import picture_section
-from aa_ref.oracle.page.planes import planes_of
-from aa_ref.oracle.page.png import data_uri
-from aa_ref.oracle.page.style import STYLE
-from aa_ref.oracle.probes import Probe
+from aa_ref.oracle.answers import Case
+from aa_ref.oracle.calling import Question
+from aa_ref.oracle.conventions import CONVENTIONS, Extent, Match
+from aa_ref.oracle.html.charts import response, taps_along
+from aa_ref.oracle.html.images import (
+    NO_ANSWER,
+    NO_NUMBER,
+    data_uri,
+    error_scale,
+    grey_scale,
+    picture_section,
+    shown_plane,
+)
+from aa_ref.oracle.html.markup import Markup, number, tag
+from aa_ref.oracle.probes import Probe, patterns
 from aa_ref.oracle.terms import as_terms
+from aa_ref.oracle.verdict import Evidence
 
 downsample = partial(aa_ref.downsample, backend="numpy")
+STYLE = (files("aa_ref.oracle.html") / "style.css").read_text("utf-8")
 
 
 def right(x):
@@ -200,7 +209,7 @@ def test_whatever_is_said_is_text(reports):
     finding = oracle.Finding("values", HOSTILE, HOSTILE, HOSTILE)
     report = dataclasses.replace(
         reports("reflecting"), name=HOSTILE, terms_in_words=HOSTILE, findings=(finding,),
-        suspicions=(HOSTILE,), notes=(HOSTILE,), convention=HOSTILE,
+        suspicions=(HOSTILE,), notes=(HOSTILE,), match=Match(CONVENTIONS[0], Extent.WHOLE, HOSTILE),
     )  # fmt: skip
     page = report.to_html()
     page.encode("utf-8")
@@ -357,7 +366,7 @@ def test_planes_hold_the_worst_error():
 
     report = oracle.check(wrong, 0.5, layout="DCHW", channels=2)
     (case,) = [c for c in report.evidence.pictures if c.probe.kind == "picture"]
-    planes = planes_of(case, report.evidence.terms)
+    planes = shown_plane(case, report.evidence.terms)
     assert case.comparison.where == (1, 1, 1, 0)
     assert planes.which == "D = 1, C = 1"
     assert (planes.letters, planes.worst) == ("HW", (1, 0))
@@ -369,16 +378,13 @@ def test_planes_hold_the_worst_error():
 
 def test_of_a_large_plane_a_part_is_drawn():
     """About the worst error, as many samples as make a page of less than a megabyte."""
-    terms = as_terms(
-        0.5, layout="HW", dtype="float32", precision=None, form="any", taps="recomputed",
-        sigma=None, boundary="zeros", sampling="slice",
-    )  # fmt: skip
+    terms = as_terms(0.5, layout="HW")
     x = np.random.default_rng(0).random((900, 410), dtype=np.float32)
     y = right(x)
     y[440, 3] += 1
     comparison = terms.compare(y, x, terms.plan(x.shape), "forward")
-    case = Case(Probe("large", "large", x, "random"), y, comparison)
-    planes = planes_of(case, terms)
+    case = Case(Probe("large", "large", x, "random"), Question("forward", x), y, [], y, comparison)
+    planes = shown_plane(case, terms)
     assert planes.part == (
         "Drawn are outputs 322 to 449 of 450 along H, 1 of 2 inputs along H, outputs 0 to 127 of "
         "205 along W, 1 of 2 inputs along W."
@@ -398,12 +404,48 @@ def test_code_that_is_long_is_not_on_the_page(reports):
     page = dataclasses.replace(report, findings=(finding,)).to_html()
     assert "1,000,000 letters; --json writes it" in page
     assert len(page) < 250_000
+    several = [dataclasses.replace(finding, snippet=letter * 50_000) for letter in "abcdcba"]
+    page = dataclasses.replace(report, findings=tuple(several)).to_html()
+    assert all(letter * 50_000 in page for letter in "abc")
+    assert page.count("50,000 letters; --json writes it") == 1
+    assert all(f"The example of {k} shows this" in page for k in (1, 2, 3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+@pytest.mark.parametrize("scale", [Fraction(1, 100), Fraction(1, 128)])
+def test_pages_at_small_scales_stay_below_a_megabyte(reports, scale, dtype):
+    """With as much on them as there can be: all taps, two large pictures of noise, long code."""
+    terms = as_terms(
+        scale, layout="HW", dtype=dtype, precision=None, form="any", taps="recomputed",
+        sigma=None, boundary="zeros", sampling="slice",
+    )  # fmt: skip
+    x = patterns.random((1300, 600), dtype, 3).astype(dtype)
+    y = aa_ref.downsample(x, scale, backend="numpy", boundary="reflect")
+    comparison = terms.compare(y, x, terms.plan(x.shape), "forward")
+    case = Case(Probe("noise", "noise", x, "random"), Question("forward", x), y, [], y, comparison)
+    report, noise = reports("boxes"), np.random.default_rng(1)
+    recovered = {}
+    for letter in "HW":
+        taps = noise.random(2 * terms.plan(x.shape).axes[0].radius + 31)
+        recovered[letter] = {
+            **report.recovered[letter], "taps": taps.tolist(), "first_tap_at": -len(taps) / 2
+        }  # fmt: skip
+    first = report.findings[0]
+    findings = [dataclasses.replace(first, snippet=f"&{k}" * 9_000) for k in range(9)]
+    large = dataclasses.replace(
+        report, findings=tuple(findings), evidence=Evidence(terms, (), (case, case)),
+        recovered=recovered,
+    )  # fmt: skip
+    page = large.to_html()
+    assert page.count("<polyline") == 4
+    assert 300_000 < len(page.encode()) <= 1_000_000
+    assert len(large.text(60).splitlines()) <= 60
 
 
 def test_what_is_not_answered_is_grey(reports):
     report = reports("late")
     case = report.evidence.pictures[0]
-    planes = planes_of(case, report.evidence.terms)
+    planes = shown_plane(case, report.evidence.terms)
     assert planes.unanswered[:, -1].all()
     assert not planes.unanswered[:, :-1].any()
     page = report.to_html()
@@ -491,7 +533,7 @@ def test_a_browser_shows_it_and_asks_for_nothing(reports, tmp_path, name, width,
     colours = set(np.unique(shown).tolist())
     for variable in ("true", "seen", "ink"):  # drawn, and in the colours of a light screen
         assert int(re.search(rf"--{variable}: #([0-9a-f]{{6}})", STYLE)[1], 16) in colours
-    planes = planes_of(report.evidence.pictures[0], report.evidence.terms)
+    planes = shown_plane(report.evidence.pictures[0], report.evidence.terms)
     drawn = error_scale(planes.errors).pixels(planes.errors)[~planes.unanswered]
     assert {int.from_bytes(pixel.tobytes(), "big") for pixel in drawn} <= colours
     blank = shown == shown[0, 0]

@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import aa_ref
-from aa_ref.oracle import patterns
-from aa_ref.oracle.arrangements import ARRANGEMENTS
+from aa_ref.oracle.calling.layouts import ARRANGEMENTS, as_layout
 from aa_ref.oracle.errors import LayoutError
-from aa_ref.oracle.layouts import as_layout
-from aa_ref.oracle.probes import KINDS, large_probes, probes
+from aa_ref.oracle.probes import KINDS, large_probes, patterns, probes
+from aa_ref.oracle.terms import as_terms
 
 LAYOUTS = ("NCHW", "NHWC", "CHW", "HWC", "HW", "NCDHW", "NCL", "L", "DHWC", "CNHW", "HCW")
 QUESTIONS = [
@@ -33,13 +31,9 @@ by_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: "-".j
 
 def asked(layout, scale, dtype, sampling, **options):
     """The layout, how to plan in it, and its probes."""
-    found = as_layout(layout)
-
-    def plan_for(shape):
-        return aa_ref.plan(shape, scale, input_dtype=dtype, axes=found.axes, sampling=sampling)
-
-    made = [m for make in (probes, large_probes) for m in make(found, dtype, plan_for, **options)]
-    return found, plan_for, made
+    terms = as_terms(scale, layout=layout, dtype=dtype, sampling=sampling)
+    made = [m for make in (probes, large_probes) for m in make(terms, **options)]
+    return terms.layout, terms.plan, made
 
 
 @by_question

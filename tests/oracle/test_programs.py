@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from aa_ref import oracle
-from aa_ref.oracle.calls import Question
+from aa_ref.oracle.calling import Question
+from aa_ref.oracle.calling.programs import ByPrograms, Program
 from aa_ref.oracle.errors import OracleError
-from aa_ref.oracle.programs import ByPrograms, Program
 
 TYPES = ("float64", "float32", "float16", "bfloat16", "uint8", "uint16")
 

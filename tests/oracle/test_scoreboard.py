@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import aa_ref
+from aa_ref.oracle.conventions import CONVENTIONS, Extent, Match
 from aa_ref.oracle.errors import OracleError
 from aa_ref.oracle.scoreboard import (
     GENERATED,
@@ -18,12 +20,12 @@ from aa_ref.oracle.scoreboard import (
     page_of,
     rows_of,
     summary_of,
-    table,
 )  # fmt: skip
+from aa_ref.peers import LIBRARIES, SAME, Library
 
 PAGE = Path(aa_ref.__file__).parents[1] / "docs" / "scoreboard.md"
 VERDICTS = ("same bits", "within the bound", "differs", "not offered", "not available")
-ABSENT = Peer("somebody's", "absent", "f(x)", "own:numpy")
+ABSENT = Peer("somebody's", "absent", "f(x)", SAME, "own:backend", {"name": "numpy"})
 
 
 def tables(page):
@@ -44,7 +46,7 @@ def board():
     pytest.importorskip("PIL", reason="Pillow is one of the peers")
     peers = [*chosen(["aa_ref numpy", "pillow reduce"]), ABSENT]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(table.LIBRARIES, "absent", table.Library("a_module_that_is_not_there"))
+        patch.setitem(LIBRARIES, "absent", Library("absent", "", "a_module_that_is_not_there"))
         return summary_of(list(rows_of(peers, [0.5])))
 
 
@@ -52,10 +54,26 @@ def test_verdicts(board):
     ours, reduce, absent = board.rows
     assert (ours.verdict, ours.convention.name, ours.codes) == ("same bits", "slice (2020)", ())
     assert (reduce.verdict, reduce.convention.name) == ("differs", "Pillow reduce")
+    assert reduce.report.match.extent == Extent.WHOLE
     assert {"sigma"} <= set(reduce.codes)
     assert absent.verdict == "not installed"
     assert "a_module_that_is_not_there" in absent.details
     assert absent.convention is None
+
+
+@pytest.mark.parametrize(
+    ("extent", "follows"),
+    [
+        (Extent.WHOLE, "Pillow BOX"),
+        (Extent.INNER, "Pillow BOX, clear of the ends"),
+        (Extent.FILTER, "Pillow BOX, but for the size"),
+    ],
+)
+def test_how_far_a_convention_is_followed(board, extent, follows):
+    (convention,) = [c for c in CONVENTIONS if c.name == "Pillow BOX"]
+    reduce = board.rows[1]
+    report = replace(reduce.report, match=Match(convention, extent, "whatever is *said*"))
+    assert replace(reduce, report=report).follows == follows
 
 
 def test_page(board):

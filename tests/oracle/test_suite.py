@@ -10,8 +10,8 @@ import pytest
 
 import aa_ref
 from aa_ref import oracle
+from aa_ref.oracle.checking import PROPERTIES
 from aa_ref.oracle.findings import CODES
-from aa_ref.oracle.suites import PROPERTIES
 
 
 @pytest.fixture

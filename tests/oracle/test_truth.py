@@ -15,7 +15,7 @@ from hypothesis import given
 
 import aa_ref
 from aa_ref.oracle.errors import OracleError
-from aa_ref.oracle.truth import truth
+from aa_ref.oracle.numerics.truth import truth
 
 FOLDER = Path(__file__).parent.parent / "data" / "golden"
 CASES = json.loads((FOLDER / "manifest.json").read_text("utf-8"))

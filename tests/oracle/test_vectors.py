@@ -16,12 +16,18 @@ from support import BFLOAT16, TYPES, assert_same_bits, numpy_type
 import aa_ref
 from aa_ref.arrays import Source
 from aa_ref.dtypes import STORAGE, widen
-from aa_ref.oracle.bounds import bound
-from aa_ref.oracle.truth import truth
-from aa_ref.oracle.vectors import VectorsError, judge_vectors, write_vectors, writing
+from aa_ref.oracle import vectors
+from aa_ref.oracle.numerics.bounds import bound
+from aa_ref.oracle.numerics.truth import truth
+from aa_ref.oracle.vectors import VectorsError, judge_vectors, write_vectors
 from aa_ref.oracle.vectors.cases import CASES
-from aa_ref.oracle.vectors.npy import decode_npy, encode_npy
-from aa_ref.oracle.vectors.safetensors import Tensor, decode_safetensors, encode_safetensors
+from aa_ref.oracle.vectors.files import (
+    Tensor,
+    decode_npy,
+    decode_safetensors,
+    encode_npy,
+    encode_safetensors,
+)
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "vectors.schema.json"
 RESULTS = ("y", "gx")
@@ -356,7 +362,7 @@ def test_writing_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(writing, "encode_safetensors", fail)
+    monkeypatch.setattr(vectors, "encode_safetensors", fail)
     with pytest.raises((VectorsError, KeyboardInterrupt)) as caught:
         write_vectors(tmp_path / "new", FEW[:1])
     if isinstance(error, OSError):

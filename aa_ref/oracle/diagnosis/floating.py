@@ -8,46 +8,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import patterns
-from ..edges import bordered_row
-from ..precisions import FORMATS, as_precision
-from .accuracy import Accuracy
-from .axes import AxisStudy
-from .further import Further
-from .grain import judge_grain
-from .impulses import Response, Where, amid_of, ask_axes, ask_axis
-from .inquiry import Inquiry
-from .likeness import asked_of, convention_of, convention_of_nan, likeness_of
-from .linearity import read_cut, superposes
-from .mixing import mixing
-from .overall import answers_to_nothing, judge_rest, judge_sum, total_gain
+from ..convention_parts import bordered_row
+from ..conventions import Match
+from ..findings import counted
+from ..numerics.formats import FORMATS, as_precision
+from ..probes import patterns
+from .axis_faults import study_axis
+from .blackbox import AxisFault, BlackBox, Inquiry, central_sample
+from .estimate import AxisStudy
+from .impulse_response import ImpulseResponse, OtherLengths, Where, ask_axes, ask_axis
+from .known_implementations import as_asked, asked_of, convention_of, convention_of_nan, likeness_of
+from .nonlinearity import Granularity, find_clipping, granularity_of, stray_numbers, superposes
+from .planes import answers_to_nothing, ask_repeatedly, constants_beyond, mixed_planes
 from .rounding_reach import adds_up, ask_rounding_reach, is_right_but_for_rounding
-from .specials import specials
-from .studying import study_axis
-from .twice import ask_twice
+from .seams import words_of_seams
+from .tap_models import Accuracy
 
 __all__ = ["Floating"]
 
 Values = NDArray[np.float64]
 
 _ATTEMPTS: tuple[tuple[int, Where], ...] = (
-    (1, "amid"), (2, "amid"), (2, "start"), (2, "everywhere"), (4, "amid"), (4, "everywhere"),
-    (8, "amid"), (16, "amid"),
+    (1, "middle"), (2, "middle"), (2, "start"), (2, "everywhere"), (4, "middle"), (4, "everywhere"),
+    (8, "middle"), (16, "middle"),
 )  # fmt: skip
 """How long axes are, and where impulses lie, until every axis shows outputs clear of its ends."""
 
+_COARSEST = 4 * FORMATS["bfloat16"].unit
+"""What weights may be off by where numbers are coarse, and nothing tells how much."""
+
 
 class Floating:
-    """What the results are, asked in an order that lets each step rely on those before.
+    """Asks what the results are, in an order that lets each step rely on those before.
 
-    Attributes
-    ----------
-    recovered : dict
-        What has been measured of all axes together: ``gain``, ``astray``.
-    convention : str or None
-        A known implementation that gives no numbers.
-    linear : bool
-        Whether answers are those of a linear map, as far as has been seen.
+    `match` is a known implementation that gives no numbers; `linear` says whether answers are those
+    of a linear map, as far as has been seen; `zeros_are_cut` that zeros' answer is cut at the ends.
     """
 
     def __init__(self, q: Inquiry) -> None:
@@ -59,105 +54,108 @@ class Floating:
         )  # fmt: skip
         self.accuracy = q.accuracy
         self.noise = 0.0
-        self.responses: list[Response] = []
+        self.coarse = _COARSEST
+        self.responses: list[ImpulseResponse] = []
         self.studies: list[AxisStudy] = []
         self.recovered: dict[str, Any] = {}
-        self.convention: str | None = None
+        self.match: Match | None = None
         self.linear = True
+        self.zeros_are_cut = False
 
     def ask(self) -> list[AxisStudy]:
-        """What is known of each axis; nothing where answers do not tell."""
-        q = self.q
-        if not self._ask_crudely():
+        """Study each axis; none where answers do not tell."""
+        q, place = self.q, central_sample(self.q.lengths, self.q.reach)
+        added = self._ask_crudely()
+        if added is None:
             return []
-        place, stepped = amid_of(q.lengths, q.reach), False
-        shifted = q.has("values", "boundary")
-        cut = read_cut(q.subject, q.lengths, place, self.accuracy)
+        cut = find_clipping(q.subject, q.lengths, place, self.accuracy)
         if cut is not None:
             q.fault("values", cut.words)
             (q.subject.low, q.subject.high), self.linear = cut.inputs, False
-            if shifted:
+            if any(fault.code == "values" for fault in added):
                 return []
-        if not shifted:
-            grain = judge_grain(q.subject, q.lengths, place, self.digits)
-            stepped = grain.stepped
-            if grain.words:
-                words = "; what else may be wrong is hidden by these" if cut and stepped else ""
-                q.fault("precision", grain.words + words)
-            if cut and stepped:
+        held = Granularity("", self.digits)
+        if not added:
+            held = granularity_of(q.subject, q.lengths, place, self.digits)
+            hidden = "; what else may be wrong is hidden by these" if cut and held.stepped else ""
+            if held.words:
+                q.fault("precision", held.words + hidden)
+            if hidden:
                 return []
-            if grain.digits < self.digits:
-                self.accuracy = self.accuracy.coarser(grain.digits)
-        if cut is None and not q.has("precision") and not self._ask_rounding():
-            return []
+            beyond = constants_beyond(q, q.lengths) if cut else []
+            q.faults += beyond
+            self.zeros_are_cut = bool(beyond)
+        coarse, fine = bool(held.words), held.digits == held.results
+        if held.digits < self.digits:
+            self.accuracy = self.accuracy.coarser(held.digits, throughout=fine)
+            self.coarse = 4 * 2.0 ** (1 - held.digits)
+        if cut is None and (not coarse or fine):
+            reach, all_is_told = self._ask_rounding()
+            if all_is_told:
+                return []
+            coarse = coarse or reach
         # Above what is added to results, and above steps that they come in; or, in a narrow
         # range, so that small taps are no subnormal numbers.
-        narrow = q.terms.dtype == "float16" or (q.has("precision") and not stepped)
-        amplitude = 2.0**10 if narrow else 2.0**40 if shifted or stepped else 1.0
+        narrow = q.terms.dtype == "float16" or (coarse and not held.stepped)
+        amplitude = 2.0**10 if narrow else 2.0**40 if added or held.stepped else 1.0
         amplitude = q.subject.within(amplitude)
         if not superposes(q.subject, q.lengths, place, amplitude, self.accuracy):
             self.linear = False
-            q.fault(
-                "values",
-                "it is not linear: two impulses do not get the sum of what each gets",
-            )
+            words = "it is not linear: two impulses do not get the sum of what each gets"
+            q.fault("values", words)
         elif not self._ask_impulses(amplitude):
             q.fault("values", "answers to single impulses show no filter")
+        for study in self.studies if cut is not None and q.has("boundary") else []:
+            study.faults.append(AxisFault("boundary", "", ("boundary",)))  # told by zeros' answer
         return self.studies
 
-    def _ask_rounding(self) -> bool:
-        """Whether there is more to be found than rounding errors that reach too far."""
-        reach = ask_rounding_reach(self.q)
+    def _ask_rounding(self) -> tuple[bool, bool]:
+        """Tell whether rounding errors that reach too far are a fault, and whether the only one."""
+        reach = ask_rounding_reach(self.q, self.accuracy)
         if reach is None:
-            return True
+            return False, False
         right = is_right_but_for_rounding(self.q, reach)
-        if not right and not adds_up(self.q):
-            return True
-        if not right and reach.extent == "within":
-            return True
+        if not right and (reach.extent == "within" or not adds_up(self.q)):
+            return False, False
         self.recovered["rounding_reaches"] = reach.extent
         self.noise = reach.size + self.accuracy.unit
         self.accuracy = self.accuracy.noisy(self.noise)
         if self.q.terms.form == "fft":
-            return True
+            return False, False
         self.q.fault("precision", reach.words)
-        return not right
+        return True, right
 
-    def _ask_crudely(self) -> bool:
-        """Whether there are numbers to be studied."""
+    def _ask_crudely(self) -> list[AxisFault] | None:
+        """Return what is added to all results; None if there are no numbers to be studied."""
         q = self.q
-        y = self._ask_twice()
+        noise = 64 * patterns.noise((1, q.subject.channels, *q.lengths), 3)
+        y = ask_repeatedly(q, noise)
         if y is None or q.has("unstable", "values"):
-            return False
+            return None
         if 0 in y.shape[:2]:
             q.fault("channels", f"{y.shape[0]} batch entries of {y.shape[1]} channels come out")
-            return False
+            return None
         if not np.any(y) or np.isinf(y).all():
             what = "are infinite" if y.any() else "are zero" if y.size else "hold nothing"
             q.fault("values", f"all results {what}")
-            return False
-        middling = tuple(a.middling + k for k, a in enumerate(q.reach))
-        middling = q.terms.accepts.nearest(middling)
-        for words in mixing(q.subject, middling, self.accuracy, q.counts):
+            return None
+        short = q.terms.accepts.nearest(tuple(a.middling + k for k, a in enumerate(q.reach)))
+        for words in mixed_planes(q.subject, short, self.accuracy, q.counts):
             q.fault("channels", words)
             q.subject.batches = False
-        q.faults += answers_to_nothing(q.subject, q.lengths)
-        if q.has("nan"):
+        added = answers_to_nothing(q, q.lengths)
+        q.faults += added
+        if any(fault.code == "nan" for fault in added):
             scales = {float(q.axis_plan(k, a.least).scale) for k, a in enumerate(q.reach)}
-            self.convention = convention_of_nan(min(scales))
-            return False
-        return True
-
-    def _ask_twice(self) -> NDArray[np.float64] | None:
-        """The answer to noise; the same question again gets the same answer."""
-        x = 64 * patterns.noise((1, self.q.subject.channels, *self.q.lengths), 3)
-        return ask_twice(self.q, x)
+            self.match = convention_of_nan(min(scales))
+            return None
+        return added
 
     def _ask_impulses(self, amplitude: float) -> bool:
-        """Answers along every axis, with longer axes where shorter ones leave too much open."""
+        """Study answers along every axis, longer ones where shorter ones leave too much open."""
         q = self.q
         for times, where in _ATTEMPTS:
-            if self.studies and (where != "amid" or times > 4):
+            if self.studies and (where != "middle" or times > 4):
                 continue  # there are answers, and longer axes did not change them
             answers = ask_axes(q.subject, q.reach, self.accuracy, amplitude, times, where)
             responses = [r for r in answers if r is not None]
@@ -166,7 +164,7 @@ class Floating:
             found = [
                 study_axis(
                     r.matrix, q.axis_plan(k, r.matrix.shape[1]), self._accuracy_of(r, amplitude),
-                    self._further(k, r, amplitude, times), self._crossing(k, r),
+                    self._other_lengths(k, r, amplitude, times), self._crossing(k, r),
                 )
                 for k, r in enumerate(responses)
             ]  # fmt: skip
@@ -179,13 +177,15 @@ class Floating:
                 break
         return bool(self.studies)
 
-    def _crossing(self, axis: int, r: Response) -> float:
+    def _crossing(self, axis: int, r: ImpulseResponse) -> float:
         """Return the expected tap of the other axes together where their middles cross a line."""
         others = [self.q.axis_plan(k, n) for k, n in enumerate(r.lengths) if k != axis]
-        return math.prod(float(a.taps.max()) for a in others) if r.where == "amid" else 1.0
+        return math.prod(float(a.taps.max()) for a in others) if r.where == "middle" else 1.0
 
-    def _further(self, axis: int, first: Response, amplitude: float, times: int) -> Further:
-        """Questions about an axis that has answered already."""
+    def _other_lengths(
+        self, axis: int, first: ImpulseResponse, amplitude: float, times: int
+    ) -> OtherLengths:
+        """Return the questions about other lengths of an axis that has answered already."""
         q = self.q
 
         def ask(lengths: tuple[int, ...]) -> Values | None:
@@ -196,10 +196,10 @@ class Floating:
             return None if found is None else found.matrix
 
         plan_for = partial(q.axis_plan, axis)
-        return Further(q.subject, q.reach, axis, plan_for, times, first.lengths, ask)
+        return OtherLengths(q.subject, q.reach, axis, plan_for, times, first.lengths, ask)
 
-    def _accuracy_of(self, response: Response, amplitude: float) -> Accuracy:
-        """The limits for one axis' answers."""
+    def _accuracy_of(self, response: ImpulseResponse, amplitude: float) -> Accuracy:
+        """Return the limits for one axis' answers."""
         accuracy = self.accuracy
         if response.where == "everywhere":
             accuracy = accuracy.summed(max(response.lengths))
@@ -208,40 +208,53 @@ class Floating:
         return accuracy.off(held.smallest / float(least) if least < held.normal else 0.0)
 
     def conclude(self) -> None:
-        """What concerns all axes together, once each has been judged for itself."""
+        """Judge what concerns all axes together, once each has been judged for itself."""
         if not self.studies:
             return
         q, studies = self.q, self.studies
-        gain, terms = total_gain(q.subject, self.responses, studies)
+        gain, terms = _total_gain(q.subject, self.responses, studies)
         self.recovered["gain"] = gain
-        fault, coarse = None, q.has("precision")
         if self.noise:
-            q.note(judge_sum(gain, q.accuracy.off(64 * self.noise), False))
+            q.note(_judge_sum(gain, q.accuracy.off(64 * self.noise)))
         else:
-            if not coarse:
-                fault, linear = judge_rest(q.subject, studies, gain, self.accuracy)
-                self.linear = self.linear and linear
-                coarse = fault is not None and fault.code == "precision"
-            q.note(judge_sum(gain, self.accuracy.summed(terms), coarse))
+            fault, coarse = None, self.coarse
+            if not q.has("precision"):
+                if not self.zeros_are_cut:
+                    fault, linear = _judge_rest(q.subject, studies, gain, self.accuracy)
+                    self.linear = self.linear and linear
+                coarse = _COARSEST if fault is not None and fault.code == "precision" else 0.0
+            elif any(s.blames("precision") for s in studies):
+                coarse = _COARSEST
+            q.note(_judge_sum(gain, q.accuracy.summed(terms), coarse))
             q.note(fault)
+            self._ask_long_axes(gain)
         spread = q.terms.form == "fft" or "rounding_reaches" in self.recovered
         if not q.has("values", "channels") and not spread:
-            found = specials(q.subject, [_reads(s) for s in studies])
+            found = stray_numbers(q.subject, [_reads(s) for s in studies])
             if any(s.blames("precision") for s in studies):  # infinity times zero is NaN
                 found = [astray for astray in found if "infinity" not in astray.words]
             for astray in found[:1]:
                 q.fault("nan", astray.words)
                 self.recovered["astray"] = {"what": astray.name, "lost": astray.lost}
 
-    def named(self, counts: Sequence[Sequence[tuple[int, int]]], faultless: bool) -> str | None:
-        """The known implementation that the answers are those of."""
+    def _ask_long_axes(self, gain: float) -> None:
+        """Tell where a map that explains all of small planes does not hold on longer ones."""
+        q = self.q
+        if not self.linear or q.has("values", "channels", "precision"):
+            return
+        if seams := words_of_seams(q, self.studies, gain, self.accuracy):
+            q.fault("values", seams)
+            self.recovered["seams"] = seams
+
+    def named(self, counts: Sequence[Sequence[tuple[int, int]]], faultless: bool) -> Match | None:
+        """Name the known implementation that the answers are those of."""
         if not self.studies or not self.linear:
-            return self.convention
+            return self.match
         likeness = likeness_of(self.studies, counts, self.accuracy)
         scales = [float(s.plan.scale) for s in self.studies]
         return convention_of(
             scales, likeness, asked=asked_of(self.q.lengths, self.q.axis_plan, counts),
-            as_asked=self.q.as_asked(self.studies), faultless=faultless,
+            as_asked=as_asked(self.q, self.studies), faultless=faultless,
         )  # fmt: skip
 
 
@@ -255,3 +268,131 @@ def _reads(study: AxisStudy) -> NDArray[np.bool_]:
         if len(rows) == len(reads):
             reads |= np.array(rows) != 0
     return reads
+
+
+def _total_gain(
+    subject: BlackBox, responses: Sequence[ImpulseResponse], studies: Sequence[AxisStudy]
+) -> tuple[float, int]:
+    """Return the sum of all weights of an inner output, and how many terms were summed for it.
+
+    Each line of answers is the taps of its axis times one weight of every other axis; where lines
+    cross, the answer is the product of one weight of each: so no sum is the implementation's own.
+    Lines of impulses have seen all other weights. If lines come from different planes, the answer
+    to ones everywhere tells instead.
+    """
+    first, count = responses[0], len(responses)
+    if count == 1 or first.where == "everywhere":
+        return studies[0].rows.total, max(first.lengths)
+    crossing = float(first.matrix[responses[1].line[0], responses[1].at[0]])
+    if all(r.lengths == first.lengths for r in responses) and crossing:
+        return math.prod(s.rows.total for s in studies) / crossing ** (count - 1), 1
+    lengths = tuple(r.lengths[k] for k, r in enumerate(responses))
+    y = subject.plane(np.ones(lengths))
+    gain = math.nan if y is None else float(y[tuple(m // 2 for m in y.shape)])
+    return gain, math.prod(len(s.rows.taps) for s in studies)
+
+
+def _judge_sum(gain: float, accuracy: Accuracy, coarse: float = 0.0) -> AxisFault | None:
+    """Judge whether the weights sum to 1, to within the errors of recovering them.
+
+    ``coarse`` is what they may be off by where numbers are coarser than they should be.
+    """
+    limit = max(accuracy.sum(), coarse)
+    if math.isnan(gain) or abs(gain - 1) <= limit:
+        return None
+    return AxisFault("normalisation", f"the weights of an output sum to {gain:.8g}, not 1")
+
+
+def _judge_rest(
+    subject: BlackBox, studies: Sequence[AxisStudy], gain: float, accuracy: Accuracy
+) -> tuple[AxisFault | None, bool]:
+    """Judge whether the recovered map explains the answers to random samples, small and large.
+
+    And whether answers are those of some linear map.
+
+    If it does not, either numbers are held more coarsely, or something else goes on than a sum of
+    products. The two differ in that rounding does not commute with sums, another map does, and
+    what is no map at all does not commute with signs and powers of two.
+    """
+    lengths = tuple(s.plan.length for s in studies)
+    x = subject.noise(lengths, 9)
+    z = subject.plane(np.zeros(lengths))
+    if z is None:
+        return None, True
+    weights = math.prod(len(s.rows.taps) for s in studies)
+    worst = 0.0
+    for factor in (1.0, 1 / 64 if subject.is_cut else 64.0):
+        y = subject.plane(factor * x)
+        if y is None or y.shape != tuple(len(s.rows.matrix) for s in studies):
+            return None, True
+        model = _applied(gain, [s.observed for s in studies], factor * x)
+        size = _sizes(gain, studies, factor * x)
+        with np.errstate(all="ignore"):
+            error = np.where(size > 0, np.abs(y - z - model) / (size + np.abs(z)), 0.0)
+        worst = max(worst, float(np.nan_to_num(error, nan=np.inf).max()))
+    if worst <= accuracy.random(weights):
+        return None, True
+    words = f"on random samples the error is up to {worst:.2g} of the sum of absolute terms"
+    why = "" if subject.is_cut else _why_not_linear(subject, x, z)
+    if why:
+        return AxisFault("values", f"{words}: {why}"), False
+    # Errors of rounding come again with sums; those of another map do not.
+    if _is_additive(subject, studies, gain, x, z, min(accuracy.random(weights), worst / 8)):
+        words += ": no filter along each axis in turn does this, though it is linear"
+        return AxisFault("values", words), True
+    digits = counted(max(int(-math.log2(worst)), 0), "binary digit")
+    return AxisFault("precision", f"{words}, as if {digits} were kept"), True
+
+
+def _why_not_linear(subject: BlackBox, x: Values, z: Values) -> str:
+    """Say what happens to signs and powers of two, which go through sums of any precision.
+
+    The coarsest format's error is allowed for, twice: once for each of the answers.
+    """
+    y, many = subject.plane(x), subject.plane(64 * x)
+    other = subject.plane(-x)
+    if y is None or many is None or other is None:
+        return "it is not linear: it refuses some values"
+    limit = 2 * FORMATS["bfloat16"].unit * float(np.abs(y).max() + np.abs(z).max())
+    if np.any(np.abs(other - z + (y - z)) > limit):
+        return "it is not linear: the negative input does not give the negative result"
+    if np.any(np.abs(many - z - 64 * (y - z)) > 64 * limit):
+        return "it is not linear: 64 times the input does not give 64 times the result"
+    return ""
+
+
+def _applied(gain: float, matrices: Sequence[Values], x: Values) -> Values:
+    """Return what the recovered map makes of samples."""
+    y = gain * x
+    for k, matrix in enumerate(matrices):
+        y = np.moveaxis(np.tensordot(matrix, y, (1, k)), 0, k)
+    return y
+
+
+def _sizes(gain: float, studies: Sequence[AxisStudy], x: Values) -> Values:
+    """Return the sums of absolute terms."""
+    return _applied(abs(gain), [np.abs(s.observed) for s in studies], np.abs(x))
+
+
+def _is_additive(
+    subject: BlackBox,
+    studies: Sequence[AxisStudy],
+    gain: float,
+    x: Values,
+    z: Values,
+    relative: float,
+) -> bool:
+    """Tell whether the answer to a sum is the sum of the answers, within rounding.
+
+    Each of the three may be off by that, relative to its sum of absolute terms.
+    """
+    other = x[tuple(slice(None, None, -1) for _ in x.shape)]
+    half = x / 2  # and the sum is within what numbers may be
+    both = subject.holds(half + other / 2)
+    other = both - half
+    answers = [subject.plane(v) for v in (half, other, both)]
+    if any(y is None for y in answers):
+        return False
+    a, b, c = (y - z for y in answers if y is not None)
+    size = sum(_sizes(gain, studies, v) for v in (half, other, both))
+    return bool(np.all(np.abs(c - a - b) <= relative * size))

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...backends import get_backend
-from ..precisions import FORMATS
-from .impulses import amid_of
-from .inquiry import Inquiry
+from ..numerics.formats import FORMATS
+from .blackbox import Inquiry, central_sample, impulses
+from .tap_models import Accuracy
 
 __all__ = ["RoundingReach", "adds_up", "ask_rounding_reach", "is_right_but_for_rounding"]
 
@@ -43,29 +43,18 @@ _EXCESS = 4.0
 
 @dataclass(frozen=True)
 class RoundingReach:
-    """How far errors reach that are too large for the samples read.
+    """Says how far errors reach that are too large for the samples read."""
 
-    Attributes
-    ----------
-    extent : {"everywhere", "onward", "nearby", "within"}
-        In both directions to the ends, in one, or to a certain distance; or only to outputs that
-        read the large sample, but give it a small tap.
-    letters : sequence of str
-        Along which axes.
-    distance : float
-        The furthest, in input samples beyond the footprint, if it is "nearby".
-    size : float
-        The largest error, as a part of the large sample.
-    """
-
+    # in both directions to the ends, in one, or to a certain distance; or only to outputs that read
+    # the large sample, but give it a small tap
     extent: Extent
-    letters: Sequence[str]
-    distance: float
-    size: float
+    letters: Sequence[str]  # along which axes
+    distance: float  # the furthest, in input samples beyond the footprint, if it is "nearby"
+    size: float  # the largest error, as a part of the large sample
 
     @property
     def words(self) -> str:
-        """A sentence."""
+        """Return the reach in a sentence."""
         along = f"along {' and '.join(self.letters)}"
         goes = {
             "everywhere": f"reach all outputs {along}, as those of Fourier transforms do",
@@ -82,10 +71,10 @@ class RoundingReach:
 _ORDER: tuple[Extent, ...] = ("within", "nearby", "onward", "everywhere")
 
 
-def ask_rounding_reach(q: Inquiry) -> RoundingReach | None:
+def ask_rounding_reach(q: Inquiry, accuracy: Accuracy) -> RoundingReach | None:
     """Ask along every axis; None if errors go with the samples read, as they should."""
     small, sizes = _SIZES[q.terms.dtype]
-    every = [_along(q, k, small, large) for large in sizes for k in range(len(q.reach))]
+    every = [_along(q, k, accuracy, small, large) for large in sizes for k in range(len(q.reach))]
     found = [r for r in every if r is not None]
     if not found:
         return None
@@ -97,9 +86,11 @@ def ask_rounding_reach(q: Inquiry) -> RoundingReach | None:
     )  # fmt: skip
 
 
-def _along(q: Inquiry, axis: int, small: float, large: float) -> RoundingReach | None:
+def _along(
+    q: Inquiry, axis: int, accuracy: Accuracy, small: float, large: float
+) -> RoundingReach | None:
     places, noise = _asked(q, axis, small)
-    alone = [_impulse(noise.shape, place, large) for place in places]
+    alone = [impulses(noise.shape, {place: large}) for place in places]
     planes = [np.zeros(noise.shape), noise, *alone, *(noise + x for x in alone)]
     answers = [y for y in q.subject.planes(planes) if y is not None]
     if len(answers) < len(planes) or len({y.shape for y in answers}) > 1 or not answers[0].size:
@@ -107,14 +98,14 @@ def _along(q: Inquiry, axis: int, small: float, large: float) -> RoundingReach |
     nothing, of_noise, *others = answers
     pairs = zip(others[: len(places)], others[len(places) :], strict=True)
     terms = math.prod(2 * a.radius + 1 for a in q.reach)
-    own = q.accuracy.unit * 2 * math.sqrt(terms) * float(np.abs(noise).max())
-    own += q.accuracy.steps * float(np.abs(of_noise).max()) + FORMATS[q.terms.dtype].smallest
+    own = accuracy.unit * 2 * math.sqrt(terms) * float(np.abs(noise).max())
+    own += accuracy.steps * float(np.abs(of_noise).max()) + FORMATS[q.terms.dtype].smallest
     away: list[float] = []
     largest, radius = 0.0, q.reach[axis].radius
     for place, (of_one, of_both) in zip(places, pairs, strict=True):
         with np.errstate(all="ignore"):
             errors = np.abs(of_both - of_noise - of_one + nothing)
-            part = terms * q.accuracy.unit + q.accuracy.steps
+            part = terms * accuracy.unit + accuracy.steps
             excess = errors > _EXCESS * (part * np.abs(of_one) + own)
             excess &= nothing == 0  # a constant beyond the ends has rounding errors, too
         if not np.isfinite(errors).all():
@@ -160,7 +151,7 @@ def _asked(q: Inquiry, axis: int, small: float) -> tuple[list[tuple[int, ...]], 
         )
         if math.prod(lengths) <= most:
             break
-    amid = amid_of(lengths, q.reach)
+    amid = central_sample(lengths, q.reach)
     places = [tuple(min(p + d, n - 1) for p, n in zip(amid, lengths, strict=True)) for d in phases]
     noise = q.subject.holds(small * np.clip(q.subject.noise(lengths, 41), -3, 3))
     for place in places:
@@ -168,14 +159,8 @@ def _asked(q: Inquiry, axis: int, small: float) -> tuple[list[tuple[int, ...]], 
     return places, noise
 
 
-def _impulse(lengths: tuple[int, ...], place: tuple[int, ...], size: float) -> Values:
-    x = np.zeros(lengths)
-    x[place] = size
-    return x
-
-
 def is_right_but_for_rounding(q: Inquiry, reach: RoundingReach) -> bool:
-    """Whether answers are the true ones, but for errors as large as those that reach too far.
+    """Tell whether answers are true, but for errors as large as those that reach too far.
 
     Of one sample amid nothing these go with the sample, of noise with the norm of the plane.
     """
@@ -183,7 +168,7 @@ def is_right_but_for_rounding(q: Inquiry, reach: RoundingReach) -> bool:
     unit = reach.size + q.accuracy.unit + FORMATS[q.terms.dtype].unit
     for axis in range(len(q.reach)):
         places, noise = _asked(q, axis, 1.0)
-        for x in (noise, _impulse(noise.shape, places[0], 1.0)):
+        for x in (noise, impulses(noise.shape, {places[0]: 1.0})):
             y = q.subject.plane(x)
             plan = exact.plan(q.shape(x.shape))
             true = np.empty(plan.out_shape)
@@ -197,7 +182,7 @@ def is_right_but_for_rounding(q: Inquiry, reach: RoundingReach) -> bool:
 
 
 def adds_up(q: Inquiry) -> bool:
-    """Whether the answer to the sum of two noises is nearly the sum of the answers."""
+    """Tell whether the answer to the sum of two noises is nearly the sum of the answers."""
     _, noise = _asked(q, 0, 1.0)
     other = noise[tuple(slice(None, None, -1) for _ in noise.shape)]
     zeros = np.zeros(noise.shape)

@@ -9,13 +9,13 @@ import numpy as np
 
 from ...filters import Number, radius_of
 from ...plans import AxisPlan
-from ..lengths import decisive, several
-from .axes import AxisFault, AxisStudy
-from .border_faults import note_no_padding
-from .inquiry import Inquiry
-from .words import counted
+from ..findings import counted
+from ..probes.lengths import decisive, several
+from .blackbox import AxisFault, Inquiry
+from .end_faults import no_padding
+from .estimate import AxisStudy
 
-__all__ = ["SizeRule", "Sizes", "ask_sizes", "read_size_rule"]
+__all__ = ["SizeRule", "Sizes", "ask_sizes", "lost_outputs"]
 
 Counts = Sequence[tuple[int, int]]
 """Inputs and outputs along one axis."""
@@ -23,31 +23,26 @@ Counts = Sequence[tuple[int, int]]
 _SLIGHT = 1e-3
 """Of the largest tap; three sigma from the middle a tap is ten times as large."""
 
+_TO_EVEN = ", half to even"
+
+_BLOCKS = (2, 4, 8, 16)
+"""Outputs that are computed at once, of which a loop may leave some over."""
+
 _Lengths = Sequence[tuple[int, ...]]
 """Lengths along all axes, one tuple for each question."""
 
 
 @dataclass(frozen=True)
 class SizeRule:
-    """A rule that gives the observed numbers of outputs.
+    """Holds a rule that gives the observed numbers of outputs."""
 
-    Attributes
-    ----------
-    words : str
-        As a formula of n, the number of inputs.
-    stride : int or None
-        The divisor in it, if it has one.
-    from_length : int
-        The least length from which it holds.
-    """
-
-    words: str
-    stride: int | None
-    from_length: int = 1
+    words: str  # as a formula of n, the number of inputs
+    stride: int | None  # the divisor in it, if it has one
+    from_length: int = 1  # the least length from which it holds
 
 
-def read_size_rule(counts: Counts, a: AxisPlan) -> SizeRule | None:
-    """The first rule in a list of familiar ones that gives all these, or all but the shortest."""
+def _read_size_rule(counts: Counts, a: AxisPlan) -> SizeRule | None:
+    """Find the first familiar rule that gives all these numbers, or all but the shortest."""
     ordered = sorted(set(counts))
     if not any(m for _, m in counts):
         return SizeRule("no", None)
@@ -66,7 +61,7 @@ def read_size_rule(counts: Counts, a: AxisPlan) -> SizeRule | None:
 def _of_products(counts: Counts, scale: Number) -> tuple[str, int | None] | None:
     rules: dict[str, Callable[[Number], int]] = {
         "floor(n*s)": math.floor,
-        "round(n*s), half to even": round,
+        f"round(n*s){_TO_EVEN}": round,
         "floor(n*s + 0.5)": lambda v: math.floor(v + 0.5),
         "ceil(n*s)": math.ceil,
     }
@@ -74,12 +69,13 @@ def _of_products(counts: Counts, scale: Number) -> tuple[str, int | None] | None
         if all(rule(n * scale) == m for n, m in counts):
             return words, None
         if all(max(rule(n * scale), 1) == m for n, m in counts):
-            return f"max({words}, 1)", None
+            formula = words.removesuffix(_TO_EVEN)
+            return f"max({formula}, 1){words[len(formula) :]}", None
     return None
 
 
 def _of_quotients(counts: Counts, a: AxisPlan) -> tuple[str, int | None] | None:
-    """``floor((n + b)/q) + 1``: what any convolution with padding and stride q gives."""
+    """Fit ``floor((n + b)/q) + 1``, which any convolution with padding and stride q gives."""
     longest = max(n for n, _ in counts)
     for q in dict.fromkeys((a.stride, *range(1, longest + 1))):
         least = max(q * (m - 1) - n for n, m in counts)
@@ -105,13 +101,13 @@ def _quotient_words(b: int, q: int) -> str:
 
 @dataclass(frozen=True)
 class Sizes:
-    """For each filtered axis, numbers of inputs and outputs, and the rule that they follow."""
+    """Holds numbers of inputs and outputs of each filtered axis, and the rule they follow."""
 
     counts: list[list[tuple[int, int]]]
     rules: list[SizeRule | None]
 
     def judge(self, q: Inquiry, studies: Sequence[AxisStudy]) -> list[list[AxisFault]]:
-        """The faults of each axis; not those that follow from another stride.
+        """Judge the numbers of each axis; those that follow from another stride are no fault.
 
         ``studies`` has what else is known of the axes, if anything is.
         """
@@ -130,25 +126,28 @@ class Sizes:
         if not wrong:
             return []
         if study is not None and _is_unpadded(study, counts):
-            study.drop("phase")  # of the first output, which begins with the first sample
-            note_no_padding(study)
-            _judge_counted_reach(study, round(float(study.telling.places.centres[0])))
-        stride = study.places.spacing if study is not None and study.blames("stride") else None
+            # Of the first output, which begins with the first sample, the shift follows.
+            study.faults.append(no_padding(study.plan.boundary, ("phase",)))
+            study.recovered["boundary"] = "valid"
+            study.faults += _judge_counted_reach(study) if study.width.is_gaussian else []
+        stride = study.grid.spacing if study is not None and study.blames("stride") else None
         if stride and all(m == math.ceil(n / stride) for n, m in counts):
             return []
         n, m, right = min(wrong)
         words = f"{counted(n, 'sample')} {'gives' if n == 1 else 'give'} "
         words += f"{counted(m, 'output')}, not {right}"
         if rule is not None and rule.from_length == min(n for n, _ in counts):
-            wanted = read_size_rule([(n, right) for n, _, right in plans], q.axis_plan(k, n))
-            words = f"there are {rule.words} outputs"
+            wanted = _read_size_rule([(n, right) for n, _, right in plans], q.axis_plan(k, n))
+            formula = rule.words.removesuffix(_TO_EVEN)
+            rounding = " (half to even)" if formula != rule.words else ""
+            words = f"there are {formula} outputs{rounding}"
             words += f", not {wanted.words}" if wanted is not None else ""
         elif rule is not None:
             words += f"; their number is {rule.words} from n = {rule.from_length} on"
         return [AxisFault("size", words)]
 
     def _judge_refusals(self, q: Inquiry, faults: list[list[AxisFault]]) -> None:
-        """To have no output for short axes is a matter of size, even if it raises there."""
+        """Make errors where axes are too short for an output a matter of size."""
         refused = q.subject.refused
         sized = [of_axis for of_axis in faults if of_axis]
         shortest = [min(n for n, _ in counts) for counts in self.counts]
@@ -169,25 +168,55 @@ def _is_unpadded(study: AxisStudy, counts: Sequence[tuple[int, int]]) -> bool:
     So many taps as reach from the first sample to its like beyond the first centre; others, which
     integers may have left open, weigh next to nothing.
     """
-    places, rows = study.telling.places, study.telling.rows
+    places, rows = study.reading.grid, study.reading.rows
     first, step = float(places.centres[0]), places.spacing
     if study.by_length or not step or first <= 0:
         return False
-    beyond = np.abs(rows.taps[np.abs(rows.places) > first])
+    beyond = np.abs(rows.taps[np.abs(rows.offsets) > first])
     if beyond.max(initial=0.0) > _SLIGHT * np.abs(rows.taps).max():
         return False
     return all(m == max(math.floor((n - 2 * first - 1) / step) + 1, 0) for n, m in counts)
 
 
-def _judge_counted_reach(study: AxisStudy, reach: int) -> None:
-    """Note a radius that numbers of outputs tell alone, since the outer taps do not show."""
-    if not study.width.is_gaussian:
-        return
+def _judge_counted_reach(study: AxisStudy) -> list[AxisFault]:
+    """Judge a radius that numbers of outputs tell alone, since the outer taps do not show."""
+    reach = round(float(study.reading.grid.centres[0]))
     expected = {study.plan.radius, study.recovered["radius"]}
     expected |= {radius_of(study.width.low), radius_of(study.width.high)}
-    if reach not in expected and not study.blames("radius"):
-        words = f"there are as many outputs as of taps that reach {reach}; the radius is"
-        study.fault("radius", f"{words} {study.plan.radius}")
+    if reach in expected or study.blames("radius"):
+        return []
+    words = f"there are as many outputs as of taps that reach {reach}; the radius is"
+    return [AxisFault("radius", f"{words} {study.plan.radius}")]
+
+
+def lost_outputs(q: Inquiry, axis: int, study: AxisStudy) -> list[AxisFault]:
+    """Judge whether the last outputs stay 0 at some lengths, as where a loop ends early.
+
+    Ones become no zeros, whatever lies beyond the ends. What the last end shows then follows.
+    """
+    rule, step, found = study.recovered.get("boundary"), q.reach[axis].step, []
+    if not study.blames("boundary"):
+        return []
+    is_right = rule == study.plan.boundary or (rule and rule[0] == (study.plan.boundary,))
+    follows = ("boundary",) if is_right else ()
+    for wanted in range(_BLOCKS[-1], 2 * _BLOCKS[-1] + 2):
+        lengths = [*q.lengths]
+        lengths[axis] = max(step * wanted - wanted % step, q.reach[axis].middling)
+        asked = q.terms.accepts.nearest(tuple(lengths))
+        y = q.subject.plane(np.ones(asked))
+        if y is not None and y.size:
+            empty = np.all(np.moveaxis(y, axis, 0).reshape(y.shape[axis], -1) == 0, axis=1)
+            found.append((asked[axis], empty.size, int(np.cumprod(np.flip(empty)).sum())))
+    if not any(zeros for _, _, zeros in found):
+        return []
+    if all(zeros == outputs - n // step for n, outputs, zeros in found):
+        words = f"the last output is 0 where the length is no multiple of {step}"
+        return [AxisFault("values", words, follows)]
+    for block in _BLOCKS:
+        if all(zeros == outputs % block for _, outputs, zeros in found):
+            words = f"outputs behind the last multiple of {block} are 0, as those that a loop by "
+            return [AxisFault("values", f"{words}{block} leaves over", follows)]
+    return []
 
 
 def ask_sizes(q: Inquiry) -> Sizes | None:
@@ -220,7 +249,7 @@ def ask_sizes(q: Inquiry) -> Sizes | None:
         [(n[k], m[k]) for (n, _), m in zip(answered, got, strict=True)] for k in range(dimensions)
     ]
     rules = [
-        read_size_rule(of_axis, q.axis_plan(k, q.lengths[k])) for k, of_axis in enumerate(counts)
+        _read_size_rule(of_axis, q.axis_plan(k, q.lengths[k])) for k, of_axis in enumerate(counts)
     ]
     return Sizes(counts, rules)
 
@@ -250,7 +279,7 @@ def _is_by_axis(given: _Lengths, got: _Lengths) -> bool:
 
 
 def _filters_other_axes(q: Inquiry) -> bool:
-    """Whether the result has the lengths of one that is filtered along other dimensions.
+    """Tell whether results have the lengths of those filtered along other dimensions.
 
     No two dimensions have the same length, and all are longer than a stride.
     """

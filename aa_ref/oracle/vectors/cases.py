@@ -3,6 +3,7 @@
 Small cases that show one thing stand before random ones, so the first failure is the most telling.
 """
 
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,44 +15,29 @@ from numpy.typing import NDArray
 
 from ...dtypes import FLOATING, narrow
 from ...plans import Plan, plan
-from .. import patterns
-from . import inputs
+from ..probes import patterns
 
 __all__ = ["CASES", "VectorCase"]
 
-Make = Callable[[tuple[int, ...], str, int], NDArray[np.float64]]
+Shape = tuple[int, ...]
+Values = NDArray[np.float64]
+Make = Callable[[Shape, str, int], Values]
 
 
 @dataclass(frozen=True)
 class VectorCase:
-    """One input and the options of one call.
+    """One input and the options of one call."""
 
-    Attributes
-    ----------
-    name : str
-        Unique; the files of the case start with it.
-    label : str
-        What the case shows.
-    suggests : str
-        What to look at first when a result of this case is wrong.
-    shape : tuple of int
-    make : function
-        From a shape, a type and a seed to samples in binary64, which are rounded to the type. With
-        `patterns.recipe` no file holds them.
-    scale : float, Fraction, or one for each axis
-    input_dtype : str
-    options : dict
-        The other options of `aa_ref.plan`.
-    """
-
-    name: str
-    label: str
-    suggests: str
+    name: str  # unique; the files of the case start with it
+    label: str  # what the case shows
+    suggests: str  # what to look at first when a result of this case is wrong
     shape: tuple[int, ...]
+    # from a shape, a type and a seed to samples in binary64, which are rounded to the type. With
+    # `patterns.recipe` no file holds them.
     make: Make
     scale: Any
     input_dtype: str = "float32"
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)  # the other options of `aa_ref.plan`
 
     @property
     def plan(self) -> Plan:
@@ -83,6 +69,70 @@ def _seed(name: str) -> int:
     return zlib.crc32(name.encode()) >> 3  # patterns take 29 bits
 
 
+# What goes in beside the patterns of probes: from a shape, whose last two dimensions are planes.
+
+
+def _seedless(make: Callable[[Shape, str], Values]) -> Make:
+    return lambda shape, dtype, seed: make(shape, dtype)
+
+
+_constant, _checkerboard = _seedless(patterns.constant), _seedless(patterns.checkerboard)
+
+
+def _impulses(shape: Shape, dtype: str, seed: int) -> Values:
+    """An impulse in each plane, from three places at once: the first sample, the last, the middle.
+
+    Plane by plane, these move one step along every axis. So enough planes reach every phase of the
+    stride, and both borders.
+    """
+    lengths = shape[1:]
+    ways = (lambda n, step: step, lambda n, step: n - 1 - step, lambda n, step: n // 2 + step)
+    places = (tuple(ways[p % 3](n, p // 3) % n for n in lengths) for p in range(shape[0]))
+    return np.stack([patterns.impulse(lengths, place, dtype) for place in places])
+
+
+def _ramps(shape: Shape, dtype: str, seed: int) -> Values:
+    """Plane a rises along axis a."""
+    return np.stack([patterns.ramp(shape[1:], a, dtype) for a in range(shape[0])])
+
+
+def _planes(shape: Shape, dtype: str, seed: int) -> Values:
+    """A constant in each plane: 1, 2, 4 and so on."""
+    of_each = np.ldexp(1.0, np.arange(math.prod(shape[:-2])))
+    x: Values = np.repeat(of_each, shape[-2] * shape[-1]).reshape(shape)
+    return x
+
+
+def _beyond(shape: Shape, dtype: str, seed: int) -> Values:
+    """Random samples far below 0, above 255, and between."""
+    return 128 + 400 * patterns.noise(shape, seed)
+
+
+def _small(shape: Shape, dtype: str, seed: int) -> Values:
+    """Random samples not far above the smallest normal binary32, a quarter of them far below.
+
+    Products with the outer taps are subnormal. They may be flushed to zero, and still there is
+    enough of every sum for a verdict.
+    """
+    x: Values = np.ldexp(patterns.noise(shape, seed), -112)
+    x[..., ::2, ::2] = np.ldexp(x[..., ::2, ::2], -20)
+    return x
+
+
+def _special(shape: Shape, dtype: str, seed: int) -> Values:
+    """Random samples, and far from one another a NaN, both infinities and a minus zero."""
+    x = patterns.noise(shape, seed)
+    rows, columns = shape[-2:]
+    for value, row, column in (
+        (np.nan, 1, 2), (np.inf, rows - 2, 1), (-np.inf, 1, columns - 2),
+        (-0.0, rows - 1, columns - 1),
+    ):  # fmt: skip
+        x[..., row, column] = value
+    return x
+
+
+# What a wrong result hints at.
+
 _PHASE = "the phase: the centre of output i is input i * stride"
 _TAPS = (
     "taps (sigma, radius, normalisation), phase, a flip, or rows and columns in each other's "
@@ -102,18 +152,18 @@ def _basics(name: str, scale: Any, stride: int, taps: int) -> list[VectorCase]:
     return [
         VectorCase(
             f"{name}-impulses", "a single one a plane, at every phase and border", _TAPS,
-            (3 * stride + 3, taps + 2, taps + stride + 3), inputs.impulses, scale,
+            (3 * stride + 3, taps + 2, taps + stride + 3), _impulses, scale,
         ),
         VectorCase(
             f"{name}-constant", "ones; the result is 1 where all taps lie within",
             "normalisation if the middle is wrong, the boundary (zeros) if the border is",
-            (side + 1, side + 4), inputs.constant, scale,
+            (side + 1, side + 4), _constant, scale,
         ),
         VectorCase(
             f"{name}-ramps", "plane 0 rises along rows, plane 1 along columns",
             f"{_PHASE}; a result that is off by a constant is shifted; planes in each other's "
             "place mean swapped axes",
-            (2, side + 3, side), inputs.ramps, scale,
+            (2, side + 3, side), _ramps, scale,
         ),
         VectorCase(
             f"{name}-short", "both lengths below the number of taps",
@@ -130,15 +180,14 @@ def _basics(name: str, scale: Any, stride: int, taps: int) -> list[VectorCase]:
 CASES: tuple[VectorCase, ...] = (
     VectorCase(
         "half-single", "one sample in, one out", "the boundary (zeros) or the size: 1, not 0",
-        (1, 1), inputs.constant, 0.5,
+        (1, 1), _constant, 0.5,
     ),
-    VectorCase(
-        "half-row", "a single row", "an axis of length 1, or rows for columns",
-        (1, 19), patterns.random, 0.5,
-    ),
-    VectorCase(
-        "half-column", "a single column", "an axis of length 1, or rows for columns",
-        (19, 1), patterns.random, 0.5,
+    *(
+        VectorCase(
+            f"half-{name}", f"a single {name}", "an axis of length 1, or rows for columns",
+            shape, patterns.random, 0.5,
+        )
+        for name, shape in (("row", (1, 19)), ("column", (19, 1)))
     ),
     *_basics("half", 0.5, 2, 5),
     VectorCase(
@@ -147,12 +196,12 @@ CASES: tuple[VectorCase, ...] = (
     VectorCase(
         "half-checkerboard", "one and minus one in turn: nearly all of it is filtered away",
         "no filter before the subsampling, or a filter too narrow",
-        (13, 18), inputs.checkerboard, 0.5,
+        (13, 18), _checkerboard, 0.5,
     ),
     VectorCase(
         "half-channels", "another constant in each of 2×3 planes",
         "channels or batches that mix, or come in another order",
-        (2, 3, 9, 14), inputs.planes, 0.5,
+        (2, 3, 9, 14), _planes, 0.5,
     ),
     VectorCase(
         "half-wide", "large samples that nearly cancel, and small ones",
@@ -163,13 +212,13 @@ CASES: tuple[VectorCase, ...] = (
         "samples of about 2⁻¹¹², some subnormal; products with the outer taps are subnormal, too",
         "a type of less range in between; subnormals that are flushed to zero, as with fast-math, "
         "are noted and not wrong",
-        (9, 14), inputs.small, 0.5,
+        (9, 14), _small, 0.5,
     ),
     *_basics("quarter", 0.25, 4, 13),
     VectorCase(
         "quarter-special", "a NaN, both infinities and a minus zero among random samples",
         "NaN or infinity that spreads further than the taps reach, or less far",
-        (31, 44), inputs.special, 0.25,
+        (31, 44), _special, 0.25,
     ),
     VectorCase(
         "quarter-wide", "large samples that nearly cancel, and small ones",
@@ -179,21 +228,21 @@ CASES: tuple[VectorCase, ...] = (
     VectorCase(
         "third-ramps", "a scale of exactly one third: plane 0 rises along rows, 1 along columns",
         "the stride (3) or sigma (1): 1/3 as a float is another scale",
-        (2, 20, 31), inputs.ramps, Fraction(1, 3),
+        (2, 20, 31), _ramps, Fraction(1, 3),
     ),
     VectorCase(
         "third-normal", "a scale of exactly one third", "the stride (3) or sigma (1)",
         (2, 20, 31), patterns.random, Fraction(1, 3),
     ),
-    VectorCase(
-        "radius-tie-impulses", "scale 0.16: 1/s is 6.25 and 4 sigma is 10.5",
-        "the radius: round half to even gives 10, half up 11; or the stride: 6, truncated",
-        (7, 31, 44), inputs.impulses, 0.16,
-    ),
-    VectorCase(
-        "radius-tie-normal", "scale 0.16: 1/s is 6.25 and 4 sigma is 10.5",
-        "the radius: round half to even gives 10, half up 11; or the stride: 6, truncated",
-        (31, 44), patterns.random, 0.16,
+    *(
+        VectorCase(
+            f"radius-tie-{name}", "scale 0.16: 1/s is 6.25 and 4 sigma is 10.5",
+            "the radius: round half to even gives 10, half up 11; or the stride: 6, truncated",
+            shape, make, 0.16,
+        )
+        for name, shape, make in (
+            ("impulses", (7, 31, 44), _impulses), ("normal", (31, 44), patterns.random)
+        )
     ),
     VectorCase(
         "keeps-all", "scale 0.75: the stride is int(1/s) = 1, so every sample is kept",
@@ -292,7 +341,7 @@ CASES: tuple[VectorCase, ...] = (
         )
         for dtype in ("float64", "float16", "bfloat16")
         for name, label, suggests, shape, make in (
-            ("impulses", f"{dtype}: a single one a plane", _TAPS, (7, 15, 22), inputs.impulses),
+            ("impulses", f"{dtype}: a single one a plane", _TAPS, (7, 15, 22), _impulses),
             (
                 "normal", f"{dtype}: random samples",
                 "arithmetic or taps in binary32" if dtype == "float64" else
@@ -315,7 +364,7 @@ CASES: tuple[VectorCase, ...] = (
     ),
     VectorCase(
         "uint8-white", "uint8: 255 everywhere", "a sum of 256 that wraps around to 0",
-        (23, 34), inputs.constant, 0.25, "uint8",
+        (23, 34), _constant, 0.25, "uint8",
     ),
     VectorCase(
         "uint8-to-float32", "uint8 in, float32 out", "a result rounded to an integer on the way",
@@ -324,7 +373,7 @@ CASES: tuple[VectorCase, ...] = (
     VectorCase(
         "float32-to-uint8", "float32 in, uint8 out: results below 0 become 0, above 255 255",
         "results that wrap around instead of being clipped",
-        (23, 34), inputs.beyond, 0.25, options={"dtype": "uint8"},
+        (23, 34), _beyond, 0.25, options={"dtype": "uint8"},
     ),
     VectorCase(
         "quarter-planes", "5 entries of 67 channels", f"{_LARGE}; blocks of 64 channels",
@@ -333,9 +382,12 @@ CASES: tuple[VectorCase, ...] = (
     VectorCase(
         "quarter-long", "16,403 columns, 4,101 outputs", _LARGE, (5, 16_403), patterns.recipe, 0.25,
     ),
-    VectorCase("eighth-large", "a large plane", _LARGE, (600, 520), patterns.recipe, 0.125),
-    VectorCase("quarter-large", "a large plane", _LARGE, (600, 520), patterns.recipe, 0.25),
-    VectorCase(
-        "uint8-large", "uint8: a large plane", _LARGE, (600, 520), patterns.recipe, 0.25, "uint8",
+    *(
+        VectorCase(f"{name}-large", label, _LARGE, (600, 520), patterns.recipe, scale, dtype)
+        for name, label, scale, dtype in (
+            ("eighth", "a large plane", 0.125, "float32"),
+            ("quarter", "a large plane", 0.25, "float32"),
+            ("uint8", "uint8: a large plane", 0.25, "uint8"),
+        )
     ),
 )  # fmt: skip

@@ -1,36 +1,35 @@
 """The manifest of a folder of vectors: what each case asks and which file holds what, as JSON.
 
-`docs/vectors.md` describes every field, `docs/vectors.schema.json` says the same to programs.
+`docs/vectors.md` describes every field, `docs/vectors.schema.json` says the same to programs. A
+folder is read back by it, and every byte has to be the one that was written.
 """
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from ... import __version__
-from ...dtypes import NAMES
+from ...dtypes import NAMES, STORAGE, narrow
 from ...errors import AaRefError
 from ...filters import Number
 from ...plans import AxisPlan, Direction, Plan, plan
+from ..errors import VectorsError
+from ..probes.patterns import recipe
 from .cases import VectorCase
-from .errors import VectorsError
+from .files import decode_npy, encode_npy
 
 __all__ = [
-    "ARCHIVE",
-    "MANIFEST",
-    "RESULTS",
-    "SCHEMA_VERSION",
-    "Entry",
-    "File",
-    "digest",
-    "manifest_text",
-    "precision_of",
-    "read_manifest",
-]
+    "ARCHIVE", "MANIFEST", "RESULTS", "SCHEMA_VERSION", "File", "Vectors", "digest",
+    "manifest_text", "precision_of", "read_vectors",
+]  # fmt: skip
 
 SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
@@ -58,8 +57,11 @@ class File:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One case of a manifest: what it is called, what it asks, and its files by role."""
+class Vectors:
+    """One case of a manifest: what it is called, what it asks; files and arrays by their role.
+
+    Arrays are storage.
+    """
 
     name: str
     label: str
@@ -67,6 +69,7 @@ class Entry:
     plan: Plan
     precision: str
     files: Mapping[str, File]
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def digest(data: bytes) -> str:
@@ -74,11 +77,9 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def manifest_text(
-    written: Iterable[tuple[VectorCase, str, Mapping[str, File]]], sha256: str
-) -> str:
-    """The manifest of cases, each with its precision and files; the hash is the archive's."""
-    cases = [_case(*row) for row in written]
+def manifest_text(written: Iterable[tuple[VectorCase, Mapping[str, File]]], sha256: str) -> str:
+    """Write the manifest of cases, each with its files; the hash is the archive's."""
+    cases = [_case(case, files) for case, files in written]
     data = {
         "format": _FORMAT,
         "schema_version": SCHEMA_VERSION,
@@ -98,7 +99,7 @@ def _digest_of_cases(cases: Any) -> str:
     return digest(text.encode("ascii"))
 
 
-def _case(case: VectorCase, precision: str, files: Mapping[str, File]) -> dict[str, Any]:
+def _case(case: VectorCase, files: Mapping[str, File]) -> dict[str, Any]:
     p = case.plan
     return {
         "name": case.name,
@@ -109,7 +110,7 @@ def _case(case: VectorCase, precision: str, files: Mapping[str, File]) -> dict[s
         "input_dtype": p.input_dtype,
         "compute_dtype": p.compute_dtype.name,
         "dtype": p.dtype,
-        "precision": precision,
+        "precision": precision_of(p.input_dtype),
         "axes": [_axis(case, k, a) for k, a in enumerate(p.axes)],
         "files": {
             role: {
@@ -154,14 +155,8 @@ def _number(value: Number) -> float | str:
     return str(value) if isinstance(value, Fraction) else value
 
 
-def read_manifest(text: str, name: str) -> tuple[str, list[Entry]]:
-    """The SHA-256 of the archive, and the cases; ``name`` is for messages.
-
-    Raises
-    ------
-    VectorsError
-        If the text is something else, of another schema version, or damaged.
-    """
+def _read_manifest(text: str, name: str) -> tuple[str, list[Vectors]]:
+    """Return the SHA-256 of the archive, and the cases; ``name`` is for messages."""
     try:
         data = json.loads(text)
         known = data["format"] == _FORMAT
@@ -179,7 +174,7 @@ def read_manifest(text: str, name: str) -> tuple[str, list[Entry]]:
         )
     try:
         archive = str(data["archive"]["sha256"])
-        cases = [_entry(case) for case in data["cases"]]
+        cases = [_vectors(case) for case in data["cases"]]
         if data["cases_sha256"] != _digest_of_cases(data["cases"]):
             raise ValueError("the SHA-256 of its cases differs")
     except _DAMAGE as error:
@@ -189,7 +184,8 @@ def read_manifest(text: str, name: str) -> tuple[str, list[Entry]]:
     return archive, cases
 
 
-def _entry(case: Mapping[str, Any]) -> Entry:
+def _vectors(case: Mapping[str, Any]) -> Vectors:
+    """Read all of a case but its arrays."""
     axes = case["axes"]
     p = plan(
         case["shape"],
@@ -207,14 +203,8 @@ def _entry(case: Mapping[str, Any]) -> Entry:
     _check_roles(p, files)
     if case["precision"] != precision_of(p.input_dtype):
         raise ValueError(f"precision {case['precision']!r}")
-    return Entry(
-        str(case["name"]),
-        str(case["label"]),
-        str(case["suggests"]),
-        p,
-        str(case["precision"]),
-        files,
-    )
+    name, label, suggests = (str(case[key]) for key in ("name", "label", "suggests"))
+    return Vectors(name, label, suggests, p, str(case["precision"]), files)
 
 
 def _check_roles(p: Plan, files: Mapping[str, File]) -> None:
@@ -245,3 +235,59 @@ def _file_name(name: Any) -> str:
     if re.search(r"[/\\:]|^\.", name):
         raise ValueError(f"file {name!r} is not in the folder")
     return str(name)
+
+
+def read_vectors(folder: str | os.PathLike[str]) -> list[Vectors]:
+    """Return all cases of a folder that `write_vectors` wrote.
+
+    `VectorsError` if it is none, or if any file is missing or is not the one that is named.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise VectorsError(f"there is no folder {place}; name one that aa-ref vectors write made")
+    text = _read(place / MANIFEST).decode("utf-8", "replace")
+    sha256, cases = _read_manifest(text, str(place / MANIFEST))
+    _checked(place, ARCHIVE, sha256)
+    return [
+        replace(case, arrays={role: _array(place, file) for role, file in case.files.items()})
+        for case in cases
+    ]
+
+
+def _array(place: Path, file: File) -> NDArray[Any]:
+    if file.recipe is not None:
+        made = narrow(recipe(file.shape, file.dtype, file.recipe), file.dtype)
+        if digest(encode_npy(made)) != file.sha256:
+            raise VectorsError(
+                f"{file.name}, which is made by its recipe, has another SHA-256 than the manifest "
+                "says; write the vectors again"
+            )
+        return made
+    data = _checked(place, file.name, file.sha256)
+    try:
+        array = decode_npy(data)
+    except VectorsError as error:
+        raise VectorsError(f"{place / file.name} {error}") from None
+    if array.dtype != STORAGE[file.dtype] or array.shape != file.shape:
+        raise VectorsError(
+            f"{place / file.name} holds {array.dtype} {array.shape}, the manifest says "
+            f"{file.dtype} {file.shape}; write the vectors again"
+        )
+    return array
+
+
+def _checked(place: Path, name: str, sha256: str) -> bytes:
+    data = _read(place / name)
+    if digest(data) != sha256:
+        raise VectorsError(
+            f"{place / name} is not the file that the manifest names: its SHA-256 differs; "
+            "write the vectors again"
+        )
+    return data
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise VectorsError(f"cannot read {path}: {error.strerror or error}") from None
