@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, Self
 
+import numpy as np
+
 from ...device_arrays import DeviceArray
 from ...plans import Direction, Plan
 from ..base import Backend
@@ -79,7 +81,9 @@ class CudaBackend(Backend):
         """Work where the arrays are. Arrays of the host are copied there and back."""
         if not isinstance(source, DeviceArray):
             results = [empty(out.shape, plans[0].dtype, self._stream) for out in outs]
-            copied = upload(source, plans[0].input_dtype, self._stream)
+            # It is read until results are there.
+            whole = np.ascontiguousarray(source).reshape(source.shape)
+            copied = upload(whole, plans[0].input_dtype, self._stream)
             work(plans, copied, results, device_number())
             for result, out in zip(results, outs, strict=True):
                 download(result, out)

@@ -24,11 +24,13 @@ def empty(shape: tuple[int, ...], dtype: str, stream: int = 0) -> DeviceArray:
 
 
 def upload(x: NDArray[Any], dtype: str, stream: int = 0) -> DeviceArray:
-    """A copy of storage on the current device, under way on a stream: keep ``x`` till its end."""
+    """A copy of C-contiguous storage on the current device, under way on a stream.
+
+    Keep ``x`` till its end: a device that reads the host's pages itself reads them late.
+    """
     copied = empty(x.shape, dtype, stream)
     if x.size:
-        flat = np.ascontiguousarray(x).reshape(-1).view(np.uint8)
-        copied.owner.copy_to_device(flat, stream_of(stream))
+        copied.owner.copy_to_device(x.reshape(-1).view(np.uint8), stream_of(stream))
     return copied
 
 
