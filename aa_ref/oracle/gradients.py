@@ -29,6 +29,7 @@ from .convention_parts import RULES, bordered_row, index_of
 from .error_sites import sites_of
 from .findings import counted
 from .numerics.formats import FORMATS, as_precision
+from .numerics.linear_map import along
 from .probes import Probe, patterns
 from .terms import Terms
 
@@ -165,7 +166,7 @@ def _spread(g: NDArray[Any], p: Plan, matrix: Callable[[AxisPlan], Values]) -> V
     """Make of unit gradients along each axis what the columns of its matrix are, in binary64."""
     z = g.astype(np.float64)
     for a in p.passes:
-        z = np.moveaxis(np.tensordot(matrix(a), z, (1, a.axis)), 0, a.axis)
+        z = along(matrix(a), z, a.axis)
     return z
 
 

@@ -17,7 +17,7 @@ boundary, to within what rounding may have done to the answers.
 `planes`                 channels and batch entries; the same question again; answers to zeros
 `size_rules`             numbers of outputs, against the plan's, and the rule that they follow
 `rounding_reach`         rounding errors of samples that an output does not read
-`seams`                  outputs of long axes that do not follow the map of small planes
+`residuals`              answers to random samples and on long axes, against the recovered map
 `known_implementations`  whose convention is followed, and how near it is to what is asked for
 =======================  =====================================================================
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..convention_parts import bordered_row
 from ..conventions import Match
-from ..findings import counted
 from ..numerics.formats import FORMATS, as_precision
 from ..probes import patterns
 from .axis_faults import study_axis
@@ -20,8 +19,8 @@ from .impulse_response import ImpulseResponse, OtherLengths, Where, ask_axes, as
 from .known_implementations import as_asked, asked_of, convention_of, convention_of_nan, likeness_of
 from .nonlinearity import Granularity, find_clipping, granularity_of, stray_numbers, superposes
 from .planes import answers_to_nothing, ask_repeatedly, constants_beyond, mixed_planes
+from .residuals import judge_residuals, words_of_seams
 from .rounding_reach import adds_up, ask_rounding_reach, is_right_but_for_rounding
-from .seams import words_of_seams
 from .tap_models import Accuracy
 
 __all__ = ["Floating"]
@@ -220,7 +219,7 @@ class Floating:
             fault, coarse = None, self.coarse
             if not q.has("precision"):
                 if not self.zeros_are_cut:
-                    fault, linear = _judge_rest(q.subject, studies, gain, self.accuracy)
+                    fault, linear = judge_residuals(q.subject, studies, gain, self.accuracy)
                     self.linear = self.linear and linear
                 coarse = _COARSEST if fault is not None and fault.code == "precision" else 0.0
             elif any(s.blames("precision") for s in studies):
@@ -301,98 +300,3 @@ def _judge_sum(gain: float, accuracy: Accuracy, coarse: float = 0.0) -> AxisFaul
     if math.isnan(gain) or abs(gain - 1) <= limit:
         return None
     return AxisFault("normalisation", f"the weights of an output sum to {gain:.8g}, not 1")
-
-
-def _judge_rest(
-    subject: BlackBox, studies: Sequence[AxisStudy], gain: float, accuracy: Accuracy
-) -> tuple[AxisFault | None, bool]:
-    """Judge whether the recovered map explains the answers to random samples, small and large.
-
-    And whether answers are those of some linear map.
-
-    If it does not, either numbers are held more coarsely, or something else goes on than a sum of
-    products. The two differ in that rounding does not commute with sums, another map does, and
-    what is no map at all does not commute with signs and powers of two.
-    """
-    lengths = tuple(s.plan.length for s in studies)
-    x = subject.noise(lengths, 9)
-    z = subject.plane(np.zeros(lengths))
-    if z is None:
-        return None, True
-    weights = math.prod(len(s.rows.taps) for s in studies)
-    worst = 0.0
-    for factor in (1.0, 1 / 64 if subject.is_cut else 64.0):
-        y = subject.plane(factor * x)
-        if y is None or y.shape != tuple(len(s.rows.matrix) for s in studies):
-            return None, True
-        model = _applied(gain, [s.observed for s in studies], factor * x)
-        size = _sizes(gain, studies, factor * x)
-        with np.errstate(all="ignore"):
-            error = np.where(size > 0, np.abs(y - z - model) / (size + np.abs(z)), 0.0)
-        worst = max(worst, float(np.nan_to_num(error, nan=np.inf).max()))
-    if worst <= accuracy.random(weights):
-        return None, True
-    words = f"on random samples the error is up to {worst:.2g} of the sum of absolute terms"
-    why = "" if subject.is_cut else _why_not_linear(subject, x, z)
-    if why:
-        return AxisFault("values", f"{words}: {why}"), False
-    # Errors of rounding come again with sums; those of another map do not.
-    if _is_additive(subject, studies, gain, x, z, min(accuracy.random(weights), worst / 8)):
-        words += ": no filter along each axis in turn does this, though it is linear"
-        return AxisFault("values", words), True
-    digits = counted(max(int(-math.log2(worst)), 0), "binary digit")
-    return AxisFault("precision", f"{words}, as if {digits} were kept"), True
-
-
-def _why_not_linear(subject: BlackBox, x: Values, z: Values) -> str:
-    """Say what happens to signs and powers of two, which go through sums of any precision.
-
-    The coarsest format's error is allowed for, twice: once for each of the answers.
-    """
-    y, many = subject.plane(x), subject.plane(64 * x)
-    other = subject.plane(-x)
-    if y is None or many is None or other is None:
-        return "it is not linear: it refuses some values"
-    limit = 2 * FORMATS["bfloat16"].unit * float(np.abs(y).max() + np.abs(z).max())
-    if np.any(np.abs(other - z + (y - z)) > limit):
-        return "it is not linear: the negative input does not give the negative result"
-    if np.any(np.abs(many - z - 64 * (y - z)) > 64 * limit):
-        return "it is not linear: 64 times the input does not give 64 times the result"
-    return ""
-
-
-def _applied(gain: float, matrices: Sequence[Values], x: Values) -> Values:
-    """Return what the recovered map makes of samples."""
-    y = gain * x
-    for k, matrix in enumerate(matrices):
-        y = np.moveaxis(np.tensordot(matrix, y, (1, k)), 0, k)
-    return y
-
-
-def _sizes(gain: float, studies: Sequence[AxisStudy], x: Values) -> Values:
-    """Return the sums of absolute terms."""
-    return _applied(abs(gain), [np.abs(s.observed) for s in studies], np.abs(x))
-
-
-def _is_additive(
-    subject: BlackBox,
-    studies: Sequence[AxisStudy],
-    gain: float,
-    x: Values,
-    z: Values,
-    relative: float,
-) -> bool:
-    """Tell whether the answer to a sum is the sum of the answers, within rounding.
-
-    Each of the three may be off by that, relative to its sum of absolute terms.
-    """
-    other = x[tuple(slice(None, None, -1) for _ in x.shape)]
-    half = x / 2  # and the sum is within what numbers may be
-    both = subject.holds(half + other / 2)
-    other = both - half
-    answers = [subject.plane(v) for v in (half, other, both)]
-    if any(y is None for y in answers):
-        return False
-    a, b, c = (y - z for y in answers if y is not None)
-    size = sum(_sizes(gain, studies, v) for v in (half, other, both))
-    return bool(np.all(np.abs(c - a - b) <= relative * size))

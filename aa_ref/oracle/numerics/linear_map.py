@@ -18,11 +18,16 @@ from ...filters import taps_of
 from ...plans import AxisPlan, Direction, Plan
 
 __all__ = [
-    "close_taps", "counted", "gain", "longest", "magnitudes", "off_by", "raised", "reached",
-    "slabs", "weighted",
+    "along", "close_taps", "counted", "gain", "longest", "magnitudes", "off_by", "raised",
+    "reached", "slabs", "weighted",
 ]  # fmt: skip
 
 _SMALLEST = 2.0**-1074
+
+
+def along(matrix: NDArray[np.float64], x: NDArray[Any], axis: int) -> NDArray[np.float64]:
+    """Return the matrix times all lines along an axis."""
+    return np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
 
 
 def weighted(

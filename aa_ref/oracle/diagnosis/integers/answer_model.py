@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...convention_parts import bordered_row
+from ...numerics.linear_map import along
 from .quantised_answers import Lines, Planes, offsets
 
 __all__ = [
-    "Answers", "Evidence", "Filter", "Laid", "PassModel", "Rows", "along", "explain_between",
+    "Answers", "Evidence", "Filter", "Laid", "PassModel", "Rows", "explain_between",
     "gaussian",
 ]  # fmt: skip
 
@@ -186,11 +187,6 @@ class Evidence(Answers):
                 x = along(matrix, x, axis)
             sums.append(x)
         return np.concatenate([s.ravel() for s in sums])
-
-
-def along(matrix: Values, x: Values, axis: int) -> Values:
-    """The matrix times all lines along an axis."""
-    return np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
 
 
 @dataclass(frozen=True, eq=False)
